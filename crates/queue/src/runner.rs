@@ -160,12 +160,11 @@ impl<C: Send + Sync + 'static> Runner<C> {
         workers.spawn(tend::schedules(runner.clone(), shutdown.clone()));
         // Leases are extended until the last handler has left.
         let drained = CancellationToken::new();
-        let tending = tokio::spawn(tend::leases(runner, held, drained.clone()));
+        let mut keeper = JoinSet::new();
+        keeper.spawn(tend::leases(runner, held, drained.clone()));
         while workers.join_next().await.is_some() {}
         drained.cancel();
-        if let Err(error) = tending.await {
-            tracing::error!(%error, "the lease keeper panicked");
-        }
+        while keeper.join_next().await.is_some() {}
         Ok(())
     }
 
