@@ -5,6 +5,7 @@
 use sea_orm_migration::prelude::*;
 
 mod ddl;
+mod m20261120_000001_queue;
 mod m20261120_000002_accounts;
 mod m20261120_000003_knowledge;
 mod m20261120_000004_training;
@@ -17,6 +18,7 @@ pub struct Migrator;
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         vec![
+            Box::new(m20261120_000001_queue::Migration),
             Box::new(m20261120_000002_accounts::Migration),
             Box::new(m20261120_000003_knowledge::Migration),
             Box::new(m20261120_000004_training::Migration),
