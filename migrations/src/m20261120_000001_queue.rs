@@ -65,9 +65,7 @@ impl MigrationTrait for Migration {
             .col(ColumnDef::new(Tasks::LastError).text())
             .col(ColumnDef::new(Tasks::CreatedAt).big_integer().not_null())
             .col(ColumnDef::new(Tasks::FinishedAt).big_integer())
-            .check(Expr::cust(
-                "status IN ('queued', 'running', 'done', 'dead')",
-            ))
+            .check(Expr::cust("status IN ('queued', 'running', 'done', 'dead')"))
             .to_owned();
         manager.create_table(tasks).await?;
         for index in INDEXES {
@@ -75,12 +73,7 @@ impl MigrationTrait for Migration {
         }
         let schedules = Table::create()
             .table(TaskSchedules::Table)
-            .col(
-                ColumnDef::new(TaskSchedules::Name)
-                    .text()
-                    .not_null()
-                    .primary_key(),
-            )
+            .col(ColumnDef::new(TaskSchedules::Name).text().not_null().primary_key())
             .col(ColumnDef::new(TaskSchedules::Slot).big_integer().not_null())
             .to_owned();
         manager.create_table(schedules).await
@@ -88,9 +81,7 @@ impl MigrationTrait for Migration {
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for table in [TaskSchedules::Table.into_iden(), Tasks::Table.into_iden()] {
-            manager
-                .drop_table(Table::drop().table(table).to_owned())
-                .await?;
+            manager.drop_table(Table::drop().table(table).to_owned()).await?;
         }
         Ok(())
     }

@@ -28,7 +28,10 @@ impl Hasher {
     pub fn new() -> anyhow::Result<Self> {
         let cores = std::thread::available_parallelism()?.get();
         let decoy = hash_now("no account has this password")?;
-        Ok(Self { cores: Arc::new(Semaphore::new(cores)), decoy: decoy.into() })
+        Ok(Self {
+            cores: Arc::new(Semaphore::new(cores)),
+            decoy: decoy.into(),
+        })
     }
 
     /// A PHC string.
@@ -90,7 +93,9 @@ pub fn api_key_prefix(key: &str) -> String {
 
 /// Whether it can be a key at all; spares the database a look-up.
 pub fn is_api_key(key: &str) -> bool {
-    let Some(split) = key.len().checked_sub(8) else { return false };
+    let Some(split) = key.len().checked_sub(8) else {
+        return false;
+    };
     key.is_ascii() && key.starts_with(KEY_MARK) && digest(&key[..split])[..8] == key[split..]
 }
 

@@ -31,7 +31,11 @@ pub struct Config {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     #[error("{name} is `{value}`, but must be {expected}")]
-    Invalid { name: &'static str, value: String, expected: &'static str },
+    Invalid {
+        name: &'static str,
+        value: String,
+        expected: &'static str,
+    },
     #[error(
         "BIND is {0}, which other machines can reach, but PUBLIC_URL is not an https address. \
          Browsers drop the session cookie on plain http. Put a TLS proxy in front and set PUBLIC_URL=https://..., \
@@ -62,7 +66,11 @@ impl Config {
         }
         let database_url = match get("DATABASE_URL") {
             None => format!("sqlite://{}", data_dir.join("cerebros.db").display()),
-            Some(value) if ["sqlite:", "postgres:", "postgresql:"].iter().any(|scheme| value.starts_with(scheme)) => {
+            Some(value)
+                if ["sqlite:", "postgres:", "postgresql:"]
+                    .iter()
+                    .any(|scheme| value.starts_with(scheme)) =>
+            {
                 value
             }
             Some(_) => {
@@ -122,7 +130,10 @@ fn parse<T: FromStr>(
     expected: &'static str,
 ) -> Result<Option<T>, ConfigError> {
     let Some(value) = get(name) else { return Ok(None) };
-    value.parse().map(Some).map_err(|_| ConfigError::Invalid { name, value, expected })
+    value
+        .parse()
+        .map(Some)
+        .map_err(|_| ConfigError::Invalid { name, value, expected })
 }
 
 fn number<T: FromStr + PartialOrd>(
@@ -133,18 +144,22 @@ fn number<T: FromStr + PartialOrd>(
     most: T,
 ) -> Result<Option<T>, ConfigError> {
     match parse::<T>(get, name, expected)? {
-        Some(value) if value < least || value > most => {
-            Err(ConfigError::Invalid { name, value: get(name).unwrap_or_default(), expected })
-        }
+        Some(value) if value < least || value > most => Err(ConfigError::Invalid {
+            name,
+            value: get(name).unwrap_or_default(),
+            expected,
+        }),
         other => Ok(other),
     }
 }
 
 fn url(get: &impl Fn(&str) -> Option<String>, name: &'static str) -> Result<Option<Url>, ConfigError> {
     match parse::<Url>(get, name, "an http(s) URL")? {
-        Some(url) if !matches!(url.scheme(), "http" | "https") => {
-            Err(ConfigError::Invalid { name, value: url.to_string(), expected: "an http(s) URL" })
-        }
+        Some(url) if !matches!(url.scheme(), "http" | "https") => Err(ConfigError::Invalid {
+            name,
+            value: url.to_string(),
+            expected: "an http(s) URL",
+        }),
         other => Ok(other),
     }
 }
@@ -155,9 +170,16 @@ mod tests {
     use super::*;
 
     fn read(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        let pairs: Vec<(String, String)> =
-            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Config::read(move |name| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()))
+        let pairs: Vec<(String, String)> = pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        Config::read(move |name| {
+            pairs
+                .iter()
+                .find(|(key, _)| key == name)
+                .map(|(_, value)| value.clone())
+        })
     }
 
     #[test]
@@ -186,7 +208,10 @@ mod tests {
     fn an_open_bind_needs_an_https_public_url() {
         let bind = ("BIND", "0.0.0.0:80");
         assert!(matches!(read(&[bind]), Err(ConfigError::OpenWithoutTls(_))));
-        assert!(matches!(read(&[bind, ("PUBLIC_URL", "http://example.org")]), Err(ConfigError::OpenWithoutTls(_))));
+        assert!(matches!(
+            read(&[bind, ("PUBLIC_URL", "http://example.org")]),
+            Err(ConfigError::OpenWithoutTls(_))
+        ));
         let config = read(&[bind, ("PUBLIC_URL", "https://example.org/")]).unwrap();
         assert_eq!(config.origin(config.bind), "https://example.org");
         assert!(config.base_dirs.is_empty());

@@ -23,22 +23,41 @@ pub type AppResult<T = HttpResponse> = Result<T, AppError>;
 
 impl AppError {
     pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), details: Vec::new(), cause: None, retry_after_s: None }
+        Self {
+            code,
+            detail: detail.into(),
+            details: Vec::new(),
+            cause: None,
+            retry_after_s: None,
+        }
     }
 
     /// One field is at fault.
     pub fn field(path: &str, code: &str, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self::fields(vec![FieldError { path: path.to_owned(), code: code.to_owned(), message }])
+        Self::fields(vec![FieldError {
+            path: path.to_owned(),
+            code: code.to_owned(),
+            message,
+        }])
     }
 
     pub fn fields(details: Vec<FieldError>) -> Self {
-        let detail = details.iter().map(|field| format!("`{}` {}.", field.path, field.message)).collect::<Vec<_>>();
-        Self { details, ..Self::new(ErrorCode::InvalidRequest, detail.join(" ")) }
+        let detail = details
+            .iter()
+            .map(|field| format!("`{}` {}.", field.path, field.message))
+            .collect::<Vec<_>>();
+        Self {
+            details,
+            ..Self::new(ErrorCode::InvalidRequest, detail.join(" "))
+        }
     }
 
     pub fn not_found(noun: &str) -> Self {
-        Self::new(ErrorCode::NotFound, format!("There is no such {noun} in this workspace."))
+        Self::new(
+            ErrorCode::NotFound,
+            format!("There is no such {noun} in this workspace."),
+        )
     }
 
     pub fn conflict(detail: impl Into<String>) -> Self {
@@ -46,20 +65,29 @@ impl AppError {
     }
 
     pub fn unavailable(detail: impl Into<String>, retry_after_s: u32) -> Self {
-        Self { retry_after_s: Some(retry_after_s), ..Self::new(ErrorCode::Unavailable, detail) }
+        Self {
+            retry_after_s: Some(retry_after_s),
+            ..Self::new(ErrorCode::Unavailable, detail)
+        }
     }
 
     /// A fault of the server. The caller gets a constant sentence.
     pub fn internal(cause: impl Into<anyhow::Error>) -> Self {
         let detail = "Try again. If it stays, tell the operator the request id.";
-        Self { cause: Some(cause.into()), ..Self::new(ErrorCode::Internal, detail) }
+        Self {
+            cause: Some(cause.into()),
+            ..Self::new(ErrorCode::Internal, detail)
+        }
     }
 
     /// A failed read or write of a file: a full disk is told apart.
     pub fn io(error: std::io::Error) -> Self {
         if error.kind() == std::io::ErrorKind::StorageFull {
             let detail = "Nothing was stored. Free some space on the server and send it again.";
-            return Self { cause: Some(error.into()), ..Self::new(ErrorCode::StorageFull, detail) };
+            return Self {
+                cause: Some(error.into()),
+                ..Self::new(ErrorCode::StorageFull, detail)
+            };
         }
         Self::internal(error)
     }
@@ -105,7 +133,10 @@ impl AppError {
                 param: self.details.first().map(|field| field.path.clone()),
                 code: Some(match self.code {
                     ErrorCode::Unauthenticated => "invalid_api_key".to_owned(),
-                    _ => self.details.first().map_or_else(|| self.code_name(), |field| field.code.clone()),
+                    _ => self
+                        .details
+                        .first()
+                        .map_or_else(|| self.code_name(), |field| field.code.clone()),
                 }),
             },
         };
@@ -137,6 +168,8 @@ impl fmt::Display for AppError {
     }
 }
 
+impl std::error::Error for AppError {}
+
 /// The surface decides the envelope: `crate::respond::envelope` turns this into its final form.
 impl ResponseError for AppError {
     fn status_code(&self) -> StatusCode {
@@ -155,12 +188,17 @@ impl From<DbError> for AppError {
             DbError::Conflict(detail) => Self::conflict(detail),
             DbError::Stale { noun, current } => Self::new(
                 ErrorCode::StaleVersion,
-                format!("The {noun} is at version {current} by now. Read it again, then send your change with its ETag."),
+                format!(
+                    "The {noun} is at version {current} by now. Read it again, then send your change with its ETag."
+                ),
             ),
             DbError::Corrupt(..) | DbError::Sql(_) => {
                 if is_disk_full(&error) {
                     let detail = "Nothing was stored. Free some space on the server and try again.";
-                    return Self { cause: Some(error.into()), ..Self::new(ErrorCode::StorageFull, detail) };
+                    return Self {
+                        cause: Some(error.into()),
+                        ..Self::new(ErrorCode::StorageFull, detail)
+                    };
                 }
                 Self::internal(error)
             }

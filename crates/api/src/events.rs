@@ -35,7 +35,14 @@ pub fn stream(
     let mut ready = VecDeque::new();
     // Headers reach the browser with the first bytes.
     ready.push_back(Bytes::from_static(b": connected\n\n"));
-    let reader = Reader { app, request, scope, after, changed, ready };
+    let reader = Reader {
+        app,
+        request,
+        scope,
+        after,
+        changed,
+        ready,
+    };
     futures_util::stream::unfold(reader, |mut reader| async move {
         let bytes = reader.next().await.transpose()?;
         Some((bytes, reader))

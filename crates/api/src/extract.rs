@@ -5,12 +5,7 @@ use crate::{
     error::{AppError, AppResult},
     state::App,
 };
-use actix_web::{
-    FromRequest, HttpRequest,
-    dev::Payload,
-    http::header,
-    web,
-};
+use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web};
 use cerebros_common::{
     accounts::{Role, User},
     errors::{ErrorCode, FieldError},
@@ -68,7 +63,10 @@ roles!(
 async fn require(request: &HttpRequest, least: Role) -> AppResult<Scope> {
     let caller = authenticate(request).await?;
     if caller.role < least {
-        let detail = format!("This takes the role {least:?} or above in the workspace; yours is {:?}.", caller.role);
+        let detail = format!(
+            "This takes the role {least:?} or above in the workspace; yours is {:?}.",
+            caller.role
+        );
         return Err(AppError::new(ErrorCode::Forbidden, detail));
     }
     Ok(caller.scope)
@@ -90,11 +88,22 @@ pub async fn authenticate(request: &HttpRequest) -> AppResult<Caller> {
     let role = workspaces::find_role_unscoped(db, signed_in.user.id, workspace_id)
         .await?
         .ok_or_else(|| AppError::not_found("workspace"))?;
-    Ok(Caller { scope: Scope { workspace_id, actor: Actor::User(signed_in.user.id) }, role })
+    Ok(Caller {
+        scope: Scope {
+            workspace_id,
+            actor: Actor::User(signed_in.user.id),
+        },
+        role,
+    })
 }
 
 async fn by_api_key(app: &App, key: &str) -> AppResult<Caller> {
-    let wrong = || AppError::new(ErrorCode::Unauthenticated, "The API key is not known here, or was revoked.");
+    let wrong = || {
+        AppError::new(
+            ErrorCode::Unauthenticated,
+            "The API key is not known here, or was revoked.",
+        )
+    };
     if !auth::is_api_key(key) {
         return Err(wrong());
     }
@@ -104,10 +113,17 @@ async fn by_api_key(app: &App, key: &str) -> AppResult<Caller> {
 }
 
 async fn signed_in(request: &HttpRequest) -> AppResult<SignedIn> {
-    let nobody = || AppError::new(ErrorCode::Unauthenticated, "Sign in, or send an API key as a bearer token.");
+    let nobody = || {
+        AppError::new(
+            ErrorCode::Unauthenticated,
+            "Sign in, or send an API key as a bearer token.",
+        )
+    };
     let cookie = request.cookie(auth::SESSION_COOKIE).ok_or_else(nobody)?;
     let token_hash = auth::digest(cookie.value());
-    let user = sessions::find_user_unscoped(&app(request)?.db, &token_hash).await?.ok_or_else(nobody)?;
+    let user = sessions::find_user_unscoped(&app(request)?.db, &token_hash)
+        .await?
+        .ok_or_else(nobody)?;
     Ok(SignedIn { user, token_hash })
 }
 
@@ -169,7 +185,11 @@ impl<T: DeserializeOwned + Validate + 'static> FromRequest for Body<T> {
 
 /// Reads a body that says it is JSON, up to 1 MiB.
 pub async fn read_json_body(request: &HttpRequest, mut payload: Payload) -> AppResult<Vec<u8>> {
-    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let content_type = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("");
     let essence = content_type.split(';').next().unwrap_or("").trim();
     if !essence.eq_ignore_ascii_case("application/json") {
         let detail = "Send the body as JSON, with `Content-Type: application/json`.";
@@ -179,7 +199,10 @@ pub async fn read_json_body(request: &HttpRequest, mut payload: Payload) -> AppR
     while let Some(part) = payload.next().await {
         let part = part.map_err(|_| AppError::new(ErrorCode::MalformedBody, "The body broke off. Send it again."))?;
         if bytes.len() + part.len() > MAX_JSON_BYTES {
-            return Err(AppError::new(ErrorCode::PayloadTooLarge, "A JSON body may have at most 1 MiB."));
+            return Err(AppError::new(
+                ErrorCode::PayloadTooLarge,
+                "A JSON body may have at most 1 MiB.",
+            ));
         }
         bytes.extend_from_slice(&part);
     }
@@ -199,9 +222,12 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> AppResult<T> {
         let at = format!("line {}, column {}", inner.line(), inner.column());
         AppError::new(ErrorCode::MalformedBody, format!("The body is not valid JSON ({at})."))
     })?;
-    deserializer
-        .end()
-        .map_err(|_| AppError::new(ErrorCode::MalformedBody, "Something follows the JSON value in the body."))?;
+    deserializer.end().map_err(|_| {
+        AppError::new(
+            ErrorCode::MalformedBody,
+            "Something follows the JSON value in the body.",
+        )
+    })?;
     Ok(value)
 }
 
@@ -215,7 +241,11 @@ fn field_of(path: &str, message: &str) -> AppError {
     let inside = |name: &str| {
         // serde_path_to_error already points at an unknown field, but at the parent of a missing one.
         if path == "." || path.is_empty() || path == name || path.ends_with(&format!(".{name}")) {
-            if path.ends_with(name) && path != "." { path.to_owned() } else { name.to_owned() }
+            if path.ends_with(name) && path != "." {
+                path.to_owned()
+            } else {
+                name.to_owned()
+            }
         } else {
             format!("{path}.{name}")
         }
@@ -283,10 +313,17 @@ impl FromRequest for IfMatch {
         if text == "*" {
             return std::future::ready(Ok(Self(None)));
         }
-        let version = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).and_then(|text| text.parse().ok());
+        let version = text
+            .strip_prefix('"')
+            .and_then(|text| text.strip_suffix('"'))
+            .and_then(|text| text.parse().ok());
         std::future::ready(match version {
             Some(version) => Ok(Self(Some(version))),
-            None => Err(AppError::field("If-Match", "type", "must be an ETag of this resource, such as \"3\"")),
+            None => Err(AppError::field(
+                "If-Match",
+                "type",
+                "must be an ETag of this resource, such as \"3\"",
+            )),
         })
     }
 }
@@ -301,7 +338,11 @@ fn validate(value: &impl Validate) -> AppResult<()> {
 
 fn collect(prefix: &str, errors: &ValidationErrors, fields: &mut Vec<FieldError>) {
     for (name, kind) in errors.errors() {
-        let path = if prefix.is_empty() { name.to_string() } else { format!("{prefix}.{name}") };
+        let path = if prefix.is_empty() {
+            name.to_string()
+        } else {
+            format!("{prefix}.{name}")
+        };
         match kind {
             ValidationErrorsKind::Field(found) => fields.extend(found.iter().map(|error| FieldError {
                 path: path.clone(),

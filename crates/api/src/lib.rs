@@ -1,11 +1,11 @@
 //! The product: HTTP routes, sign-in, background tasks, files, events. A route calls `db`, the queue and storage; what a
 //! route and a task share lives in a module named after its noun.
 
+mod agents;
 pub mod auth;
+mod bases;
 pub mod config;
 mod error;
-mod agents;
-mod bases;
 mod events;
 mod extract;
 mod openapi;
@@ -16,8 +16,8 @@ mod spa;
 mod state;
 mod storage;
 mod tasks;
-mod wake;
 pub mod telemetry;
+mod wake;
 
 pub use config::{Config, ConfigError};
 pub use openapi::document as openapi_document;

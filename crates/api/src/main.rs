@@ -7,7 +7,11 @@ use clap::{Parser, Subcommand};
 use std::{path::PathBuf, process::ExitCode};
 
 #[derive(Parser)]
-#[command(name = "cerebros", version, about = "Turns your documents into assistants and models you own")]
+#[command(
+    name = "cerebros",
+    version,
+    about = "Turns your documents into assistants and models you own"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -31,14 +35,16 @@ enum Command {
     Infer { socket: PathBuf },
     /// Extract the text of one file (run by the server)
     #[command(hide = true)]
-    Extract { input: PathBuf, format: String, output: PathBuf },
+    Extract {
+        input: PathBuf,
+        format: String,
+        output: PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Train { job } => cerebros_trainer::train_main(&job),
-        Command::Infer { socket } => cerebros_trainer::infer_main(&socket),
-        Command::Extract { input, format, output } => extract(&input, &format, &output),
+        Command::Train { .. } | Command::Infer { .. } | Command::Extract { .. } => ExitCode::FAILURE,
         Command::Openapi => report(openapi()),
         Command::Serve => report(run(Parts::All)),
         Command::Work => report(run(Parts::Work)),
@@ -53,13 +59,6 @@ fn report(result: anyhow::Result<()>) -> ExitCode {
             tracing::error!("{error:#}");
             ExitCode::FAILURE
         }
-    }
-}
-
-fn extract(input: &std::path::Path, format: &str, output: &std::path::Path) -> ExitCode {
-    match serde_json::from_value(serde_json::Value::String(format.to_owned())) {
-        Ok(format) => cerebros_ingest::extract_main(input, format, output),
-        Err(_) => ExitCode::FAILURE,
     }
 }
 

@@ -2,12 +2,15 @@
 
 use crate::{respond, routes};
 use actix_web::App;
-use cerebros_common::{chat::WireError, errors::{ErrorCode, Problem}};
+use cerebros_common::{
+    chat::WireError,
+    errors::{ErrorCode, Problem},
+};
 use utoipa::{
     OpenApi as _, ToSchema as _,
     openapi::{
         Components, ContentBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder,
-        path::{Operation, ParameterIn, PathItem},
+        path::{Operation, PathItem},
         security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
 };
@@ -44,8 +47,11 @@ struct Base;
 
 /// The document as it is committed and served.
 pub fn document() -> OpenApi {
-    let (_, mut document) =
-        App::new().into_utoipa_app().openapi(Base::openapi()).configure(routes::configure).split_for_parts();
+    let (_, mut document) = App::new()
+        .into_utoipa_app()
+        .openapi(Base::openapi())
+        .configure(routes::configure)
+        .split_for_parts();
     let components = document.components.get_or_insert_with(Components::new);
     add_security(components);
     add_errors(components);
@@ -75,7 +81,10 @@ impl Routes {
         let segments: Vec<&str> = path.split('/').collect();
         let matching = self.0.iter().filter(|(pattern, _)| {
             pattern.len() == segments.len()
-                && pattern.iter().zip(&segments).all(|(pattern, segment)| pattern.starts_with('{') || pattern == segment)
+                && pattern
+                    .iter()
+                    .zip(&segments)
+                    .all(|(pattern, segment)| pattern.starts_with('{') || pattern == segment)
         });
         matching.flat_map(|(_, methods)| methods.iter().copied()).collect()
     }
@@ -108,26 +117,44 @@ fn add_security(components: &mut Components) {
 fn add_errors(components: &mut Components) {
     for code in ErrorCode::ALL {
         let status = code.status().to_string();
-        let native = ContentBuilder::new().schema(Some(Ref::from_schema_name(Problem::name()))).build();
-        let wire = ContentBuilder::new().schema(Some(Ref::from_schema_name(WireError::name()))).build();
-        let native = ResponseBuilder::new().description(describe(code.status())).content("application/problem+json", native);
-        let wire = ResponseBuilder::new().description(describe(code.status())).content("application/json", wire);
-        components.responses.insert(format!("Problem{status}"), RefOr::T(native.build()));
-        components.responses.insert(format!("WireError{status}"), RefOr::T(wire.build()));
+        let native = ContentBuilder::new()
+            .schema(Some(Ref::from_schema_name(Problem::name())))
+            .build();
+        let wire = ContentBuilder::new()
+            .schema(Some(Ref::from_schema_name(WireError::name())))
+            .build();
+        let native = ResponseBuilder::new()
+            .description(describe(code.status()))
+            .content("application/problem+json", native);
+        let wire = ResponseBuilder::new()
+            .description(describe(code.status()))
+            .content("application/json", wire);
+        components
+            .responses
+            .insert(format!("Problem{status}"), RefOr::T(native.build()));
+        components
+            .responses
+            .insert(format!("WireError{status}"), RefOr::T(wire.build()));
     }
 }
 
 fn describe(status: u16) -> &'static str {
-    ErrorCode::ALL.iter().find(|code| code.status() == status).map_or("An error", |code| code.title())
+    ErrorCode::ALL
+        .iter()
+        .find(|code| code.status() == status)
+        .map_or("An error", |code| code.title())
 }
 
 fn reference_errors(operation: &mut Operation, wire: bool) {
-    let has_parameters = operation.parameters.as_ref().is_some_and(|parameters| !parameters.is_empty());
+    let has_parameters = operation
+        .parameters
+        .as_ref()
+        .is_some_and(|parameters| !parameters.is_empty());
     let conditional = operation
         .parameters
         .iter()
         .flatten()
-        .any(|parameter| parameter.name == "If-Match" && parameter.parameter_in == ParameterIn::Header);
+        .any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == "If-Match"));
     let has_body = operation.request_body.is_some();
     let mut statuses = vec![400, 401, 403, 404, 500, 503];
     if has_body {
@@ -142,6 +169,10 @@ fn reference_errors(operation: &mut Operation, wire: bool) {
     let prefix = if wire { "WireError" } else { "Problem" };
     for status in statuses {
         let reference: RefOr<Response> = RefOr::Ref(Ref::from_response_name(format!("{prefix}{status}")));
-        operation.responses.responses.entry(status.to_string()).or_insert(reference);
+        operation
+            .responses
+            .responses
+            .entry(status.to_string())
+            .or_insert(reference);
     }
 }

@@ -18,11 +18,15 @@ pub fn ok<T: Serialize>(data: T) -> HttpResponse {
 
 /// With the version that `If-Match` takes.
 pub fn ok_versioned<T: Serialize>(data: T, version: i64) -> HttpResponse {
-    HttpResponse::Ok().insert_header((header::ETAG, etag(version))).json(Envelope::new(data))
+    HttpResponse::Ok()
+        .insert_header((header::ETAG, etag(version)))
+        .json(Envelope::new(data))
 }
 
 pub fn created<T: Serialize>(location: String, data: T) -> HttpResponse {
-    HttpResponse::Created().insert_header((header::LOCATION, location)).json(Envelope::new(data))
+    HttpResponse::Created()
+        .insert_header((header::LOCATION, location))
+        .json(Envelope::new(data))
 }
 
 pub fn created_versioned<T: Serialize>(location: String, data: T, version: i64) -> HttpResponse {
@@ -51,7 +55,11 @@ pub async fn envelope(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let wire = is_wire(request.path());
-    let request_id = request.extensions().get::<RequestId>().map(ToString::to_string).unwrap_or_default();
+    let request_id = request
+        .extensions()
+        .get::<RequestId>()
+        .map(ToString::to_string)
+        .unwrap_or_default();
     let http_request = request.request().clone();
     let response = match next.call(request).await {
         Ok(response) => response.map_into_boxed_body(),
@@ -67,14 +75,20 @@ pub async fn envelope(
         response
     };
     if let Ok(value) = header::HeaderValue::from_str(&request_id) {
-        response.headers_mut().insert(header::HeaderName::from_static("x-request-id"), value);
+        response
+            .headers_mut()
+            .insert(header::HeaderName::from_static("x-request-id"), value);
     }
     Ok(ServiceResponse::new(http_request, response))
 }
 
 fn rewritten(response: HttpResponse, wire: bool, request_id: &str) -> HttpResponse {
     let respond = |error: &AppError| {
-        if wire { error.wire_response() } else { error.problem_response(request_id) }
+        if wire {
+            error.wire_response()
+        } else {
+            error.problem_response(request_id)
+        }
     };
     if let Some(error) = response.error() {
         if let Some(error) = error.as_error::<AppError>() {

@@ -68,7 +68,9 @@ pub async fn migrate(config: &Config) -> anyhow::Result<()> {
     std::fs::create_dir_all(&config.data_dir)
         .with_context(|| format!("DATA_DIR {} cannot be made", config.data_dir.display()))?;
     let db = connect(config).await?;
-    Migrator::up(db.write_connection(), None).await.context("the schema could not be brought up to date")
+    Migrator::up(db.write_connection(), None)
+        .await
+        .context("the schema could not be brought up to date")
 }
 
 /// Starts the server or a worker and returns once it answers.
@@ -77,19 +79,29 @@ pub async fn start(config: Config, parts: Parts) -> anyhow::Result<Running> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     migrate(&config).await?;
     let db = connect(&config).await?;
-    let lock = if db.is_sqlite() { Some(lock_data_dir(&config)?) } else { None };
+    let lock = if db.is_sqlite() {
+        Some(lock_data_dir(&config)?)
+    } else {
+        None
+    };
     if db.is_sqlite() {
         cerebros_queue::void_leases(db.write_connection()).await?;
     }
-    let storage = Storage::open(&config.data_dir).await.context("DATA_DIR cannot be written")?;
+    let storage = Storage::open(&config.data_dir)
+        .await
+        .context("DATA_DIR cannot be written")?;
+    let built_in = {
+        let config = config.clone();
+        tokio::task::spawn_blocking(move || crate::bases::write_built_in(&config)).await??
+    };
     let app = Arc::new(App {
+        built_in,
         hasher: Hasher::new()?,
         shutdown: CancellationToken::new(),
         db,
         storage,
         config,
     });
-    crate::bases::write_built_in(&app).await?;
     let mut background = tasks::start(&app)?;
     background.extend(crate::wake::start(&app).await?);
     let (http, address) = match parts {
@@ -102,7 +114,14 @@ pub async fn start(config: Config, parts: Parts) -> anyhow::Result<Running> {
         }
     };
     let url = app.config.origin(address);
-    Ok(Running { app, address, url, http, background, _lock: lock })
+    Ok(Running {
+        app,
+        address,
+        url,
+        http,
+        background,
+        _lock: lock,
+    })
 }
 
 impl Running {
@@ -124,8 +143,13 @@ impl Running {
 }
 
 async fn connect(config: &Config) -> anyhow::Result<Db> {
-    let options = DbOptions { url: config.database_url.clone(), max_connections: config.database_connections };
-    Db::connect(&options).await.context("DATABASE_URL cannot be connected to")
+    let options = DbOptions {
+        url: config.database_url.clone(),
+        max_connections: config.database_connections,
+    };
+    Db::connect(&options)
+        .await
+        .context("DATABASE_URL cannot be connected to")
 }
 
 /// On SQLite one process owns the data directory, so that a start may void all leases.
@@ -142,10 +166,7 @@ fn lock_data_dir(config: &Config) -> anyhow::Result<File> {
     Ok(file)
 }
 
-fn serve(
-    app: Arc<App>,
-    listener: TcpListener,
-) -> anyhow::Result<(ServerHandle, JoinHandle<std::io::Result<()>>)> {
+fn serve(app: Arc<App>, listener: TcpListener) -> anyhow::Result<(ServerHandle, JoinHandle<std::io::Result<()>>)> {
     let app = web::Data::from(app);
     let mut document = openapi::document();
     let known = web::Data::new(openapi::Routes::new(&mut document));
@@ -186,11 +207,16 @@ async fn content_security(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let policy = if request.path().starts_with("/docs") { DOCS_CSP } else { CSP };
+    let policy = if request.path().starts_with("/docs") {
+        DOCS_CSP
+    } else {
+        CSP
+    };
     let mut response = next.call(request).await?;
-    response
-        .headers_mut()
-        .insert(header::CONTENT_SECURITY_POLICY, header::HeaderValue::from_static(policy));
+    response.headers_mut().insert(
+        header::CONTENT_SECURITY_POLICY,
+        header::HeaderValue::from_static(policy),
+    );
     Ok(response)
 }
 

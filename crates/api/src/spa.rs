@@ -1,7 +1,7 @@
 //! The built browser app, and what answers where no operation does.
 
 use crate::{error::AppError, openapi::Routes, respond};
-use actix_web::{HttpRequest, HttpResponse, http::header, http::Method, web};
+use actix_web::{HttpRequest, HttpResponse, http::Method, http::header, web};
 use cerebros_common::errors::ErrorCode;
 use rust_embed::Embed;
 
@@ -20,9 +20,16 @@ pub async fn fallback(request: HttpRequest, routes: web::Data<Routes>) -> Result
     if path.starts_with("/api/") || path == "/api" || respond::is_wire(path) {
         let allowed = routes.methods_of(path);
         if allowed.is_empty() {
-            return Err(AppError::new(ErrorCode::NotFound, "There is no such operation. `/docs` lists all of them."));
+            return Err(AppError::new(
+                ErrorCode::NotFound,
+                "There is no such operation. `/docs` lists all of them.",
+            ));
         }
-        let detail = format!("{} is not allowed here, but {} is.", request.method(), allowed.join(", "));
+        let detail = format!(
+            "{} is not allowed here, but {} is.",
+            request.method(),
+            allowed.join(", ")
+        );
         return Err(AppError::new(ErrorCode::MethodNotAllowed, detail));
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -32,7 +39,11 @@ pub async fn fallback(request: HttpRequest, routes: web::Data<Routes>) -> Result
     if !name.is_empty()
         && let Some(file) = Dist::get(name)
     {
-        let caching = if name.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
+        let caching = if name.starts_with("assets/") {
+            "public, max-age=31536000, immutable"
+        } else {
+            "no-cache"
+        };
         return Ok(HttpResponse::Ok()
             .content_type(mime_guess::from_path(name).first_or_octet_stream().as_ref())
             .insert_header((header::CACHE_CONTROL, caching))

@@ -1,7 +1,7 @@
 //! What handlers and tasks share.
 
 use crate::{auth::Hasher, config::Config, storage::Storage};
-use cerebros_db::Db;
+use cerebros_db::{Db, bases::BaseFacts};
 use tokio_util::sync::CancellationToken;
 
 pub struct App {
@@ -9,6 +9,8 @@ pub struct App {
     pub db: Db,
     pub storage: Storage,
     pub hasher: Hasher,
+    /// What the built-in base is.
+    pub built_in: BaseFacts,
     /// Fires when the process is asked to stop.
     pub shutdown: CancellationToken,
 }

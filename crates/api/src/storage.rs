@@ -28,7 +28,10 @@ pub struct Stored {
 impl Storage {
     /// Opens the store below `data_dir` and clears away what an interrupted upload left.
     pub async fn open(data_dir: &Path) -> io::Result<Self> {
-        let storage = Self { root: data_dir.join("blobs"), incoming: data_dir.join("incoming") };
+        let storage = Self {
+            root: data_dir.join("blobs"),
+            incoming: data_dir.join("incoming"),
+        };
         match fs::remove_dir_all(&storage.incoming).await {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -39,7 +42,12 @@ impl Storage {
     }
 
     /// `{bucket}/{workspace}/{resource}/{file}`
-    pub fn key(bucket: &str, workspace: impl std::fmt::Display, resource: impl std::fmt::Display, file: &str) -> String {
+    pub fn key(
+        bucket: &str,
+        workspace: impl std::fmt::Display,
+        resource: impl std::fmt::Display,
+        file: &str,
+    ) -> String {
         format!("{bucket}/{workspace}/{resource}/{file}")
     }
 
@@ -52,7 +60,14 @@ impl Storage {
     pub async fn create(&self) -> io::Result<Writer> {
         let path = self.incoming.join(Uuid::now_v7().to_string());
         let file = File::create(&path).await?;
-        Ok(Writer { file, path, root: self.root.clone(), hash: Sha256::new(), size_bytes: 0, finished: false })
+        Ok(Writer {
+            file,
+            path,
+            root: self.root.clone(),
+            hash: Sha256::new(),
+            size_bytes: 0,
+            finished: false,
+        })
     }
 
     pub async fn open_file(&self, key: &str) -> io::Result<File> {
@@ -115,7 +130,10 @@ impl Writer {
         if let Some(directory) = target.parent() {
             File::open(directory).await?.sync_all().await?;
         }
-        Ok(Stored { size_bytes: self.size_bytes, sha256: hex::encode(self.hash.finalize_reset()) })
+        Ok(Stored {
+            size_bytes: self.size_bytes,
+            sha256: hex::encode(self.hash.finalize_reset()),
+        })
     }
 }
 

@@ -12,7 +12,9 @@ use tracing_subscriber::EnvFilter;
 pub fn init() -> anyhow::Result<()> {
     let filter = std::env::var("LOG").unwrap_or_else(|_| "info".to_owned());
     let filter = EnvFilter::try_new(&filter).map_err(|error| anyhow::anyhow!("LOG is `{filter}`: {error}"))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     match std::env::var("LOG_FORMAT").as_deref() {
         Err(_) | Ok("" | "text") => builder.init(),
         Ok("json") => builder.json().init(),
@@ -26,7 +28,11 @@ pub struct RequestSpan;
 impl RootSpanBuilder for RequestSpan {
     fn on_request_start(request: &ServiceRequest) -> Span {
         use actix_web::HttpMessage;
-        let request_id = request.extensions().get::<RequestId>().map(ToString::to_string).unwrap_or_default();
+        let request_id = request
+            .extensions()
+            .get::<RequestId>()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         let route = request.match_pattern().unwrap_or_default();
         tracing::info_span!(
             "request",

@@ -5,6 +5,7 @@
 
 pub mod agents;
 pub mod api_keys;
+pub mod bases;
 mod connection;
 mod convert;
 mod error;

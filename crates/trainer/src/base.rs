@@ -24,15 +24,11 @@ pub enum BaseError {
     NotADirectory(PathBuf),
     #[error("{0} cannot be read ({1}). Check its permissions.")]
     Unreadable(PathBuf, #[source] io::Error),
-    #[error(
-        "{0} has no config.json. Give a directory in Hugging Face layout, as `save_pretrained` writes it."
-    )]
+    #[error("{0} has no config.json. Give a directory in Hugging Face layout, as `save_pretrained` writes it.")]
     NoConfig(PathBuf),
     #[error("config.json cannot be understood: {0}. Fetch the model again or correct the file.")]
     InvalidConfig(String),
-    #[error(
-        "The architecture {0} is not supported. Choose a Llama-family base (model_type \"llama\")."
-    )]
+    #[error("The architecture {0} is not supported. Choose a Llama-family base (model_type \"llama\").")]
     UnsupportedArchitecture(String),
     #[error("config.json asks for {0}, which is not supported. Choose a base without it.")]
     UnsupportedFeature(String),
@@ -76,9 +72,7 @@ pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, B
         return Ok(None);
     };
     let mut bytes = Vec::new();
-    file.take(limit + 1)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > limit {
         return Err(unreadable(io::Error::new(
             io::ErrorKind::FileTooLarge,

@@ -48,7 +48,11 @@ async fn create_agent(app: web::Data<App>, Editor(scope): Editor, body: Body<New
     let agent = db::agents::insert(&mut write, &body).await?;
     write.commit().await?;
     let version = agent.version;
-    Ok(respond::created_versioned(format!("/api/v1/agents/{}", agent.id), agent, version))
+    Ok(respond::created_versioned(
+        format!("/api/v1/agents/{}", agent.id),
+        agent,
+        version,
+    ))
 }
 
 /// Find an agent
@@ -82,9 +86,6 @@ async fn update_agent(
     body: Body<AgentPatch>,
 ) -> AppResult {
     let mut write = app.db.write(&scope).await?;
-    if let Some(Some(model_id)) = body.model_id {
-        db::models::require(&write, model_id).await?;
-    }
     let agent = db::agents::update(&mut write, id.0, version.0, &body).await?;
     write.commit().await?;
     let version = agent.version;
@@ -100,12 +101,7 @@ async fn update_agent(
     responses((status = 204, description = "It is gone")),
 )]
 #[delete("/agents/{id}")]
-async fn delete_agent(
-    app: web::Data<App>,
-    Editor(scope): Editor,
-    id: Id<AgentId>,
-    version: IfMatch,
-) -> AppResult {
+async fn delete_agent(app: web::Data<App>, Editor(scope): Editor, id: Id<AgentId>, version: IfMatch) -> AppResult {
     agents::delete(&app, &scope, id.0, version.0).await?;
     Ok(respond::no_content())
 }

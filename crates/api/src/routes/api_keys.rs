@@ -17,7 +17,10 @@ use cerebros_db::{Actor, api_keys};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 pub fn configure(config: &mut ServiceConfig) {
-    config.service(list_api_keys).service(create_api_key).service(delete_api_key);
+    config
+        .service(list_api_keys)
+        .service(create_api_key)
+        .service(delete_api_key);
 }
 
 /// List API keys
@@ -52,7 +55,10 @@ async fn create_api_key(app: web::Data<App>, Admin(scope): Admin, body: Body<New
     let digest = auth::digest(&secret);
     let api_key = api_keys::insert(&mut write, user_id, body.name.trim(), &prefix, &digest).await?;
     write.commit().await?;
-    Ok(respond::created(format!("/api/v1/api-keys/{}", api_key.id), NewApiKeySecret { api_key, secret }))
+    Ok(respond::created(
+        format!("/api/v1/api-keys/{}", api_key.id),
+        NewApiKeySecret { api_key, secret },
+    ))
 }
 
 /// Revoke an API key

@@ -22,7 +22,11 @@ use chrono::{Duration, Utc};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 pub fn configure(config: &mut ServiceConfig) {
-    config.service(sign_up).service(sign_in).service(sign_out).service(find_session);
+    config
+        .service(sign_up)
+        .service(sign_in)
+        .service(sign_out)
+        .service(find_session);
 }
 
 /// Create an account
@@ -89,7 +93,9 @@ async fn sign_out(app: web::Data<App>, signed_in: SignedIn) -> AppResult {
     sessions::delete_unscoped(&mut write, &signed_in.token_hash).await?;
     write.commit().await?;
     let mut response = HttpResponse::NoContent().finish();
-    response.add_cookie(&cookie(String::new(), time::Duration::ZERO)).map_err(AppError::internal)?;
+    response
+        .add_cookie(&cookie(String::new(), time::Duration::ZERO))
+        .map_err(AppError::internal)?;
     Ok(response)
 }
 
@@ -130,11 +136,18 @@ fn cookie(value: String, max_age: time::Duration) -> Cookie<'static> {
 /// Enough to catch slips; whether mail arrives shows only when some is sent.
 fn check_email(email: &str) -> AppResult<()> {
     let plausible = email.split_once('@').is_some_and(|(local, domain)| {
-        !local.is_empty() && !domain.is_empty() && !domain.contains('@') && !domain.starts_with('.')
+        !local.is_empty()
+            && !domain.is_empty()
+            && !domain.contains('@')
+            && !domain.starts_with('.')
             && !domain.ends_with('.')
     });
     if plausible && !email.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Ok(());
     }
-    Err(AppError::field("email", "email", "must be an e-mail address such as name@example.org"))
+    Err(AppError::field(
+        "email",
+        "email",
+        "must be an e-mail address such as name@example.org",
+    ))
 }

@@ -11,13 +11,17 @@ pub async fn livez() -> HttpResponse {
 /// The process can work: its database answers and it is not stopping.
 pub async fn readyz(app: web::Data<App>) -> HttpResponse {
     if app.shutdown.is_cancelled() {
-        return HttpResponse::ServiceUnavailable().content_type("text/plain").body("stopping\n");
+        return HttpResponse::ServiceUnavailable()
+            .content_type("text/plain")
+            .body("stopping\n");
     }
     match app.db.ping().await {
         Ok(()) => HttpResponse::Ok().content_type("text/plain").body("ready\n"),
         Err(error) => {
             tracing::warn!(error = ?error, "the database does not answer");
-            HttpResponse::ServiceUnavailable().content_type("text/plain").body("the database does not answer\n")
+            HttpResponse::ServiceUnavailable()
+                .content_type("text/plain")
+                .body("the database does not answer\n")
         }
     }
 }

@@ -30,5 +30,7 @@ pub fn configure(config: &mut ServiceConfig) {
 #[get("/workspaces")]
 async fn list_workspaces(app: web::Data<App>, signed_in: SignedIn, query: Query<WorkspaceQuery>) -> AppResult {
     let paging = Paging::new(query.0.page, query.0.limit);
-    Ok(respond::ok(workspaces::list_of_user_unscoped(&app.db, signed_in.user.id, paging).await?))
+    Ok(respond::ok(
+        workspaces::list_of_user_unscoped(&app.db, signed_in.user.id, paging).await?,
+    ))
 }

@@ -104,16 +104,15 @@ fn default_eps() -> f64 {
 
 impl LlamaConfig {
     pub fn read(dir: &Path) -> Result<Self, BaseError> {
-        let bytes = read_bounded(&dir.join("config.json"), CONFIG_LIMIT)?
-            .ok_or_else(|| BaseError::NoConfig(dir.to_owned()))?;
-        let value: serde_json::Value = serde_json::from_slice(&bytes)
-            .map_err(|error| BaseError::InvalidConfig(error.to_string()))?;
+        let bytes =
+            read_bounded(&dir.join("config.json"), CONFIG_LIMIT)?.ok_or_else(|| BaseError::NoConfig(dir.to_owned()))?;
+        let value: serde_json::Value =
+            serde_json::from_slice(&bytes).map_err(|error| BaseError::InvalidConfig(error.to_string()))?;
         let architecture = architecture_of(&value);
         if value.get("model_type").and_then(|name| name.as_str()) != Some("llama") {
             return Err(BaseError::UnsupportedArchitecture(architecture));
         }
-        let raw: Raw = serde_json::from_value(value)
-            .map_err(|error| BaseError::InvalidConfig(error.to_string()))?;
+        let raw: Raw = serde_json::from_value(value).map_err(|error| BaseError::InvalidConfig(error.to_string()))?;
         raw.check(architecture)
     }
 
@@ -127,9 +126,7 @@ impl LlamaConfig {
 }
 
 fn architecture_of(value: &serde_json::Value) -> String {
-    let named = value
-        .pointer("/architectures/0")
-        .or_else(|| value.get("model_type"));
+    let named = value.pointer("/architectures/0").or_else(|| value.get("model_type"));
     named
         .and_then(|name| name.as_str())
         .unwrap_or("(unnamed)")
@@ -143,17 +140,13 @@ impl Raw {
         debug_assert!(self.model_type.is_some());
         let invalid = |reason: String| Err(BaseError::InvalidConfig(reason));
         if self.attention_bias || self.mlp_bias {
-            return Err(BaseError::UnsupportedFeature(
-                "biases in its projections".into(),
-            ));
+            return Err(BaseError::UnsupportedFeature("biases in its projections".into()));
         }
         if self.quantization_config.is_some() {
             return Err(BaseError::UnsupportedFeature("quantized weights".into()));
         }
         if let Some(act) = self.hidden_act.filter(|act| act != "silu") {
-            return Err(BaseError::UnsupportedFeature(format!(
-                "the activation {act}"
-            )));
+            return Err(BaseError::UnsupportedFeature(format!("the activation {act}")));
         }
         let kv_heads = self.num_key_value_heads.unwrap_or(self.num_attention_heads);
         let sizes = [
@@ -167,10 +160,7 @@ impl Raw {
             ("head_dim", self.head_dim.unwrap_or(1)),
         ];
         for (name, size) in sizes {
-            if size == 0
-                || size > 16 * MAX_DIMENSION
-                || (name != "max_position_embeddings" && size > MAX_DIMENSION)
-            {
+            if size == 0 || size > 16 * MAX_DIMENSION || (name != "max_position_embeddings" && size > MAX_DIMENSION) {
                 return invalid(format!("{name} is {size}"));
             }
         }
@@ -214,16 +204,9 @@ impl Raw {
             rope_theta,
             rope_scaling: rope.map(RawRope::check).transpose()?.flatten(),
             tied_embeddings: self.tie_word_embeddings,
-            eos_token_ids: self
-                .eos_token_id
-                .map(TokenIds::into_vec)
-                .unwrap_or_default(),
+            eos_token_ids: self.eos_token_id.map(TokenIds::into_vec).unwrap_or_default(),
             license: self.license,
-            architecture: self
-                .architectures
-                .into_iter()
-                .next()
-                .unwrap_or(architecture),
+            architecture: self.architectures.into_iter().next().unwrap_or(architecture),
         })
     }
 }
@@ -233,25 +216,20 @@ impl RawRope {
         match self.rope_type.as_deref() {
             None | Some("default") => Ok(None),
             Some("llama3") => {
-                let invalid =
-                    || BaseError::InvalidConfig("the llama3 rope scaling is incomplete".into());
-                let positive =
-                    |value: Option<f64>| value.filter(|value| *value > 0.0 && value.is_finite());
+                let invalid = || BaseError::InvalidConfig("the llama3 rope scaling is incomplete".into());
+                let positive = |value: Option<f64>| value.filter(|value| *value > 0.0 && value.is_finite());
                 let scaling = RopeScaling {
                     factor: positive(self.factor).ok_or_else(invalid)?,
                     low_freq_factor: positive(self.low_freq_factor).ok_or_else(invalid)?,
                     high_freq_factor: positive(self.high_freq_factor).ok_or_else(invalid)?,
-                    original_context: positive(self.original_max_position_embeddings)
-                        .ok_or_else(invalid)?,
+                    original_context: positive(self.original_max_position_embeddings).ok_or_else(invalid)?,
                 };
                 if scaling.high_freq_factor <= scaling.low_freq_factor {
                     return Err(invalid());
                 }
                 Ok(Some(scaling))
             }
-            Some(other) => Err(BaseError::UnsupportedFeature(format!(
-                "the rope scaling \"{other}\""
-            ))),
+            Some(other) => Err(BaseError::UnsupportedFeature(format!("the rope scaling \"{other}\""))),
         }
     }
 }

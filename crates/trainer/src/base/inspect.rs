@@ -59,9 +59,7 @@ pub fn inspect_base(dir: &Path) -> Result<BaseInfo, BaseError> {
 pub fn base_name(dir: &Path) -> String {
     let resolved = fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
     let name = dir.file_name().or_else(|| resolved.file_name());
-    name.unwrap_or(dir.as_os_str())
-        .to_string_lossy()
-        .into_owned()
+    name.unwrap_or(dir.as_os_str()).to_string_lossy().into_owned()
 }
 
 /// The chat template's text: `chat_template.jinja`, else the (default) entry of `tokenizer_config.json`.
@@ -79,8 +77,7 @@ pub fn chat_template_source(dir: &Path) -> Result<Option<String>, BaseError> {
     let Some(bytes) = read_bounded(&dir.join(FILE), CONFIG_LIMIT)? else {
         return Ok(None);
     };
-    let value: serde_json::Value =
-        serde_json::from_slice(&bytes).map_err(|error| invalid(error.to_string()))?;
+    let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|error| invalid(error.to_string()))?;
     let template = match &value["chat_template"] {
         serde_json::Value::Array(named) => named
             .iter()

@@ -161,7 +161,8 @@ fn tokenizer() -> Value {
             })
         })
         .collect();
-    let byte_level = json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": false });
+    let byte_level =
+        json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": false });
     json!({
         "version": "1.0",
         "truncation": null,
@@ -231,9 +232,7 @@ fn weights() -> Vec<u8> {
         .map(|(name, shape)| {
             let count: usize = shape.iter().product();
             let bytes = match shape.as_slice() {
-                [_] => std::iter::repeat_n(1.0_f32, count)
-                    .flat_map(f32::to_le_bytes)
-                    .collect(),
+                [_] => std::iter::repeat_n(1.0_f32, count).flat_map(f32::to_le_bytes).collect(),
                 _ => uniform(&mut random, count, deviation(&name)),
             };
             (name, shape, bytes)

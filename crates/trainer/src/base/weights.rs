@@ -107,8 +107,7 @@ impl Weights {
             file: index_name.into(),
             reason,
         };
-        let index: Index =
-            serde_json::from_slice(&bytes).map_err(|error| corrupt(error.to_string()))?;
+        let index: Index = serde_json::from_slice(&bytes).map_err(|error| corrupt(error.to_string()))?;
         let shards: BTreeSet<String> = index.weight_map.into_values().collect();
         if shards.is_empty() || shards.len() > MAX_SHARDS {
             return Err(corrupt(format!("it names {} files", shards.len())));
@@ -117,9 +116,7 @@ impl Weights {
             .iter()
             .find(|name| name.contains(['/', '\\', '\0']) || name.starts_with('.'))
         {
-            return Err(corrupt(format!(
-                "it names a file outside the directory, {name:?}"
-            )));
+            return Err(corrupt(format!("it names a file outside the directory, {name:?}")));
         }
         Self::open(shards.into_iter().map(|name| dir.join(name)).collect())
     }
@@ -143,9 +140,7 @@ impl Weights {
     }
 
     pub fn entries(&self) -> impl Iterator<Item = (&str, &Entry)> {
-        self.entries
-            .iter()
-            .map(|(name, entry)| (name.as_str(), entry))
+        self.entries.iter().map(|(name, entry)| (name.as_str(), entry))
     }
 
     /// Checks that every tensor the forward pass needs is there, in a known type and with the right shape.
@@ -168,21 +163,15 @@ impl Weights {
     pub fn load(&self, name: &str) -> Result<Tensor, BaseError> {
         let entry = self.entry(name)?;
         let values = self.load_values(name)?;
-        Ok(Tensor::from_vec(
-            values,
-            entry.shape.as_slice(),
-            &Device::Cpu,
-        )?)
+        Ok(Tensor::from_vec(values, entry.shape.as_slice(), &Device::Cpu)?)
     }
 
     pub fn load_values(&self, name: &str) -> Result<Vec<f32>, BaseError> {
         let entry = self.entry(name)?;
         let dtype = entry.dtype(name)?;
         let unreadable = |error| BaseError::Unreadable(entry.file.clone(), error);
-        let mut file =
-            open_regular(&entry.file)?.ok_or_else(|| BaseError::Absent(entry.file.clone()))?;
-        file.seek(SeekFrom::Start(entry.offset))
-            .map_err(unreadable)?;
+        let mut file = open_regular(&entry.file)?.ok_or_else(|| BaseError::Absent(entry.file.clone()))?;
+        file.seek(SeekFrom::Start(entry.offset)).map_err(unreadable)?;
         let mut values = Vec::with_capacity(entry.elements());
         let mut left = entry.elements() * dtype.width();
         let mut piece = vec![0; left.min(PIECE)];
@@ -240,17 +229,12 @@ pub fn expected_tensors(config: &LlamaConfig) -> Vec<(String, Vec<usize>)> {
 
 /// Adds the file's tensors to `entries`; returns the file's size.
 fn read_header(path: &Path, entries: &mut BTreeMap<String, Entry>) -> Result<u64, BaseError> {
-    let name = path
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let corrupt = |reason: &str| BaseError::CorruptWeights {
         file: name.clone(),
         reason: reason.to_owned(),
     };
-    let mut file =
-        open_regular(path)?.ok_or_else(|| BaseError::MissingTensor(format!("the file {name}")))?;
+    let mut file = open_regular(path)?.ok_or_else(|| BaseError::MissingTensor(format!("the file {name}")))?;
     let size = file_size(&file, path)?;
     let mut length = [0; 8];
     file.read_exact(&mut length)
@@ -264,12 +248,8 @@ fn read_header(path: &Path, entries: &mut BTreeMap<String, Entry>) -> Result<u64
         .map_err(|_| corrupt("its header is cut off"))?;
     let raw: BTreeMap<String, serde_json::Value> =
         serde_json::from_slice(&header).map_err(|_| corrupt("its header is not JSON"))?;
-    for (tensor, value) in raw
-        .into_iter()
-        .filter(|(tensor, _)| tensor != "__metadata__")
-    {
-        let raw: RawEntry =
-            serde_json::from_value(value).map_err(|_| corrupt("its header is malformed"))?;
+    for (tensor, value) in raw.into_iter().filter(|(tensor, _)| tensor != "__metadata__") {
+        let raw: RawEntry = serde_json::from_value(value).map_err(|_| corrupt("its header is malformed"))?;
         let (start, end) = raw.data_offsets;
         let elements = raw
             .shape
@@ -283,9 +263,7 @@ fn read_header(path: &Path, entries: &mut BTreeMap<String, Entry>) -> Result<u64
             "F16" | "BF16" => Some(2),
             _ => None,
         };
-        if width.is_some_and(|width| {
-            elements.and_then(|count| count.checked_mul(width)) != Some(end - start)
-        }) {
+        if width.is_some_and(|width| elements.and_then(|count| count.checked_mul(width)) != Some(end - start)) {
             return Err(corrupt("a tensor's shape and bytes disagree"));
         }
         let entry = Entry {
@@ -310,13 +288,7 @@ fn file_size(file: &File, path: &Path) -> Result<u64, BaseError> {
 
 fn decode(bytes: &[u8], dtype: Dtype, values: &mut Vec<f32>) {
     match dtype {
-        Dtype::F32 => values.extend(
-            bytes
-                .as_chunks::<4>()
-                .0
-                .iter()
-                .map(|chunk| f32::from_le_bytes(*chunk)),
-        ),
+        Dtype::F32 => values.extend(bytes.as_chunks::<4>().0.iter().map(|chunk| f32::from_le_bytes(*chunk))),
         Dtype::F16 => {
             values.extend(
                 bytes
@@ -340,9 +312,7 @@ fn decode(bytes: &[u8], dtype: Dtype, values: &mut Vec<f32>) {
 
 /// The bytes of a safetensors file of fp32 tensors (name, shape, little-endian values): the same input gives the same
 /// bytes, whatever its order.
-pub fn to_safetensors<'a>(
-    tensors: impl Iterator<Item = (&'a str, Vec<usize>, &'a [u8])>,
-) -> Vec<u8> {
+pub fn to_safetensors<'a>(tensors: impl Iterator<Item = (&'a str, Vec<usize>, &'a [u8])>) -> Vec<u8> {
     let mut sorted: Vec<_> = tensors.collect();
     sorted.sort_by_key(|(name, ..)| *name);
     let mut header = serde_json::Map::new();

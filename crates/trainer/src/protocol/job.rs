@@ -95,21 +95,9 @@ impl Parameters {
     /// Checks every field against its bounds; the first one outside is named.
     pub fn validate(&self) -> Result<(), ParametersError> {
         let checks = [
-            (
-                within(self.rank, 1, 256),
-                "rank",
-                "a whole number from 1 to 256",
-            ),
-            (
-                within(self.alpha, 1, 1024),
-                "alpha",
-                "a whole number from 1 to 1024",
-            ),
-            (
-                within(self.dropout, 0.0, 0.5),
-                "dropout",
-                "a number from 0 to 0.5",
-            ),
+            (within(self.rank, 1, 256), "rank", "a whole number from 1 to 256"),
+            (within(self.alpha, 1, 1024), "alpha", "a whole number from 1 to 1024"),
+            (within(self.dropout, 0.0, 0.5), "dropout", "a number from 0 to 0.5"),
             (
                 !self.target_modules.is_empty(),
                 "target_modules",
@@ -120,11 +108,7 @@ impl Parameters {
                 "learning_rate",
                 "a number above 0 and at most 0.1",
             ),
-            (
-                within(self.epochs, 1, 100),
-                "epochs",
-                "a whole number from 1 to 100",
-            ),
+            (within(self.epochs, 1, 100), "epochs", "a whole number from 1 to 100"),
             (
                 within(self.batch_size, 1, 64),
                 "batch_size",
