@@ -1,0 +1,20 @@
+//! The wire vocabulary that the server and its clients share: typed ids, error codes, request and answer types, events.
+//!
+//! Builds for wasm32. No SQL, no id generation, no I/O. The feature `openapi` adds utoipa schemas; browsers leave it off.
+
+pub mod accounts;
+pub mod agents;
+pub mod api_keys;
+pub mod bases;
+pub mod chat;
+pub mod dashboard;
+pub mod datasets;
+pub mod documents;
+pub mod errors;
+pub mod events;
+pub mod examples;
+pub mod ids;
+pub mod jobs;
+pub mod models;
+pub mod search;
+pub mod wire;

@@ -26,10 +26,7 @@ mod tests {
         }
         for attempt in [10, 100, u32::MAX] {
             let wait = backoff(attempt);
-            assert!(
-                wait >= LONGEST / 2 && wait <= LONGEST,
-                "{attempt}: {wait:?}"
-            );
+            assert!(wait >= LONGEST / 2 && wait <= LONGEST, "{attempt}: {wait:?}");
         }
     }
 

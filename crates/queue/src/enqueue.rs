@@ -22,11 +22,7 @@ pub struct Enqueue {
 ///
 /// # Errors
 /// [`QueueError::Database`], and [`QueueError::Encode`] when the payload has no JSON form.
-pub async fn enqueue<T: Task>(
-    conn: &impl ConnectionTrait,
-    task: &T,
-    options: Enqueue,
-) -> Result<Uuid, QueueError> {
+pub async fn enqueue<T: Task>(conn: &impl ConnectionTrait, task: &T, options: Enqueue) -> Result<Uuid, QueueError> {
     let task = NewTask::new(task)?;
     // The live task may end between the refused insert and the look-up: then the key is free again.
     loop {
@@ -58,11 +54,7 @@ impl NewTask {
     }
 
     /// `None` when a live task has the same key.
-    pub(crate) async fn insert(
-        &self,
-        conn: &impl ConnectionTrait,
-        options: &Enqueue,
-    ) -> Result<Option<Uuid>, DbErr> {
+    pub(crate) async fn insert(&self, conn: &impl ConnectionTrait, options: &Enqueue) -> Result<Option<Uuid>, DbErr> {
         let now = sql::now(conn);
         let id = Uuid::now_v7();
         let inserted = sql::execute(
@@ -89,11 +81,7 @@ impl NewTask {
         Ok((inserted > 0).then_some(id))
     }
 
-    async fn find_live(
-        &self,
-        conn: &impl ConnectionTrait,
-        options: &Enqueue,
-    ) -> Result<Option<Uuid>, DbErr> {
+    async fn find_live(&self, conn: &impl ConnectionTrait, options: &Enqueue) -> Result<Option<Uuid>, DbErr> {
         let statement = sql::statement(
             conn,
             "SELECT id FROM tasks WHERE name = $1 AND dedup_key = $2 AND status IN ('queued', 'running')",

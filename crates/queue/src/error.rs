@@ -75,9 +75,7 @@ impl From<QueueError> for TaskError {
         match error {
             QueueError::LostLease => Self::LostLease,
             QueueError::Database(error) => error.into(),
-            QueueError::Encode(_) | QueueError::Configuration(_) => {
-                Self::permanent(error.to_string())
-            }
+            QueueError::Encode(_) | QueueError::Configuration(_) => Self::permanent(error.to_string()),
         }
     }
 }

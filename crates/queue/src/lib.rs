@@ -23,9 +23,7 @@ mod waker;
 pub use enqueue::{Enqueue, enqueue};
 pub use error::{HookError, QueueError, TaskError};
 pub use lease::{Burial, Lease, void_leases};
-pub use query::{
-    QueueCount, TaskRow, counts, find, find_unscoped, list, list_unscoped, prune_done,
-};
+pub use query::{QueueCount, TaskRow, counts, find, find_unscoped, list, list_unscoped, prune_done};
 pub use runner::{Runner, Timing};
 pub use task::{Status, Task};
 pub use waker::Waker;

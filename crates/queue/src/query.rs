@@ -103,11 +103,7 @@ pub async fn list_unscoped(
     select(
         conn,
         "status = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
-        [
-            status.as_str().into(),
-            cursor.into(),
-            i64::from(limit).into(),
-        ],
+        [status.as_str().into(), cursor.into(), i64::from(limit).into()],
     )
     .await
 }
@@ -116,16 +112,8 @@ pub async fn list_unscoped(
 ///
 /// # Errors
 /// [`QueueError::Database`].
-pub async fn find(
-    conn: &impl ConnectionTrait,
-    workspace_id: Uuid,
-    id: Uuid,
-) -> Result<Option<TaskRow>, QueueError> {
-    let rows = select(
-        conn,
-        "workspace_id = $1 AND id = $2",
-        [workspace_id.into(), id.into()],
-    );
+pub async fn find(conn: &impl ConnectionTrait, workspace_id: Uuid, id: Uuid) -> Result<Option<TaskRow>, QueueError> {
+    let rows = select(conn, "workspace_id = $1 AND id = $2", [workspace_id.into(), id.into()]);
     Ok(rows.await?.pop())
 }
 
@@ -133,10 +121,7 @@ pub async fn find(
 ///
 /// # Errors
 /// [`QueueError::Database`].
-pub async fn find_unscoped(
-    conn: &impl ConnectionTrait,
-    id: Uuid,
-) -> Result<Option<TaskRow>, QueueError> {
+pub async fn find_unscoped(conn: &impl ConnectionTrait, id: Uuid) -> Result<Option<TaskRow>, QueueError> {
     Ok(select(conn, "id = $1", [id.into()]).await?.pop())
 }
 
@@ -157,16 +142,13 @@ async fn select(
     values: impl IntoIterator<Item = Value>,
 ) -> Result<Vec<TaskRow>, QueueError> {
     let text = format!("SELECT {COLUMNS} FROM tasks WHERE {condition}");
-    let rows = conn
-        .query_all_raw(sql::statement(conn, text, values))
-        .await?;
+    let rows = conn.query_all_raw(sql::statement(conn, text, values)).await?;
     Ok(rows.iter().map(task_row).collect::<Result<_, _>>()?)
 }
 
 fn task_row(row: &QueryResult) -> Result<TaskRow, DbErr> {
     let number = |column| -> Result<u32, DbErr> {
-        u32::try_from(row.try_get::<i64>("", column)?)
-            .map_err(|error| DbErr::Type(error.to_string()))
+        u32::try_from(row.try_get::<i64>("", column)?).map_err(|error| DbErr::Type(error.to_string()))
     };
     Ok(TaskRow {
         id: row.try_get("", "id")?,

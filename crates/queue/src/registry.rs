@@ -6,10 +6,8 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 
 use crate::{Burial, HookError, Lease, Task, TaskError};
 
-type Handler<C> =
-    Box<dyn Fn(Arc<C>, String, Lease) -> BoxFuture<'static, Result<(), TaskError>> + Send + Sync>;
-type Hook<C> =
-    Box<dyn Fn(Arc<C>, Burial) -> BoxFuture<'static, Result<(), HookError>> + Send + Sync>;
+type Handler<C> = Box<dyn Fn(Arc<C>, String, Lease) -> BoxFuture<'static, Result<(), TaskError>> + Send + Sync>;
+type Hook<C> = Box<dyn Fn(Arc<C>, Burial) -> BoxFuture<'static, Result<(), HookError>> + Send + Sync>;
 
 pub struct Kind<C> {
     pub queue: &'static str,
@@ -30,9 +28,8 @@ where
     Box::new(move |context, payload, lease| {
         let handler = handler.clone();
         async move {
-            let task = serde_json::from_str(&payload).map_err(|error| {
-                TaskError::permanent(format!("The stored task could not be read: {error}"))
-            })?;
+            let task = serde_json::from_str(&payload)
+                .map_err(|error| TaskError::permanent(format!("The stored task could not be read: {error}")))?;
             handler(context, task, lease).await
         }
         .boxed()

@@ -105,8 +105,7 @@ impl<C: Send + Sync + 'static> Runner<C> {
             on_dead: None,
         };
         if self.kinds.insert(T::NAME, kind).is_some() {
-            self.mistakes
-                .push(format!("two task types are named {}", T::NAME));
+            self.mistakes.push(format!("two task types are named {}", T::NAME));
         }
         self
     }
@@ -173,10 +172,7 @@ impl<C: Send + Sync + 'static> Runner<C> {
         for (name, kind) in &self.kinds {
             let served = self.queues.iter().filter(|(queue, _)| *queue == kind.queue);
             match served.count() {
-                0 => mistakes.push(format!(
-                    "no worker serves the queue {} of {name}",
-                    kind.queue
-                )),
+                0 => mistakes.push(format!("no worker serves the queue {} of {name}", kind.queue)),
                 1 => {}
                 _ => mistakes.push(format!("the queue {} is served twice", kind.queue)),
             }
@@ -188,10 +184,7 @@ impl<C: Send + Sync + 'static> Runner<C> {
         }
         for schedule in &self.schedules {
             if !self.kinds.contains_key(schedule.name()) {
-                mistakes.push(format!(
-                    "the scheduled task {} is not registered",
-                    schedule.name()
-                ));
+                mistakes.push(format!("the scheduled task {} is not registered", schedule.name()));
             }
             let same = |other: &&Schedule| other.name() == schedule.name();
             if self.schedules.iter().filter(same).count() > 1 {

@@ -20,8 +20,7 @@ impl Schedule {
             QueueError::Configuration(format!("the schedule {expression:?} of {name}: {error}"))
         };
         let cron = Cron::from_str(expression).map_err(mistake)?;
-        cron.find_next_occurrence(&Utc::now(), false)
-            .map_err(mistake)?;
+        cron.find_next_occurrence(&Utc::now(), false).map_err(mistake)?;
         Ok(Self { cron, task })
     }
 
@@ -39,11 +38,9 @@ impl Schedule {
     pub async fn fire(&self, db: &DatabaseConnection, slot: DateTime<Utc>) -> Result<bool, DbErr> {
         let tx = store::begin(db).await?;
         let values = || [self.name().into(), slot.timestamp_millis().into()];
-        let insert =
-            "INSERT INTO task_schedules (name, slot) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
+        let insert = "INSERT INTO task_schedules (name, slot) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
         let advance = "UPDATE task_schedules SET slot = $2 WHERE name = $1 AND slot < $2";
-        let fires = sql::execute(&tx, insert, values()).await? == 0
-            && sql::execute(&tx, advance, values()).await? > 0;
+        let fires = sql::execute(&tx, insert, values()).await? == 0 && sql::execute(&tx, advance, values()).await? > 0;
         if fires {
             let options = Enqueue {
                 run_at: Some(slot),

@@ -3,7 +3,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, QueryResult};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, QueryResult};
 use sea_orm::{SqliteTransactionMode, TransactionOptions, TransactionTrait, Value};
 use uuid::Uuid;
 
@@ -33,7 +33,8 @@ const OWNED: &str = "id, name, payload, workspace_id, attempts, max_attempts, la
 /// Begins a write transaction; on SQLite it holds the write lock from the start, so that it cannot fail half-way.
 pub async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
     db.begin_with_options(TransactionOptions {
-        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        sqlite_transaction_mode: (db.get_database_backend() == DbBackend::Sqlite)
+            .then_some(SqliteTransactionMode::Immediate),
         ..TransactionOptions::default()
     })
     .await
@@ -57,12 +58,7 @@ pub async fn claim(
          UPDATE tasks SET status = 'running', attempts = attempts + 1, lease_token = $3, lease_until = {now} + $4, \
          last_error = NULL WHERE id IN (SELECT id FROM picked) RETURNING {OWNED}"
     );
-    let values = [
-        queue.into(),
-        count(limit).into(),
-        token.into(),
-        millis(lease).into(),
-    ];
+    let values = [queue.into(), count(limit).into(), token.into(), millis(lease).into()];
     let statement = sql::statement(conn, text, with_names(values, names));
     let mut rows = Vec::new();
     for row in conn.query_all_raw(statement).await? {
@@ -74,11 +70,7 @@ pub async fn claim(
 
 /// Extends the given leases. Rows locked by a handler's own fenced transaction are left for the next time: nobody can take
 /// them over while they are locked.
-pub async fn extend(
-    conn: &impl ConnectionTrait,
-    held: &[Key],
-    lease: Duration,
-) -> Result<(), DbErr> {
+pub async fn extend(conn: &impl ConnectionTrait, held: &[Key], lease: Duration) -> Result<(), DbErr> {
     let (now, lock) = (sql::now(conn), sql::skip_locked(conn));
     let tokens = sql::placeholders(2, held.len());
     let ids = sql::placeholders(2 + held.len(), held.len());
@@ -108,17 +100,12 @@ pub async fn kept(conn: &impl ConnectionTrait, held: &[Key]) -> Result<HashSet<K
             token: row.try_get("", "lease_token")?,
         })
     };
-    let rows = conn
-        .query_all_raw(sql::statement(conn, text, values))
-        .await?;
+    let rows = conn.query_all_raw(sql::statement(conn, text, values)).await?;
     rows.into_iter().map(key).collect()
 }
 
 /// Queues the tasks whose owner stopped extending the lease, and tells how many.
-pub async fn requeue_expired(
-    conn: &impl ConnectionTrait,
-    names: &[&'static str],
-) -> Result<u64, DbErr> {
+pub async fn requeue_expired(conn: &impl ConnectionTrait, names: &[&'static str]) -> Result<u64, DbErr> {
     let (now, lock) = (sql::now(conn), sql::skip_locked(conn));
     let in_names = sql::placeholders(2, names.len());
     let text = format!(
@@ -158,8 +145,7 @@ pub async fn adopt_exhausted(
 /// Ends an owned task well. The token stays, so that the owner is not told that it lost the lease.
 pub async fn complete(conn: &impl ConnectionTrait, key: Key) -> Result<bool, DbErr> {
     let now = sql::now(conn);
-    let changes =
-        format!("status = 'done', finished_at = {now}, lease_until = NULL, last_error = NULL");
+    let changes = format!("status = 'done', finished_at = {now}, lease_until = NULL, last_error = NULL");
     update(conn, key, &changes, []).await
 }
 
@@ -170,12 +156,7 @@ pub async fn fence(conn: &impl ConnectionTrait, key: Key, lease: Duration) -> Re
 }
 
 /// Queues an owned task again, not before `wait` has passed.
-pub async fn retry(
-    conn: &impl ConnectionTrait,
-    key: Key,
-    message: &str,
-    wait: Duration,
-) -> Result<bool, DbErr> {
+pub async fn retry(conn: &impl ConnectionTrait, key: Key, message: &str, wait: Duration) -> Result<bool, DbErr> {
     let changes = format!(
         "status = 'queued', lease_token = NULL, lease_until = NULL, last_error = $3, run_at = {} + $4",
         sql::now(conn)
@@ -185,8 +166,7 @@ pub async fn retry(
 
 /// Queues an owned task again as if this attempt had not been.
 pub async fn release(conn: &impl ConnectionTrait, key: Key) -> Result<bool, DbErr> {
-    let changes =
-        "status = 'queued', lease_token = NULL, lease_until = NULL, attempts = attempts - 1";
+    let changes = "status = 'queued', lease_token = NULL, lease_until = NULL, attempts = attempts - 1";
     update(conn, key, changes, []).await
 }
 
@@ -221,17 +201,14 @@ async fn update(
     changes: &str,
     values: impl IntoIterator<Item = Value>,
 ) -> Result<bool, DbErr> {
-    let text = format!(
-        "UPDATE tasks SET {changes} WHERE id = $1 AND lease_token = $2 AND status = 'running'"
-    );
+    let text = format!("UPDATE tasks SET {changes} WHERE id = $1 AND lease_token = $2 AND status = 'running'");
     let all = [key.id.into(), key.token.into()].into_iter().chain(values);
     Ok(sql::execute(conn, text, all).await? > 0)
 }
 
 fn owned(row: &QueryResult, token: Uuid) -> Result<Owned, DbErr> {
     let number = |column| -> Result<u32, DbErr> {
-        u32::try_from(row.try_get::<i64>("", column)?)
-            .map_err(|error| DbErr::Type(error.to_string()))
+        u32::try_from(row.try_get::<i64>("", column)?).map_err(|error| DbErr::Type(error.to_string()))
     };
     Ok(Owned {
         key: Key {

@@ -118,9 +118,7 @@ impl Drop for Server {
 
 /// The newest of Debian's versions, else the one on the PATH.
 fn find_programs() -> anyhow::Result<PathBuf> {
-    let versions = std::fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten();
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
     let newest = versions
         .flatten()
         .filter(|entry| entry.path().join("bin/postgres").exists())

@@ -37,17 +37,12 @@ pub async fn run<C: Send + Sync + 'static>(
     .await;
 }
 
-async fn attempt<C: Send + Sync + 'static>(
-    runner: &Runner<C>,
-    task: &Owned,
-    lease: Lease,
-) -> Result<(), TaskError> {
+async fn attempt<C: Send + Sync + 'static>(runner: &Runner<C>, task: &Owned, lease: Lease) -> Result<(), TaskError> {
     // Claims name the registered types only.
     let Some(kind) = runner.kinds.get(task.name.as_str()) else {
         return Err(TaskError::permanent("The type of this task is unknown"));
     };
-    let handler =
-        async { (kind.handler)(runner.context.clone(), task.payload.clone(), lease).await };
+    let handler = async { (kind.handler)(runner.context.clone(), task.payload.clone(), lease).await };
     match AssertUnwindSafe(handler).catch_unwind().await {
         Ok(result) => result,
         Err(_) => {
@@ -91,11 +86,7 @@ async fn settle<C: Send + Sync + 'static>(
 }
 
 /// From the first statement on nobody runs the task again, even if this process dies before the burial.
-async fn give_up<C: Send + Sync + 'static>(
-    runner: &Runner<C>,
-    task: Owned,
-    message: String,
-) -> Result<(), DbErr> {
+async fn give_up<C: Send + Sync + 'static>(runner: &Runner<C>, task: Owned, message: String) -> Result<(), DbErr> {
     tracing::error!(reason = message, "a task failed for good");
     if store::condemn(&runner.db, task.key, &message).await? {
         bury(runner, Burial::new(task, message)).await;
@@ -107,10 +98,7 @@ async fn give_up<C: Send + Sync + 'static>(
 /// lease has run out.
 pub async fn bury<C: Send + Sync + 'static>(runner: &Runner<C>, burial: Burial) {
     let id = burial.task_id();
-    let hook = runner
-        .kinds
-        .get(burial.name())
-        .and_then(|kind| kind.on_dead.as_ref());
+    let hook = runner.kinds.get(burial.name()).and_then(|kind| kind.on_dead.as_ref());
     if let Some(hook) = hook {
         let call = async { hook(runner.context.clone(), burial.clone()).await };
         let failure = match AssertUnwindSafe(call).catch_unwind().await {

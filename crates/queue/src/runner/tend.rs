@@ -16,11 +16,7 @@ use crate::{
 };
 
 /// Keeps the leases of this process and takes those of dead ones, until everything has left.
-pub async fn leases<C: Send + Sync + 'static>(
-    runner: Arc<Runner<C>>,
-    held: Held,
-    drained: CancellationToken,
-) {
+pub async fn leases<C: Send + Sync + 'static>(runner: Arc<Runner<C>>, held: Held, drained: CancellationToken) {
     let mut ticks = interval(runner.timing.tick);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut extended = Instant::now();
@@ -37,9 +33,7 @@ pub async fn leases<C: Send + Sync + 'static>(
                     let message = task.last_error.clone();
                     let message = message.unwrap_or_else(|| store::OWNER_STOPPED.to_owned());
                     let runner = runner.clone();
-                    burials.spawn(async move {
-                        execute::bury(&runner, Burial::new(task, message)).await
-                    });
+                    burials.spawn(async move { execute::bury(&runner, Burial::new(task, message)).await });
                 }
             }
             Err(error) => {
@@ -52,19 +46,13 @@ pub async fn leases<C: Send + Sync + 'static>(
         while burials.try_join_next().is_some() {}
     }
     let left = async { while burials.join_next().await.is_some() {} };
-    if tokio::time::timeout(runner.timing.grace, left)
-        .await
-        .is_err()
-    {
+    if tokio::time::timeout(runner.timing.grace, left).await.is_err() {
         tracing::warn!("burial hooks were cut off by the shutdown; they run again");
     }
 }
 
 /// Extends before it reaps, in one transaction: a process that waited long for the write connection must not reap itself.
-async fn tend<C: Send + Sync + 'static>(
-    runner: &Runner<C>,
-    held: &Held,
-) -> Result<Vec<Owned>, DbErr> {
+async fn tend<C: Send + Sync + 'static>(runner: &Runner<C>, held: &Held) -> Result<Vec<Owned>, DbErr> {
     let names = runner.names();
     let lease = runner.timing.lease;
     let tx = store::begin(&runner.db).await?;
@@ -92,10 +80,7 @@ async fn tend<C: Send + Sync + 'static>(
 }
 
 /// Fires the schedules until the shutdown.
-pub async fn schedules<C: Send + Sync + 'static>(
-    runner: Arc<Runner<C>>,
-    shutdown: CancellationToken,
-) {
+pub async fn schedules<C: Send + Sync + 'static>(runner: Arc<Runner<C>>, shutdown: CancellationToken) {
     let mut ticks = interval(runner.timing.tick);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut fired = vec![None; runner.schedules.len()];

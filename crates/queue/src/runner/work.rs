@@ -23,12 +23,7 @@ pub struct Worker<C> {
 }
 
 impl<C: Send + Sync + 'static> Worker<C> {
-    pub fn new(
-        runner: Arc<Runner<C>>,
-        held: Held,
-        queue: &'static str,
-        concurrency: usize,
-    ) -> Self {
+    pub fn new(runner: Arc<Runner<C>>, held: Held, queue: &'static str, concurrency: usize) -> Self {
         let kinds = runner.kinds.iter();
         let names = kinds.filter(|(_, kind)| kind.queue == queue);
         Self {
@@ -99,9 +94,6 @@ impl<C: Send + Sync + 'static> Worker<C> {
             }
             self.give_up.cancel();
         }
-        tracing::error!(
-            queue = self.queue,
-            "a task blocks the shutdown and is abandoned"
-        );
+        tracing::error!(queue = self.queue, "a task blocks the shutdown and is abandoned");
     }
 }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use cerebros_migrations::{Migrator, MigratorTrait as _};
+use cerebros_migrations::{Migrate as _, Migrator};
 use cerebros_queue::{Status, TaskRow, Timing, find_unscoped};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DatabaseTransaction,
+    ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _,
 };
 use tempfile::TempDir;
@@ -48,10 +48,7 @@ pub struct TestDb {
 impl TestDb {
     pub async fn sqlite() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let url = format!(
-            "sqlite://{}?mode=rwc",
-            directory.path().join("test.db").display()
-        );
+        let url = format!("sqlite://{}?mode=rwc", directory.path().join("test.db").display());
         let conn = connect(url, 1).await;
         conn.execute_unprepared("PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 5000")
             .await
@@ -82,20 +79,14 @@ impl TestDb {
     }
 
     pub async fn execute(&self, sql: &str) -> u64 {
-        self.conn
-            .execute_unprepared(sql)
-            .await
-            .unwrap()
-            .rows_affected()
+        self.conn.execute_unprepared(sql).await.unwrap().rows_affected()
     }
 
     /// The first column, an integer, of every row.
     pub async fn integers(&self, sql: &str) -> Vec<i64> {
         let statement = Statement::from_string(self.conn.get_database_backend(), sql);
         let rows = self.conn.query_all_raw(statement).await.unwrap();
-        rows.iter()
-            .map(|row| row.try_get_by_index(0).unwrap())
-            .collect()
+        rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
     }
 
     pub async fn integer(&self, sql: &str) -> i64 {
@@ -118,7 +109,8 @@ impl TestDb {
 /// A write transaction as the product opens it.
 pub async fn begin(conn: &DatabaseConnection) -> DatabaseTransaction {
     let options = TransactionOptions {
-        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        sqlite_transaction_mode: (conn.get_database_backend() == DbBackend::Sqlite)
+            .then_some(SqliteTransactionMode::Immediate),
         ..TransactionOptions::default()
     };
     conn.begin_with_options(options).await.unwrap()

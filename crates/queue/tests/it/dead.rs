@@ -56,11 +56,7 @@ async fn a_task_that_kills_its_process_every_time_is_buried(db: TestDb) {
         task.last_error.as_deref(),
         Some("The worker stopped while it ran this task")
     );
-    assert_eq!(
-        db.integers(FAILURES).await,
-        [5],
-        "one of the reapers told the product"
-    );
+    assert_eq!(db.integers(FAILURES).await, [5], "one of the reapers told the product");
 }
 
 async fn a_failing_hook_is_called_again(db: TestDb) {
@@ -79,8 +75,7 @@ async fn a_failing_hook_is_called_again(db: TestDb) {
 async fn an_unreadable_task_is_buried(db: TestDb) {
     let product = Product::new(&db).await;
     let id = product.enqueue(5, Behaviour::Write).await;
-    db.execute("UPDATE tasks SET payload = '{\"number\":\"five\"}'")
-        .await;
+    db.execute("UPDATE tasks SET payload = '{\"number\":\"five\"}'").await;
     let running = product.start(1);
     let task = db.until_status(id, Status::Dead).await;
     running.stop().await;

@@ -5,9 +5,7 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
-use cerebros_queue::{
-    Burial, Enqueue, HookError, Lease, QueueError, Runner, Task, TaskError, Waker, enqueue,
-};
+use cerebros_queue::{Burial, Enqueue, HookError, Lease, QueueError, Runner, Task, TaskError, Waker, enqueue};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
@@ -73,10 +71,8 @@ pub struct Running {
 
 impl Product {
     pub async fn new(db: &TestDb) -> Self {
-        db.execute("CREATE TABLE effects (number BIGINT NOT NULL)")
-            .await;
-        db.execute("CREATE TABLE failures (number BIGINT NOT NULL)")
-            .await;
+        db.execute("CREATE TABLE effects (number BIGINT NOT NULL)").await;
+        db.execute("CREATE TABLE failures (number BIGINT NOT NULL)").await;
         let context = Context {
             conn: db.conn.clone(),
             leases: Mutex::default(),
@@ -92,15 +88,11 @@ impl Product {
     }
 
     pub fn runner(&self, concurrency: usize) -> Runner<Context> {
-        Runner::new(
-            self.context.conn.clone(),
-            self.context.clone(),
-            self.waker.clone(),
-        )
-        .timing(QUICK)
-        .queue(Effect::QUEUE, concurrency)
-        .register(handle)
-        .on_dead(note_failure)
+        Runner::new(self.context.conn.clone(), self.context.clone(), self.waker.clone())
+            .timing(QUICK)
+            .queue(Effect::QUEUE, concurrency)
+            .register(handle)
+            .on_dead(note_failure)
     }
 
     pub fn start(&self, concurrency: usize) -> Running {
@@ -109,9 +101,7 @@ impl Product {
 
     pub async fn enqueue(&self, number: i64, behaviour: Behaviour) -> Uuid {
         let task = Effect { number, behaviour };
-        let id = enqueue(&self.context.conn, &task, Enqueue::default())
-            .await
-            .unwrap();
+        let id = enqueue(&self.context.conn, &task, Enqueue::default()).await.unwrap();
         self.waker.wake();
         id
     }
@@ -148,8 +138,7 @@ impl Running {
 
 pub async fn insert(conn: &impl ConnectionTrait, table: &str, number: i64) {
     let text = format!("INSERT INTO {table} (number) VALUES ($1)");
-    let statement =
-        Statement::from_sql_and_values(conn.get_database_backend(), text, [number.into()]);
+    let statement = Statement::from_sql_and_values(conn.get_database_backend(), text, [number.into()]);
     conn.execute_raw(statement).await.unwrap();
 }
 
@@ -196,19 +185,13 @@ fn soon(message: &str) -> TaskError {
     }
 }
 
-async fn note_failure(
-    context: Arc<Context>,
-    task: Effect,
-    burial: Burial,
-) -> Result<(), HookError> {
+async fn note_failure(context: Arc<Context>, task: Effect, burial: Burial) -> Result<(), HookError> {
     context.hook_calls.fetch_add(1, Ordering::SeqCst);
     let tx = begin(&context.conn).await;
     insert(&tx, "failures", task.number).await;
     burial.bury(&tx).await?;
     let failures = &context.hook_failures;
-    let fails = failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
-        left.checked_sub(1)
-    });
+    let fails = failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
     if fails.is_ok() {
         tx.rollback().await?;
         return Err("a deliberate failure of a test".into());

@@ -39,10 +39,7 @@ async fn it_shares_the_fate_of_the_transaction(db: TestDb) {
 async fn one_live_task_has_a_key(db: TestDb) {
     let product = Product::new(&db).await;
     let conn = &product.context.conn;
-    let ids = join_all(
-        (0..10).map(async |number| enqueue(conn, &effect(number), keyed("a")).await.unwrap()),
-    )
-    .await;
+    let ids = join_all((0..10).map(async |number| enqueue(conn, &effect(number), keyed("a")).await.unwrap())).await;
     assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
     assert_eq!(db.integer(ALL).await, 1);
     let other = enqueue(conn, &effect(1), keyed("b")).await.unwrap();

@@ -25,10 +25,7 @@ async fn a_dead_owner_is_replaced_and_its_late_writes_are_refused(db: TestDb) {
 
     let tx = begin(&db.conn).await;
     assert!(matches!(late.fence(&tx).await, Err(QueueError::LostLease)));
-    assert!(matches!(
-        late.complete(&tx).await,
-        Err(QueueError::LostLease)
-    ));
+    assert!(matches!(late.complete(&tx).await, Err(QueueError::LostLease)));
     owner.fence(&tx).await.unwrap();
     insert(&tx, "effects", 1).await;
     owner.complete(&tx).await.unwrap();
@@ -89,8 +86,7 @@ async fn voided_leases_run_again_at_once(db: TestDb) {
     let exhausted = product.enqueue(2, Behaviour::WaitForStop).await;
     until(async || (product.starts() == 2).then_some(())).await;
     first.kill().await;
-    db.execute("UPDATE tasks SET lease_until = lease_until + 3600000")
-        .await;
+    db.execute("UPDATE tasks SET lease_until = lease_until + 3600000").await;
     db.execute("UPDATE tasks SET max_attempts = 1 WHERE payload LIKE '%\"number\":2%'")
         .await;
 
@@ -101,10 +97,7 @@ async fn voided_leases_run_again_at_once(db: TestDb) {
     let task = db.until_status(id, Status::Running).await;
     assert_eq!(task.attempts, 2);
     let task = db.until_status(exhausted, Status::Dead).await;
-    assert_eq!(
-        task.attempts, 1,
-        "a task without attempts left is buried, not run"
-    );
+    assert_eq!(task.attempts, 1, "a task without attempts left is buried, not run");
     second.stop().await;
 }
 

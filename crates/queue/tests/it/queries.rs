@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use cerebros_migrations::{Migrator, MigratorTrait as _};
-use cerebros_queue::{
-    Enqueue, QueueCount, Status, counts, enqueue, find, list, list_unscoped, prune_done,
-};
+use cerebros_migrations::{Migrate as _, Migrator};
+use cerebros_queue::{Enqueue, QueueCount, Status, counts, enqueue, find, list, list_unscoped, prune_done};
 use uuid::Uuid;
 
 use crate::{
@@ -14,10 +12,7 @@ use crate::{
 };
 
 async fn enqueue_for(db: &TestDb, workspace_id: Uuid, behaviour: Behaviour) -> Uuid {
-    let task = Effect {
-        number: 1,
-        behaviour,
-    };
+    let task = Effect { number: 1, behaviour };
     let options = Enqueue {
         workspace_id: Some(workspace_id),
         ..Enqueue::default()
@@ -60,32 +55,17 @@ async fn operators_count_list_and_prune(db: TestDb) {
         status,
         count,
     };
-    let expected = [
-        count(Status::Dead, 1),
-        count(Status::Done, 1),
-        count(Status::Queued, 2),
-    ];
+    let expected = [count(Status::Dead, 1), count(Status::Done, 1), count(Status::Queued, 2)];
     assert_eq!(counts(&db.conn).await.unwrap(), expected);
-    let listed = list_unscoped(&db.conn, Status::Dead, None, 10)
-        .await
-        .unwrap();
-    assert_eq!(
-        listed.iter().map(|task| task.id).collect::<Vec<_>>(),
-        [dead]
-    );
+    let listed = list_unscoped(&db.conn, Status::Dead, None, 10).await.unwrap();
+    assert_eq!(listed.iter().map(|task| task.id).collect::<Vec<_>>(), [dead]);
 
     let day = Duration::from_hours(24);
     assert_eq!(prune_done(&db.conn, day).await.unwrap(), 0);
-    db.execute(
-        "UPDATE tasks SET finished_at = finished_at - 2 * 86400000 WHERE finished_at IS NOT NULL",
-    )
-    .await;
+    db.execute("UPDATE tasks SET finished_at = finished_at - 2 * 86400000 WHERE finished_at IS NOT NULL")
+        .await;
     assert_eq!(prune_done(&db.conn, day).await.unwrap(), 1);
-    assert_eq!(
-        db.task(dead).await.status,
-        Status::Dead,
-        "dead tasks are kept"
-    );
+    assert_eq!(db.task(dead).await.status, Status::Dead, "dead tasks are kept");
 }
 
 async fn the_migration_can_be_undone(db: TestDb) {

@@ -22,13 +22,9 @@ async fn every_effect_happens_once_under_many_workers(db: TestDb) {
     for runner in runners {
         runner.stop().await;
     }
-    let numbers = db
-        .integers("SELECT number FROM effects ORDER BY number")
-        .await;
+    let numbers = db.integers("SELECT number FROM effects ORDER BY number").await;
     assert_eq!(numbers, (0..TASKS).collect::<Vec<_>>());
-    let attempts = db
-        .integer("SELECT CAST(SUM(attempts) AS BIGINT) FROM tasks")
-        .await;
+    let attempts = db.integer("SELECT CAST(SUM(attempts) AS BIGINT) FROM tasks").await;
     assert_eq!(attempts, TASKS, "no task started twice");
 }
 
@@ -63,10 +59,7 @@ async fn a_panic_is_a_failed_attempt(db: TestDb) {
     } else {
         task
     };
-    assert_eq!(
-        task.last_error.as_deref(),
-        Some("The task stopped unexpectedly")
-    );
+    assert_eq!(task.last_error.as_deref(), Some("The task stopped unexpectedly"));
     let wait = task.run_at - task.created_at;
     assert!(wait.num_milliseconds() >= 400, "it backs off, not {wait}");
     let other = product.enqueue(2, Behaviour::Write).await;
@@ -99,19 +92,12 @@ async fn mistakes_are_named_at_the_start(db: TestDb) {
         (product.runner(1).queue("effects", 2), "served twice"),
         (product.runner(1).cron("every day", &task()), "every day"),
         (
-            product
-                .runner(1)
-                .cron("@daily", &task())
-                .cron("@hourly", &task()),
+            product.runner(1).cron("@daily", &task()).cron("@hourly", &task()),
             "scheduled twice",
         ),
     ];
     for (runner, expected) in cases {
-        let error = runner
-            .run(CancellationToken::new())
-            .await
-            .unwrap_err()
-            .to_string();
+        let error = runner.run(CancellationToken::new()).await.unwrap_err().to_string();
         assert!(error.contains(expected), "{error:?} lacks {expected:?}");
     }
 }

@@ -21,9 +21,7 @@ async fn a_slot_fires_once_among_many_replicas(db: TestDb) {
     for replica in replicas {
         replica.stop().await;
     }
-    let mut slots = db
-        .integers("SELECT run_at FROM tasks ORDER BY run_at")
-        .await;
+    let mut slots = db.integers("SELECT run_at FROM tasks ORDER BY run_at").await;
     let fired = slots.len();
     slots.dedup();
     assert_eq!(slots.len(), fired, "no slot fired twice");
@@ -49,16 +47,11 @@ async fn a_missed_slot_is_made_up_for_once(db: TestDb) {
     for replica in late {
         replica.stop().await;
     }
-    let new_year = Utc
-        .with_ymd_and_hms(Utc::now().year(), 1, 1, 0, 0, 0)
-        .unwrap();
+    let new_year = Utc.with_ymd_and_hms(Utc::now().year(), 1, 1, 0, 0, 0).unwrap();
     assert_eq!(
         db.integers("SELECT run_at FROM tasks").await,
         [new_year.timestamp_millis()]
     );
 }
 
-on_both_databases!(
-    a_slot_fires_once_among_many_replicas,
-    a_missed_slot_is_made_up_for_once
-);
+on_both_databases!(a_slot_fires_once_among_many_replicas, a_missed_slot_is_made_up_for_once);

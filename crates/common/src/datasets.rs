@@ -1,0 +1,171 @@
+//! Datasets: validated chat rows to train on.
+
+use crate::ids::{AgentId, DatasetId};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use validator::Validate;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Dataset {
+    pub id: DatasetId,
+    pub name: String,
+    /// The agent whose approved examples it was built from.
+    pub agent_id: Option<AgentId>,
+    pub source: DatasetSource,
+    pub status: DatasetStatus,
+    /// Why the status is `error`, and what to do.
+    pub error: Option<String>,
+    pub size_bytes: u64,
+    /// Of the file as stored, hexadecimal; null until it is there.
+    pub sha256: Option<String>,
+    /// Null until validated.
+    pub report: Option<DatasetReport>,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum DatasetSource {
+    Examples,
+    Upload,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum DatasetStatus {
+    Uploading,
+    Validating,
+    Ready,
+    Error,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DatasetReport {
+    pub rows_total: u64,
+    /// Rows that training can use.
+    pub rows_accepted: u64,
+    pub rows_rejected: u64,
+    /// Findings that do not reject a row, such as exact duplicates.
+    pub warnings: u64,
+    pub messages: u64,
+    pub tokens: TokenStatistics,
+    /// Tokens in assistant messages.
+    pub assistant_tokens: u64,
+    /// The tokenizer that counted.
+    pub tokenizer: String,
+}
+
+/// Tokens per accepted row.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TokenStatistics {
+    pub total: u64,
+    pub min: u64,
+    pub mean: f64,
+    pub p50: u64,
+    pub p95: u64,
+    pub max: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DatasetFinding {
+    /// From 1.
+    pub line: u64,
+    /// JSON pointer into the row; empty for the row as a whole.
+    pub field: String,
+    pub code: String,
+    pub severity: FindingSeverity,
+    pub message: String,
+    /// What to do about it.
+    pub fix: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum FindingSeverity {
+    /// The row is not used.
+    Rejected,
+    Warning,
+}
+
+/// An accepted row, as training reads it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DatasetRow {
+    /// From 1, in the file as stored.
+    pub line: u64,
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    pub row: serde_json::Value,
+}
+
+/// Builds a dataset from the approved examples of an agent.
+#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NewDataset {
+    pub agent_id: AgentId,
+    #[validate(
+        length(max = 120, message = "must have at most 120 characters"),
+        custom(function = "crate::wire::not_blank")
+    )]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 120))]
+    pub name: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
+#[serde(deny_unknown_fields)]
+pub struct DatasetUpload {
+    /// The file's name when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[validate(
+        length(max = 120, message = "must have at most 120 characters"),
+        custom(function = "crate::wire::not_blank")
+    )]
+    #[cfg_attr(feature = "openapi", param(min_length = 1, max_length = 120))]
+    pub name: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Validate)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
+#[serde(deny_unknown_fields)]
+pub struct DatasetQuery {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(value_type = Option<AgentId>))]
+    pub agent_id: Option<AgentId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<DatasetStatus>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[validate(range(min = 1, max = 1_000_000, message = "must be 1 to 1000000"))]
+    #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 1_000_000))]
+    pub page: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[validate(range(min = 1, max = 100, message = "must be 1 to 100"))]
+    #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 100))]
+    pub limit: Option<u32>,
+}
+
+/// Reads findings or rows on where the last stretch ended.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Validate)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
+#[serde(deny_unknown_fields)]
+pub struct DatasetCursor {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[validate(length(max = 200, message = "must have at most 200 characters"))]
+    #[cfg_attr(feature = "openapi", param(max_length = 200))]
+    pub cursor: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[validate(range(min = 1, max = 100, message = "must be 1 to 100"))]
+    #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 100))]
+    pub limit: Option<u32>,
+}

@@ -1,0 +1,154 @@
+//! Training examples: prompt, reasoning, response, and where in a document they come from.
+
+use crate::ids::{AgentId, ChunkId, DocumentId, ExampleId};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use validator::Validate;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Example {
+    pub id: ExampleId,
+    pub agent_id: AgentId,
+    pub prompt: String,
+    pub reasoning: String,
+    pub response: String,
+    pub status: ExampleStatus,
+    pub origin: ExampleOrigin,
+    /// The passage it was made from; null where a person wrote the example.
+    pub source: Option<ExampleSource>,
+    /// A person changed the generated text.
+    pub edited: bool,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    /// Also in the `ETag` header; send it back in `If-Match`.
+    pub version: i64,
+}
+
+/// A quoted passage. The server has checked that `quote` stands at `[start, end)` of the document's text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ExampleSource {
+    pub document_id: DocumentId,
+    pub document_name: String,
+    pub chunk_id: ChunkId,
+    pub start: u64,
+    pub end: u64,
+    pub page: Option<u32>,
+    pub heading: Option<String>,
+    pub quote: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ExampleStatus {
+    Pending,
+    Approved,
+    Rejected,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ExampleOrigin {
+    /// Built from the text itself; no language model was used.
+    Extractive,
+    /// A person wrote it.
+    Manual,
+}
+
+/// An example that a person writes. It starts approved: its author vouches for it.
+#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NewExample {
+    pub agent_id: AgentId,
+    #[validate(
+        length(max = 20_000, message = "must have at most 20000 characters"),
+        custom(function = "crate::wire::not_blank")
+    )]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 20_000))]
+    pub prompt: String,
+    #[serde(default)]
+    #[validate(length(max = 20_000, message = "must have at most 20000 characters"))]
+    #[cfg_attr(feature = "openapi", schema(max_length = 20_000))]
+    pub reasoning: String,
+    #[validate(
+        length(max = 20_000, message = "must have at most 20000 characters"),
+        custom(function = "crate::wire::not_blank")
+    )]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 20_000))]
+    pub response: String,
+}
+
+/// Absent fields stay as they are.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Validate)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ExamplePatch {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[validate(
+        length(max = 20_000, message = "must have at most 20000 characters"),
+        custom(function = "crate::wire::not_blank")
+    )]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 20_000))]
+    pub prompt: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[validate(length(max = 20_000, message = "must have at most 20000 characters"))]
+    #[cfg_attr(feature = "openapi", schema(max_length = 20_000))]
+    pub reasoning: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[validate(
+        length(max = 20_000, message = "must have at most 20000 characters"),
+        custom(function = "crate::wire::not_blank")
+    )]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 20_000))]
+    pub response: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<ExampleStatus>,
+}
+
+/// Sets the status of many examples of one agent at once.
+#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ExampleReview {
+    pub agent_id: AgentId,
+    pub status: ExampleStatus,
+    /// Which ones; null or absent means every pending one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[validate(length(min = 1, max = 1000, message = "must have 1 to 1000 ids"))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<ExampleId>>, min_items = 1, max_items = 1000))]
+    pub ids: Option<Vec<ExampleId>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ExampleReviewResult {
+    /// How many examples changed.
+    pub changed: u64,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Validate)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
+#[serde(deny_unknown_fields)]
+pub struct ExampleQuery {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(value_type = Option<AgentId>))]
+    pub agent_id: Option<AgentId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(value_type = Option<DocumentId>))]
+    pub document_id: Option<DocumentId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<ExampleStatus>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[validate(length(max = 200, message = "must have at most 200 characters"))]
+    #[cfg_attr(feature = "openapi", param(max_length = 200))]
+    pub cursor: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[validate(range(min = 1, max = 100, message = "must be 1 to 100"))]
+    #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 100))]
+    pub limit: Option<u32>,
+}

@@ -1,0 +1,232 @@
+//! Training jobs: LoRA fine-tuning of a base on a dataset.
+
+use crate::ids::{AgentId, BaseId, DatasetId, JobId, ModelId};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use validator::Validate;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Job {
+    pub id: JobId,
+    /// The agent that gets the model once it is trained.
+    pub agent_id: Option<AgentId>,
+    pub dataset_id: DatasetId,
+    pub dataset_name: String,
+    pub base_id: BaseId,
+    pub base_name: String,
+    pub parameters: JobParameters,
+    pub status: JobStatus,
+    /// Jobs that run before this one; null unless queued.
+    pub queue_position: Option<u64>,
+    /// What the trainer counted; null until it has started.
+    pub plan: Option<JobPlan>,
+    /// Optimizer steps done.
+    pub step: u64,
+    pub train_loss: Option<f64>,
+    pub validation_loss: Option<f64>,
+    /// Why the status is `failed`, and what to do.
+    pub failure: Option<JobFailure>,
+    pub model_id: Option<ModelId>,
+    pub created_at: DateTime<Utc>,
+    pub started_at: Option<DateTime<Utc>>,
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum JobStatus {
+    Queued,
+    Running,
+    Succeeded,
+    Failed,
+    Cancelled,
+}
+
+impl JobStatus {
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct JobPlan {
+    pub total_steps: u64,
+    pub train_rows: u64,
+    pub validation_rows: u64,
+    /// Tokens of the training rows, once.
+    pub train_tokens: u64,
+    /// Those that the loss is taken on.
+    pub trainable_tokens: u64,
+    pub truncated_rows: u64,
+    pub dropped_rows: u64,
+    /// LoRA parameters.
+    pub trainable_parameters: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct JobFailure {
+    pub code: String,
+    pub message: String,
+    pub remedy: String,
+}
+
+/// Absent fields take their default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Validate)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct JobParameters {
+    /// LoRA rank: how much the adapter can learn.
+    #[validate(range(min = 1, max = 256, message = "must be 1 to 256"))]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 256, default = 16))]
+    pub rank: u32,
+    /// LoRA alpha; the adapter is scaled by alpha / rank.
+    #[validate(range(min = 1.0, max = 1024.0, message = "must be 1 to 1024"))]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 1024, default = 32))]
+    pub alpha: f64,
+    #[validate(range(min = 0.0, max = 0.5, message = "must be 0 to 0.5"))]
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 0.5, default = 0))]
+    pub dropout: f64,
+    /// Peak of the schedule: linear warm-up, then cosine to zero.
+    #[validate(range(min = 1e-7, max = 0.1, message = "must be 0.0000001 to 0.1"))]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1e-7, maximum = 0.1, default = 0.0002))]
+    pub learning_rate: f64,
+    #[validate(range(min = 1, max = 100, message = "must be 1 to 100"))]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 100, default = 3))]
+    pub epochs: u32,
+    /// Rows per forward pass.
+    #[validate(range(min = 1, max = 64, message = "must be 1 to 64"))]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 64, default = 4))]
+    pub batch_size: u32,
+    /// Forward passes per optimizer step.
+    #[validate(range(min = 1, max = 256, message = "must be 1 to 256"))]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 256, default = 1))]
+    pub gradient_accumulation_steps: u32,
+    /// Longer rows are cut off here, in tokens.
+    #[validate(range(min = 16, max = 8192, message = "must be 16 to 8192"))]
+    #[cfg_attr(feature = "openapi", schema(minimum = 16, maximum = 8192, default = 1024))]
+    pub max_seq_length: u32,
+    /// Part of all steps during which the learning rate rises.
+    #[validate(range(min = 0.0, max = 0.5, message = "must be 0 to 0.5"))]
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 0.5, default = 0.05))]
+    pub warmup_ratio: f64,
+    #[validate(range(min = 0.0, max = 1.0, message = "must be 0 to 1"))]
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 1, default = 0))]
+    pub weight_decay: f64,
+    /// Gradients are scaled down to this norm.
+    #[validate(range(min = 0.01, max = 100.0, message = "must be 0.01 to 100"))]
+    #[cfg_attr(feature = "openapi", schema(minimum = 0.01, maximum = 100, default = 1))]
+    pub max_grad_norm: f64,
+    /// Part of the rows kept out of training to measure it.
+    #[validate(range(min = 0.0, max = 0.5, message = "must be 0 to 0.5"))]
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 0.5, default = 0.1))]
+    pub validation_fraction: f64,
+    /// Same seed, data and settings: same adapter, byte for byte.
+    #[validate(range(max = 9_007_199_254_740_991_u64, message = "must be at most 9007199254740991"))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(minimum = 0, maximum = 9_007_199_254_740_991_i64, default = 42)
+    )]
+    pub seed: u64,
+}
+
+impl Default for JobParameters {
+    fn default() -> Self {
+        Self {
+            rank: 16,
+            alpha: 32.0,
+            dropout: 0.0,
+            learning_rate: 2e-4,
+            epochs: 3,
+            batch_size: 4,
+            gradient_accumulation_steps: 1,
+            max_seq_length: 1024,
+            warmup_ratio: 0.05,
+            weight_decay: 0.0,
+            max_grad_norm: 1.0,
+            validation_fraction: 0.1,
+            seed: 42,
+        }
+    }
+}
+
+/// Measurements of one optimizer step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MetricPoint {
+    /// From 1; 0 is the state before training and has only validation values.
+    pub step: u64,
+    pub epoch: f64,
+    pub loss: Option<f64>,
+    pub learning_rate: Option<f64>,
+    pub grad_norm: Option<f64>,
+    pub tokens_per_second: Option<f64>,
+    pub memory_bytes: Option<u64>,
+    pub validation_loss: Option<f64>,
+    /// Part of validation tokens whose likeliest prediction is right.
+    pub validation_token_accuracy: Option<f64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct JobLogLine {
+    pub at: DateTime<Utc>,
+    /// `info`, `warn` or `error`.
+    pub level: String,
+    pub message: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NewJob {
+    pub dataset_id: DatasetId,
+    pub base_id: BaseId,
+    /// The agent that gets the model once it is trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<AgentId>))]
+    pub agent_id: Option<AgentId>,
+    #[serde(default)]
+    #[validate(nested)]
+    pub parameters: JobParameters,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Validate)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
+#[serde(deny_unknown_fields)]
+pub struct JobQuery {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(value_type = Option<AgentId>))]
+    pub agent_id: Option<AgentId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<JobStatus>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[validate(range(min = 1, max = 1_000_000, message = "must be 1 to 1000000"))]
+    #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 1_000_000))]
+    pub page: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[validate(range(min = 1, max = 100, message = "must be 1 to 100"))]
+    #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 100))]
+    pub limit: Option<u32>,
+}
+
+/// Reads metric points or log lines on where the last stretch ended.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Validate)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
+#[serde(deny_unknown_fields)]
+pub struct JobCursor {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[validate(length(max = 200, message = "must have at most 200 characters"))]
+    #[cfg_attr(feature = "openapi", param(max_length = 200))]
+    pub cursor: Option<String>,
+    /// 500 when absent, at most 2000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[validate(range(min = 1, max = 2000, message = "must be 1 to 2000"))]
+    #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 2000))]
+    pub limit: Option<u32>,
+}
