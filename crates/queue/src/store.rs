@@ -3,7 +3,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, QueryResult};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, QueryResult};
 use sea_orm::{SqliteTransactionMode, TransactionOptions, TransactionTrait, Value};
 use uuid::Uuid;
 
@@ -33,7 +33,8 @@ const OWNED: &str = "id, name, payload, workspace_id, attempts, max_attempts, la
 /// Begins a write transaction; on SQLite it holds the write lock from the start, so that it cannot fail half-way.
 pub async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
     db.begin_with_options(TransactionOptions {
-        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        sqlite_transaction_mode: (db.get_database_backend() == DbBackend::Sqlite)
+            .then_some(SqliteTransactionMode::Immediate),
         ..TransactionOptions::default()
     })
     .await

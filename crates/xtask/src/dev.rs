@@ -39,7 +39,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
 
 fn build_spa() -> anyhow::Result<bool> {
     let xtask = std::env::current_exe()?;
-    let status = Command::new(xtask).arg("dist").status();
+    let status = Command::new(xtask).args(["dist", "--dev"]).status();
     Ok(status.context("cannot run the SPA build")?.success())
 }
 

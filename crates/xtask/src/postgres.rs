@@ -17,12 +17,21 @@ const START_DEADLINE: Duration = Duration::from_secs(60);
 pub fn run_with(command: &[String]) -> anyhow::Result<ExitCode> {
     let server = Server::start()?;
     // The command dies with this process, however that ends.
-    let status = Command::new("setpriv")
+    let mut child = Command::new("setpriv");
+    child
         .args(["--pdeathsig", "TERM", "--"])
         .args(command)
-        .env("TEST_POSTGRES_URL", server.url())
-        .status()
-        .context("cannot run setpriv (package util-linux)")?;
+        .env("TEST_POSTGRES_URL", server.url());
+    for (name, _) in std::env::vars_os() {
+        // Left by `cargo run`; with them a nested cargo would build dependencies again that look at them.
+        if ["CARGO_MANIFEST_", "CARGO_PKG_"]
+            .iter()
+            .any(|prefix| name.as_encoded_bytes().starts_with(prefix.as_bytes()))
+        {
+            child.env_remove(name);
+        }
+    }
+    let status = child.status().context("cannot run setpriv (package util-linux)")?;
     Ok(exit_code(status))
 }
 

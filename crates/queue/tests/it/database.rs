@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use cerebros_migrations::{Migrator, MigratorTrait as _};
+use cerebros_migrations::{Migrate as _, Migrator};
 use cerebros_queue::{Status, TaskRow, Timing, find_unscoped};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode,
-    Statement, TransactionOptions, TransactionTrait as _,
+    ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _,
 };
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -109,7 +109,8 @@ impl TestDb {
 /// A write transaction as the product opens it.
 pub async fn begin(conn: &DatabaseConnection) -> DatabaseTransaction {
     let options = TransactionOptions {
-        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        sqlite_transaction_mode: (conn.get_database_backend() == DbBackend::Sqlite)
+            .then_some(SqliteTransactionMode::Immediate),
         ..TransactionOptions::default()
     };
     conn.begin_with_options(options).await.unwrap()

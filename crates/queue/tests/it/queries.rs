@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cerebros_migrations::{Migrator, MigratorTrait as _};
+use cerebros_migrations::{Migrate as _, Migrator};
 use cerebros_queue::{Enqueue, QueueCount, Status, counts, enqueue, find, list, list_unscoped, prune_done};
 use uuid::Uuid;
 
