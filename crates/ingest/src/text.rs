@@ -129,56 +129,6 @@ impl TextBuilder {
     }
 }
 
-/// Turns character offsets into byte offsets and back. One pass to build, then constant (or logarithmic) time a look-up.
-#[derive(Debug)]
-pub(crate) struct CharIndex<'a> {
-    text: &'a str,
-    /// The byte offset of every 64th character.
-    marks: Vec<usize>,
-    chars: usize,
-}
-
-const STRIDE: usize = 64;
-
-impl<'a> CharIndex<'a> {
-    pub(crate) fn new(text: &'a str) -> Self {
-        let mut marks = Vec::with_capacity(text.len() / STRIDE + 1);
-        let mut chars = 0;
-        for (byte, _) in text.char_indices() {
-            if chars % STRIDE == 0 {
-                marks.push(byte);
-            }
-            chars += 1;
-        }
-        Self { text, marks, chars }
-    }
-
-    pub(crate) fn chars(&self) -> usize {
-        self.chars
-    }
-
-    /// The byte offset of character `at`; past the end gives the length.
-    pub(crate) fn byte(&self, at: usize) -> usize {
-        if at >= self.chars {
-            return self.text.len();
-        }
-        let mark = self.marks[at / STRIDE];
-        let rest = &self.text[mark..];
-        rest.char_indices()
-            .nth(at % STRIDE)
-            .map_or(self.text.len(), |(byte, _)| mark + byte)
-    }
-
-    /// The number of the character that starts at byte `at`, which must lie on a character boundary.
-    pub(crate) fn char(&self, at: usize) -> usize {
-        let mark = self.marks.partition_point(|&byte| byte <= at);
-        if mark == 0 {
-            return 0;
-        }
-        (mark - 1) * STRIDE + self.text[self.marks[mark - 1]..at].chars().count()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
@@ -218,20 +168,5 @@ mod tests {
         let mut builder = TextBuilder::new(3);
         let error = builder.push("abcd").unwrap_err();
         assert_eq!(error.code, ExtractCode::TextTooLong);
-    }
-
-    #[test]
-    fn the_index_agrees_with_counting() {
-        let text: String = (0..500)
-            .map(|i| ['a', 'é', '漢', '😀', '\n'][i * 7 % 5])
-            .collect();
-        let index = CharIndex::new(&text);
-        assert_eq!(index.chars(), 500);
-        for (char, (byte, _)) in text.char_indices().enumerate() {
-            assert_eq!(index.byte(char), byte);
-            assert_eq!(index.char(byte), char);
-        }
-        assert_eq!(index.byte(500), text.len());
-        assert_eq!(index.char(text.len()), 500);
     }
 }
