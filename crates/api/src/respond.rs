@@ -60,14 +60,8 @@ pub async fn envelope(
         .get::<RequestId>()
         .map(ToString::to_string)
         .unwrap_or_default();
-    let http_request = request.request().clone();
-    let response = match next.call(request).await {
-        Ok(response) => response.map_into_boxed_body(),
-        Err(error) => {
-            let response = HttpResponse::from_error(error);
-            ServiceResponse::new(http_request, response)
-        }
-    };
+    // A refused request comes as an answer too: middleware further in answers instead of failing.
+    let response = next.call(request).await?.map_into_boxed_body();
     let (http_request, response) = response.into_parts();
     let mut response = if response.status().is_client_error() || response.status().is_server_error() {
         rewritten(response, wire, &request_id)

@@ -11,7 +11,7 @@ use crate::{
     telemetry::RequestSpan,
 };
 use actix_web::{
-    Error, HttpServer,
+    Error, HttpResponse, HttpServer,
     body::MessageBody,
     dev::{ServerHandle, ServiceRequest, ServiceResponse},
     http::{Method, header},
@@ -223,12 +223,14 @@ async fn content_security(
 /// Refuses changes that a browser sends on behalf of another site. Scripts send neither header.
 async fn same_site(
     request: ServiceRequest,
-    next: Next<impl MessageBody>,
+    next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    if !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
-        refuse_cross_site(&request)?;
+    if !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
+        && let Err(error) = refuse_cross_site(&request)
+    {
+        return Ok(request.into_response(HttpResponse::from_error(error)));
     }
-    next.call(request).await
+    Ok(next.call(request).await?.map_into_boxed_body())
 }
 
 fn refuse_cross_site(request: &ServiceRequest) -> AppResult<()> {
