@@ -46,7 +46,7 @@ img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; f
 
 /// A running server; dropping it stops nothing, [`Running::stop`] does.
 pub struct Running {
-    pub app: Arc<App>,
+    app: Arc<App>,
     pub address: SocketAddr,
     pub url: String,
     http: Option<(ServerHandle, JoinHandle<std::io::Result<()>>)>,
@@ -125,6 +125,11 @@ pub async fn start(config: Config, parts: Parts) -> anyhow::Result<Running> {
 }
 
 impl Running {
+    /// Changes its value after each commit of this process: tests wait on it instead of sleeping.
+    pub fn changes(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.app.db.subscribe()
+    }
+
     /// Lets requests and tasks end within their deadlines.
     pub async fn stop(mut self) {
         self.app.shutdown.cancel();
