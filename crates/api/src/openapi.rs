@@ -3,6 +3,7 @@
 use crate::{respond, routes};
 use actix_web::App;
 use cerebros_common::{
+    agents::AgentSort,
     chat::WireError,
     errors::{ErrorCode, Problem},
 };
@@ -25,7 +26,7 @@ use utoipa_actix_web::AppExt;
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
         contact(),
     ),
-    components(schemas(Problem, WireError)),
+    components(schemas(AgentSort, Problem, WireError)),
     tags(
         (name = "auth", description = "Sign up, in and out"),
         (name = "workspaces", description = "Where rows belong"),
@@ -58,8 +59,8 @@ pub fn document() -> OpenApi {
     document.security = Some(vec![requirement("session"), requirement("api_key")]);
     for (path, item) in &mut document.paths.paths {
         let wire = respond::is_wire(path);
-        for (_, operation) in operations_mut(item) {
-            reference_errors(operation, wire);
+        for (method, operation) in operations_mut(item) {
+            reference_errors(method, operation, wire);
         }
     }
     document
@@ -160,7 +161,7 @@ fn reference_errors(operation: &mut Operation, wire: bool) {
     if has_body {
         statuses.extend([413, 415]);
     }
-    if has_body || has_parameters {
+    if method != "GET" {
         statuses.extend([409, 507]);
     }
     if conditional {

@@ -233,7 +233,8 @@ async fn same_site(
     if !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
         && let Err(error) = refuse_cross_site(&request)
     {
-        return Ok(request.into_response(HttpResponse::from_error(error)));
+        let (request, _) = request.into_parts();
+        return Ok(ServiceResponse::new(request, HttpResponse::from_error(error)));
     }
     Ok(next.call(request).await?.map_into_boxed_body())
 }
