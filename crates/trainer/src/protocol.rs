@@ -6,7 +6,7 @@ pub mod infer;
 pub mod job;
 
 pub use events::{AdapterFile, Event, EventLine, FailureCode, LogLevel};
-pub use infer::{FinishReason, InferErrorCode, InferRequest, InferResponse};
+pub use infer::{FinishReason, Generate, InferErrorCode, InferRequest, InferResponse, Logits};
 pub use job::{JobSpec, Parameters, ParametersError, Projection};
 
 /// The version of the job file and of the event lines.
