@@ -1,1 +1,24 @@
-fn main() {}
+//! The browser app of Cerebros: a client-side Leptos app that talks to `/api/v1` and `/v1` of the server it came from.
+//!
+//! `pages/` fetch and own the state that the address holds, `components/` take props and never fetch, `api/` has one
+//! function per operation. What all of them share (session, toasts, events) is a context that `app.rs` provides.
+
+#![expect(dead_code, reason = "the pages that use the rest of api/ come next")]
+
+mod api;
+mod app;
+mod browser;
+mod components;
+mod events;
+mod format;
+mod forms;
+mod pages;
+mod remote;
+mod session;
+mod theme;
+mod toasts;
+
+fn main() {
+    console_error_panic_hook::set_once();
+    leptos::mount::mount_to_body(app::App);
+}

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stderr, reason = "a command line tool talks to its user")]
 
 mod dev;
+mod dist;
 mod postgres;
 
 use std::process::ExitCode;
@@ -17,6 +18,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Build the browser app into `frontend/dist`
+    Dist(dist::Options),
     /// Run a command with TEST_POSTGRES_URL set to a throw-away PostgreSQL server
     WithPostgres {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
@@ -28,6 +31,10 @@ enum Command {
 
 fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().command {
+        Command::Dist(options) => {
+            dist::run(&options)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::WithPostgres { command } => postgres::run_with(&command),
         Command::Dev => dev::run(),
     }

@@ -1,0 +1,3 @@
+import start from "app";
+
+start({ module_or_path: WASM });

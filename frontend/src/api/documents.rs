@@ -1,0 +1,37 @@
+//! Documents and their text.
+
+use super::{Answer, delete, get, list, order};
+use cerebros_common::{
+    documents::{Document, DocumentQuery, DocumentText, DocumentTextQuery, NewDocument},
+    ids::DocumentId,
+    wire::Page,
+};
+
+pub async fn list_documents(query: DocumentQuery) -> Answer<Page<Document>> {
+    list("/documents", &query).await
+}
+
+pub async fn find_document(id: DocumentId) -> Answer<Document> {
+    get(&format!("/documents/{id}")).await
+}
+
+pub async fn delete_document(id: DocumentId) -> Answer<()> {
+    delete(&format!("/documents/{id}"), None).await
+}
+
+pub async fn retry_document(id: DocumentId) -> Answer<Document> {
+    order(&format!("/documents/{id}/retry")).await
+}
+
+pub async fn find_text(id: DocumentId, query: DocumentTextQuery) -> Answer<DocumentText> {
+    list(&format!("/documents/{id}/text"), &query).await
+}
+
+/// Where a file is uploaded to.
+pub fn upload_address(query: &NewDocument) -> String {
+    super::with_query("/api/v1/documents", query)
+}
+
+pub fn content_address(id: DocumentId) -> String {
+    format!("/api/v1/documents/{id}/content")
+}

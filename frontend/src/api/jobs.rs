@@ -1,0 +1,36 @@
+//! Training jobs.
+
+use super::{Answer, get, list, order, post};
+use cerebros_common::{
+    ids::JobId,
+    jobs::{Job, JobCursor, JobLogLine, JobQuery, MetricPoint, NewJob},
+    wire::{CursorPage, Page},
+};
+
+pub async fn list_jobs(query: JobQuery) -> Answer<Page<Job>> {
+    list("/jobs", &query).await
+}
+
+pub async fn find_job(id: JobId) -> Answer<Job> {
+    get(&format!("/jobs/{id}")).await
+}
+
+pub async fn create_job(body: NewJob) -> Answer<Job> {
+    post("/jobs", &body).await
+}
+
+pub async fn cancel_job(id: JobId) -> Answer<Job> {
+    order(&format!("/jobs/{id}/cancel")).await
+}
+
+pub async fn resume_job(id: JobId) -> Answer<Job> {
+    order(&format!("/jobs/{id}/resume")).await
+}
+
+pub async fn list_metrics(id: JobId, query: JobCursor) -> Answer<CursorPage<MetricPoint>> {
+    list(&format!("/jobs/{id}/metrics"), &query).await
+}
+
+pub async fn list_log(id: JobId, query: JobCursor) -> Answer<CursorPage<JobLogLine>> {
+    list(&format!("/jobs/{id}/log"), &query).await
+}

@@ -1,0 +1,90 @@
+//! Thin access to the browser.
+
+use leptos::{leptos_dom::helpers::set_timeout_with_handle, prelude::*};
+use std::time::Duration;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Element, ScrollBehavior, ScrollIntoViewOptions, ScrollLogicalPosition, Storage, Window};
+
+pub fn window() -> Window {
+    leptos::prelude::window()
+}
+
+/// Sends an event of this name on `window`.
+pub fn announce(name: &str) {
+    if let Ok(event) = web_sys::Event::new(name) {
+        // Fails only for an event that is already being sent.
+        drop(window().dispatch_event(&event));
+    }
+}
+
+pub fn storage() -> Option<Storage> {
+    window().local_storage().ok().flatten()
+}
+
+/// `https://host:port` of this page.
+pub fn origin() -> String {
+    window().location().origin().unwrap_or_default()
+}
+
+pub async fn copy(text: String) -> Result<(), JsValue> {
+    JsFuture::from(window().navigator().clipboard().write_text(&text))
+        .await
+        .map(|_| ())
+}
+
+/// Names the page in the tab while the calling component lives.
+pub fn title(name: impl Into<String>) {
+    document().set_title(&format!("{} · Cerebros", name.into()));
+}
+
+/// Scrolls so that the element stands in the middle.
+pub fn reveal(element: &Element) {
+    let options = ScrollIntoViewOptions::new();
+    options.set_behavior(ScrollBehavior::Instant);
+    options.set_block(ScrollLogicalPosition::Center);
+    element.scroll_into_view_with_scroll_into_view_options(&options);
+}
+
+pub fn focus(id: &str) {
+    if let Some(element) = document()
+        .get_element_by_id(id)
+        .and_then(|element| element.dyn_into().ok())
+    {
+        let element: web_sys::HtmlElement = element;
+        // An element that cannot take the focus leaves it where it is.
+        drop(element.focus());
+    }
+}
+
+/// Whether the key goes to something that takes text, or to a dialog.
+pub fn is_typing(event: &web_sys::KeyboardEvent) -> bool {
+    let Some(target) = event.target().and_then(|target| target.dyn_into::<Element>().ok()) else {
+        return false;
+    };
+    target
+        .closest("input, textarea, select, dialog, [contenteditable]")
+        .ok()
+        .flatten()
+        .is_some()
+}
+
+/// A function that runs `work` once things have been quiet for `wait`, however often it is called.
+pub fn settled(wait: Duration, work: impl Fn() + 'static) -> impl Fn() + Clone + 'static {
+    let pending = StoredValue::new_local(None::<TimeoutHandle>);
+    let work = StoredValue::new_local(work);
+    move || {
+        pending.try_update_value(|pending| {
+            if let Some(handle) = pending.take() {
+                handle.clear();
+            }
+            *pending = set_timeout_with_handle(
+                move || {
+                    work.try_with_value(|work| work());
+                },
+                wait,
+            )
+            .ok();
+        });
+    }
+}

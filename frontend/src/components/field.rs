@@ -1,0 +1,107 @@
+//! Form fields: a label, a control, a hint, and what is wrong with it.
+
+use super::icon::Icon;
+use leptos::prelude::*;
+
+/// A line of text.
+#[component]
+pub fn Field(
+    label: &'static str,
+    name: &'static str,
+    value: RwSignal<String>,
+    #[prop(into)] error: Signal<Option<String>>,
+    #[prop(default = "text")] kind: &'static str,
+    #[prop(optional)] hint: &'static str,
+    #[prop(optional)] autocomplete: &'static str,
+    #[prop(optional)] placeholder: &'static str,
+    #[prop(optional)] autofocus: bool,
+) -> impl IntoView {
+    let shown = RwSignal::new(false);
+    let password = kind == "password";
+    view! {
+        <Labelled label name error hint>
+            <div class="relative">
+                <input
+                    id=name
+                    name=name
+                    type=move || if password && shown.get() { "text" } else { kind }
+                    class="input w-full"
+                    class:input-error=move || error.with(Option::is_some)
+                    class:pr-12=password
+                    autocomplete=autocomplete
+                    autofocus=autofocus
+                    placeholder=placeholder
+                    aria-invalid=move || error.with(Option::is_some).to_string()
+                    aria-describedby=format!("{name}-note")
+                    prop:value=value
+                    on:input:target=move |event| value.set(event.target().value())
+                />
+                <Show when=move || password>
+                    <button
+                        type="button"
+                        class="btn btn-ghost btn-sm btn-square absolute top-1 right-1 z-10"
+                        aria-label=move || if shown.get() { "Hide password" } else { "Show password" }
+                        aria-pressed=move || shown.get().to_string()
+                        on:click=move |_| shown.update(|shown| *shown = !*shown)
+                    >
+                        {move || {
+                            let icon = if shown.get() { icondata::LuEyeOff } else { icondata::LuEye };
+                            view! { <Icon icon /> }
+                        }}
+                    </button>
+                </Show>
+            </div>
+        </Labelled>
+    }
+}
+
+/// Several lines of text.
+#[component]
+pub fn TextArea(
+    label: &'static str,
+    name: &'static str,
+    value: RwSignal<String>,
+    #[prop(into)] error: Signal<Option<String>>,
+    #[prop(optional)] hint: &'static str,
+    #[prop(default = 3)] rows: u32,
+) -> impl IntoView {
+    view! {
+        <Labelled label name error hint>
+            <textarea
+                id=name
+                name=name
+                rows=rows
+                class="textarea w-full"
+                class:textarea-error=move || error.with(Option::is_some)
+                aria-invalid=move || error.with(Option::is_some).to_string()
+                aria-describedby=format!("{name}-note")
+                prop:value=value
+                on:input:target=move |event| value.set(event.target().value())
+            ></textarea>
+        </Labelled>
+    }
+}
+
+#[component]
+fn Labelled(
+    label: &'static str,
+    name: &'static str,
+    error: Signal<Option<String>>,
+    hint: &'static str,
+    children: Children,
+) -> impl IntoView {
+    view! {
+        <div class="space-y-1">
+            <label for=name class="block text-sm font-medium">
+                {label}
+            </label>
+            {children()}
+            <p id=format!("{name}-note") class="text-sm">
+                {move || match error.get() {
+                    Some(error) => view! { <span class="text-error">{error}</span> }.into_any(),
+                    None => view! { <span class="text-muted">{hint}</span> }.into_any(),
+                }}
+            </p>
+        </div>
+    }
+}
