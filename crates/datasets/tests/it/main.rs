@@ -278,7 +278,7 @@ fn lines_are_numbered_and_broken_ones_located() {
     let mut data = b"\xef\xbb\xbf".to_vec();
     data.extend(format!("{good}\r\n\n  \n{{\"é\": x}}\n").bytes());
     data.extend(b"{\"a\": \"\xff\"}\n");
-    data.extend(format!("{good}").bytes());
+    data.extend(good.bytes());
     let outcome = run(&data);
     let found: Vec<_> = outcome
         .findings

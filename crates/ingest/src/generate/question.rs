@@ -422,7 +422,7 @@ fn action(parts: &Parts<'_>) -> Option<Question> {
         ("consist", ["of", ..]) => format!("What {helper} {subject} consist of?"),
         ("set", ["out", ..]) => format!("What {helper} {subject} set out?"),
         ("lead", ["to", ..]) => format!("What {helper} {subject} lead to?"),
-        ("apply" | "consist" | "set" | "lead" | "run" | "serve", _) => return None,
+        ("apply" | "consist" | "set" | "run" | "serve", _) => return None,
         // "What does X run on" and its like need the preposition, which differs.
         (
             _,

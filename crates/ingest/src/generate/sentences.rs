@@ -78,8 +78,8 @@ fn by_keywords(document: &Document<'_>, sentence: &str) -> Option<Question> {
     let title = document.title;
     let (first, second) = (document.words.inside(first), document.words.inside(second));
     Some(Question {
-        prompt: format!("According to \"{title}\", how are {first} and {second} connected?"),
-        why: format!("mentions {first} and {second} together"),
+        prompt: format!("What does \"{title}\" say about {first} and {second}?"),
+        why: format!("speaks of {first} and {second}"),
         score: 1.0,
     })
 }

@@ -310,7 +310,7 @@ fn fields(
         {
             continue;
         }
-        let named = if name_label == first_label {
+        let named = if name_label == first_label || label == first_label {
             String::new()
         } else {
             format!(" ({first_label} {first_value})")

@@ -88,7 +88,7 @@ impl<'a> Words<'a> {
             .split_whitespace()
             .map(bare)
             .enumerate()
-            .filter(|(_, word)| is_content(word) && word.chars().all(char::is_alphabetic))
+            .filter(|(_, word)| is_content(word) && is_plain(word))
             .filter(|(_, word)| seen.insert(word.to_lowercase()))
             // A word that comes back in a few sentences is a topic; one that stands once may be chance.
             .map(|(at, word)| {
@@ -156,6 +156,11 @@ fn looks_common(word: &str) -> bool {
     ]
     .iter()
     .any(|ending| word.len() > ending.len() + 2 && word.ends_with(ending))
+}
+
+/// Letters alone, with a capital at most in front: no option, no identifier.
+fn is_plain(word: &str) -> bool {
+    word.chars().all(char::is_alphabetic) && !word.chars().skip(1).any(char::is_uppercase)
 }
 
 fn is_content(word: &str) -> bool {
