@@ -97,7 +97,7 @@ fn whole_section(document: &Document<'_>, section: &Section<'_>) -> Option<Candi
     // An introduction to a list says little without the list.
     let says_something = end - first.start >= 60
         && !text.ends_with(':')
-        && text.ends_with(['.', '!', '?', '。', ')', '"']);
+        && text.ends_with(['.', '!', '?', '。', '"']);
     says_something.then(|| Candidate {
         source: Source::Section,
         score: 6.0,

@@ -134,6 +134,9 @@ impl<'a> Words<'a> {
 
     /// Whether each word after the first is in lower case, or a name.
     pub(super) fn is_sentence_case(&self, phrase: &str) -> bool {
+        if !phrase.chars().any(char::is_lowercase) {
+            return false;
+        }
         phrase.split_whitespace().skip(1).map(bare).all(|word| {
             !word.starts_with(char::is_uppercase)
                 || self.names.contains(word)
