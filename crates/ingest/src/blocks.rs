@@ -161,14 +161,24 @@ pub fn field(line: &str) -> Option<(&str, &str)> {
 
 fn end_group<'a>(text: &'a str, group: &mut Vec<Line<'a>>, all: &mut Vec<Block<'a>>) {
     let lines = std::mem::take(group);
-    if lines.iter().all(|line| kind_of(line.text).is_none())
-        && lines
-            .iter()
-            .all(|line| field(line.text).is_some_and(|(_, value)| is_value(value, lines.len())))
-    {
-        all.extend(lines.iter().map(|line| line.block(Kind::Field)));
-        return;
-    }
+    // `label: value` lines stand together at the end of a group: a letterhead's contacts, or all of it.
+    let is_field = |line: &Line<'_>, together: usize| {
+        kind_of(line.text).is_none()
+            && field(line.text).is_some_and(|(_, value)| is_value(value, together))
+    };
+    let together = lines
+        .iter()
+        .rev()
+        .take_while(|line| is_field(line, 2))
+        .count();
+    let alone = lines.len() == 1 && is_field(&lines[0], 1);
+    let fields_from = match together {
+        1 if alone => 0,
+        2.. => lines.len() - together,
+        _ => lines.len(),
+    };
+    let fields = lines[fields_from..].to_vec();
+    let lines = &lines[..fields_from];
     let mut at = 0;
     while let Some(line) = lines.get(at) {
         let kind = kind_of(line.text);
@@ -206,6 +216,7 @@ fn end_group<'a>(text: &'a str, group: &mut Vec<Line<'a>>, all: &mut Vec<Block<'
         all.push(joined(text, &lines[at..end], kind));
         at = end;
     }
+    all.extend(fields.iter().map(|line| line.block(Kind::Field)));
 }
 
 fn joined<'a>(text: &'a str, lines: &[Line<'a>], kind: Kind) -> Block<'a> {

@@ -47,6 +47,8 @@ pub fn chunk(text: &str, pages: &[Page], options: &ChunkOptions) -> Vec<Chunk> {
     let mut page = 0;
     let mut chunks = Vec::new();
     let mut window: Vec<(usize, char)> = Vec::with_capacity(max + 1);
+    // The end of the last chunk, in bytes and in characters.
+    let mut covered = (0, 0);
     let (mut at_byte, mut at_char) = skip_space(text, 0, 0);
     while at_byte < text.len() {
         window.clear();
@@ -68,6 +70,12 @@ pub fn chunk(text: &str, pages: &[Page], options: &ChunkOptions) -> Vec<Chunk> {
                 .get(char)
                 .map_or(text.len(), |&(byte, _)| at_byte + byte)
         };
+        // Where white space fills the rest of the window, the overlap alone would come again.
+        if at_char + kept <= covered.1 {
+            (at_byte, at_char) = skip_space(text, covered.0, covered.1);
+            continue;
+        }
+        covered = (byte_of(kept), at_char + kept);
         while let Some(next) = headings.next_if(|next| next.start <= at_char) {
             heading = Some(next.text);
         }

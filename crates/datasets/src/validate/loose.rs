@@ -6,7 +6,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// The JSON type of something that should have been another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +74,8 @@ pub(super) enum Object<T> {
     Other(Type),
 }
 
-/// Something whose type alone matters.
+/// Something whose type alone matters. Unlike what serde ignores, it is read in full: a broken escape or an endless
+/// number in it is found.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Seen(pub(super) Option<Type>);
 
@@ -91,12 +92,12 @@ trait Shape<'de>: Sized {
     }
 
     fn list<A: SeqAccess<'de>>(mut seq: A) -> Result<Self, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        while seq.next_element::<Seen>()?.is_some() {}
         Ok(Self::other(Type::List))
     }
 
     fn object<A: MapAccess<'de>>(mut map: A) -> Result<Self, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        while map.next_entry::<Seen, Seen>()?.is_some() {}
         Ok(Self::other(Type::Object))
     }
 }

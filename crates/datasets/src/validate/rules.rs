@@ -1,6 +1,7 @@
 //! The rules of a chat row.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::finding::{Code, Problem};
 use super::loose::{List, Object, Scalar, Seen, Type};
@@ -21,6 +22,9 @@ pub(super) struct Row<'a> {
     prompt: Seen,
     #[serde(default)]
     instruction: Seen,
+    /// Read in full before it is dropped, as the types that rows are read into later do.
+    #[serde(flatten)]
+    _rest: IgnoredAny,
 }
 
 #[derive(Debug, Deserialize)]
@@ -39,6 +43,9 @@ struct Message<'a> {
     tool_call_id: Scalar<'a>,
     #[serde(borrow, default)]
     tool_calls: List<Object<ToolCall<'a>>>,
+    /// Read in full before it is dropped, as the types that rows are read into later do.
+    #[serde(flatten)]
+    _rest: IgnoredAny,
 }
 
 #[derive(Debug, Deserialize)]
@@ -47,6 +54,9 @@ struct ToolCall<'a> {
     id: Scalar<'a>,
     #[serde(borrow, default)]
     function: Option<Object<Function<'a>>>,
+    /// Read in full before it is dropped, as the types that rows are read into later do.
+    #[serde(flatten)]
+    _rest: IgnoredAny,
 }
 
 #[derive(Debug, Deserialize)]
@@ -55,6 +65,9 @@ struct Function<'a> {
     name: Scalar<'a>,
     #[serde(borrow, default)]
     arguments: Scalar<'a>,
+    /// Read in full before it is dropped, as the types that rows are read into later do.
+    #[serde(flatten)]
+    _rest: IgnoredAny,
 }
 
 /// The row that `json` holds, or everything that is wrong with it (at least one problem, at most `max_problems`).
@@ -310,6 +323,7 @@ fn check_tool_calls(
             Object::Is(ToolCall {
                 id,
                 function: Some(Object::Is(function)),
+                ..
             }) => {
                 check_arguments(&at, function, problems);
                 id.text().is_ok_and(|id| !id.is_empty())
