@@ -37,14 +37,15 @@ enum Command {
     #[command(hide = true)]
     Extract {
         input: PathBuf,
-        format: String,
+        format: cerebros_ingest::Format,
         output: PathBuf,
     },
 }
 
 fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Train { .. } | Command::Infer { .. } | Command::Extract { .. } => ExitCode::FAILURE,
+        Command::Train { .. } | Command::Infer { .. } => ExitCode::FAILURE,
+        Command::Extract { input, format, output } => cerebros_ingest::child::extract_main(&input, format, &output),
         Command::Openapi => report(openapi()),
         Command::Serve => report(run(Parts::All)),
         Command::Work => report(run(Parts::Work)),

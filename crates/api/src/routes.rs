@@ -3,7 +3,9 @@
 mod agents;
 mod api_keys;
 mod auth;
+mod documents;
 mod events;
+mod examples;
 pub mod health;
 mod workspaces;
 
@@ -16,6 +18,8 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(workspaces::configure)
             .configure(api_keys::configure)
             .configure(agents::configure)
+            .configure(documents::configure)
+            .configure(examples::configure)
             .configure(events::configure),
     );
 }

@@ -9,4 +9,6 @@ mod accounts;
 mod agents;
 mod api_keys;
 mod contract;
+mod documents;
 mod events;
+mod examples;
