@@ -4,10 +4,13 @@
 mod agents;
 pub mod auth;
 mod bases;
+mod chat;
 pub mod config;
 mod error;
 mod events;
 mod extract;
+mod infer;
+mod jobs;
 mod openapi;
 mod respond;
 mod routes;

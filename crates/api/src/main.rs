@@ -44,7 +44,9 @@ enum Command {
 
 fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Train { .. } | Command::Infer { .. } | Command::Extract { .. } => ExitCode::FAILURE,
+        Command::Train { job } => cerebros_trainer::train_main(&job),
+        Command::Infer { socket } => cerebros_trainer::infer_main(&socket),
+        Command::Extract { .. } => ExitCode::FAILURE,
         Command::Openapi => report(openapi()),
         Command::Serve => report(run(Parts::All)),
         Command::Work => report(run(Parts::Work)),

@@ -146,11 +146,7 @@ fn describe(status: u16) -> &'static str {
         .map_or("An error", |code| code.title())
 }
 
-fn reference_errors(operation: &mut Operation, wire: bool) {
-    let has_parameters = operation
-        .parameters
-        .as_ref()
-        .is_some_and(|parameters| !parameters.is_empty());
+fn reference_errors(method: &str, operation: &mut Operation, wire: bool) {
     let conditional = operation
         .parameters
         .iter()

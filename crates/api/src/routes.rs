@@ -3,8 +3,13 @@
 mod agents;
 mod api_keys;
 mod auth;
+mod bases;
+mod dashboard;
 mod events;
 pub mod health;
+mod jobs;
+mod models;
+mod openai;
 mod workspaces;
 
 use utoipa_actix_web::{scope, service_config::ServiceConfig};
@@ -16,6 +21,11 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(workspaces::configure)
             .configure(api_keys::configure)
             .configure(agents::configure)
+            .configure(bases::configure)
+            .configure(jobs::configure)
+            .configure(models::configure)
+            .configure(dashboard::configure)
             .configure(events::configure),
     );
+    config.service(scope::scope("/v1").configure(openai::configure));
 }

@@ -1,6 +1,6 @@
 //! Which background tasks there are, and how many of each queue run at once.
 
-use crate::state::App;
+use crate::{bases, jobs, state::App};
 use cerebros_queue::{Lease, Runner, Task, TaskError, Waker};
 use chrono::{Duration, Utc};
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,12 @@ const DONE_TASKS_KEPT: std::time::Duration = std::time::Duration::from_secs(7 * 
 pub fn start(app: &Arc<App>) -> anyhow::Result<Vec<JoinHandle<anyhow::Result<()>>>> {
     let waker = Waker::default();
     let runner = Runner::new(app.db.write_connection().clone(), app.clone(), waker.clone())
-        .queue("default", 1)
+        .queue("default", 2)
+        .queue("training", app.config.training_concurrency)
+        .register(jobs::train)
+        .on_dead(jobs::bury)
+        .register(bases::fetch)
+        .on_dead(bases::bury)
         .register(tidy)
         .cron("17 * * * *", &Tidy {});
     let shutdown = app.shutdown.clone();

@@ -6,10 +6,14 @@
 pub mod agents;
 pub mod api_keys;
 pub mod bases;
+pub mod calls;
 mod connection;
 mod convert;
+pub mod datasets;
 mod error;
 pub mod events;
+pub mod jobs;
+pub mod models;
 mod scope;
 pub mod sessions;
 pub mod users;

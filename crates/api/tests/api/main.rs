@@ -9,4 +9,6 @@ mod accounts;
 mod agents;
 mod api_keys;
 mod contract;
+mod crash;
 mod events;
+mod training;

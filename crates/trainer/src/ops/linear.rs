@@ -23,10 +23,7 @@ impl CustomOp1 for FrozenLinear {
         let x = View::of(x, layout)?;
         with_storage(&self.weight, |weight, layout| {
             let weight = View::of(weight, layout)?;
-            Ok((
-                x.product(weight.transposed())?,
-                Shape::from((x.rows, weight.rows)),
-            ))
+            Ok((x.product(weight.transposed())?, Shape::from((x.rows, weight.rows))))
         })
     }
 
@@ -97,11 +94,7 @@ impl CustomOp3 for LoraLinear {
         b: &CpuStorage,
         b_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let (x, a, b) = (
-            View::of(x, x_layout)?,
-            View::of(a, a_layout)?,
-            View::of(b, b_layout)?,
-        );
+        let (x, a, b) = (View::of(x, x_layout)?, View::of(a, a_layout)?, View::of(b, b_layout)?);
         let mut y = with_storage(&self.weight, |weight, layout| {
             owned(x.product(View::of(weight, layout)?.transposed())?)
         })?;
@@ -139,9 +132,7 @@ impl CustomOp3 for LoraLinear {
                 })
             })
         })?;
-        let dx = dx
-            .map(|dx| Tensor::from_vec(dx, x.shape(), x.device()))
-            .transpose()?;
+        let dx = dx.map(|dx| Tensor::from_vec(dx, x.shape(), x.device())).transpose()?;
         Ok((
             dx,
             Some(Tensor::from_vec(da, a.shape(), a.device())?),
@@ -155,14 +146,7 @@ type Gradients = (Option<Vec<f32>>, Vec<f32>, Vec<f32>);
 
 impl LoraLinear {
     /// `frozen` is the gradient that flows to x through the weight, where one is wanted.
-    fn gradients(
-        &self,
-        x: View,
-        a: View,
-        b: View,
-        dy: View,
-        frozen: Option<Vec<f32>>,
-    ) -> Result<Gradients> {
+    fn gradients(&self, x: View, a: View, b: View, dy: View, frozen: Option<Vec<f32>>) -> Result<Gradients> {
         let rank = a.rows;
         let dropped = self.dropped(x);
         let input = dropped

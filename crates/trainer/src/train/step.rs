@@ -137,16 +137,8 @@ impl Learner {
     }
 
     /// One update of every variable.
-    pub fn update(
-        &self,
-        update: Update,
-        gradients: &Gradients,
-        factor: f32,
-        moments: &mut [Moments],
-    ) -> Result<()> {
-        for (((_, variable), gradient), moments) in
-            self.variables.iter().zip(gradients).zip(moments)
-        {
+    pub fn update(&self, update: Update, gradients: &Gradients, factor: f32, moments: &mut [Moments]) -> Result<()> {
+        for (((_, variable), gradient), moments) in self.variables.iter().zip(gradients).zip(moments) {
             let mut values = with_values(variable, |values| Ok(values.to_vec()))?;
             update.apply(&mut values, moments, gradient, factor);
             variable.set(&Tensor::from_vec(values, variable.shape(), &Device::Cpu)?)?;
@@ -154,12 +146,7 @@ impl Learner {
         Ok(())
     }
 
-    fn forward(
-        &self,
-        batch: &Batch,
-        overlay: Overlay,
-        sequences: &Sequences,
-    ) -> Result<(Vec<Trace>, Tensor)> {
+    fn forward(&self, batch: &Batch, overlay: Overlay, sequences: &Sequences) -> Result<(Vec<Trace>, Tensor)> {
         let mut h = self.llama.embed(&batch.tokens)?;
         let mut traces = Vec::with_capacity(self.llama.layers());
         for layer in 0..self.llama.layers() {
