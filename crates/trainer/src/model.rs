@@ -210,7 +210,7 @@ impl DropoutPlan {
         // An odd multiplier spreads neighbouring places over the key space.
         Dropout {
             probability: self.probability,
-            key: self.key ^ place.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+            key: self.key ^ place.wrapping_mul(0xd134_2543_de82_ef95),
         }
     }
 }

@@ -8,6 +8,8 @@ pub mod linear;
 pub mod norm;
 pub mod seed;
 pub mod swiglu;
+#[cfg(test)]
+mod tests;
 
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, Layout, Result, Shape, Storage, Tensor, bail};

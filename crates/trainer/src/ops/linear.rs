@@ -2,9 +2,6 @@
 //! gradient as large as the weight.
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp3, Layout, Result, Shape, Tensor};
-use rand::Rng;
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
 
 use super::{View, add_scaled, owned, slice, with_storage};
 
@@ -58,13 +55,20 @@ pub struct Dropout {
 
 impl Dropout {
     fn apply(self, values: &mut [f32]) {
-        let mut random = ChaCha8Rng::seed_from_u64(self.key);
         let keep = 1.0 / (1.0 - self.probability);
-        for value in values {
-            let unit = (random.next_u32() >> 8) as f32 / (1 << 24) as f32;
+        for (index, value) in values.iter_mut().enumerate() {
+            let unit = (mix(self.key, index as u64) >> 40) as f32 / (1 << 24) as f32;
             *value *= if unit < self.probability { 0.0 } else { keep };
         }
     }
+}
+
+/// SplitMix64: 64 well-mixed bits of the key's `index`-th place.
+fn mix(key: u64, index: u64) -> u64 {
+    let mut bits = key.wrapping_add(index.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ (bits >> 31)
 }
 
 impl LoraLinear {

@@ -230,3 +230,79 @@ fn scatter(chosen: &Tensor, rows: &[usize], total: usize) -> Result<Tensor> {
     })?;
     Tensor::from_vec(values, (total, width), &Device::Cpu)
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failing step fails the test")]
+
+    use super::*;
+    use crate::model::adapter::{LoraConfig, fresh_values};
+    use crate::protocol::Projection;
+
+    fn learner(recompute: bool) -> Learner {
+        let dir = tempfile::tempdir().unwrap();
+        crate::write_tiny_base(&dir.path().join("tiny")).unwrap();
+        let llama = Llama::load(&dir.path().join("tiny")).unwrap();
+        let config = LoraConfig {
+            rank: 2,
+            alpha: 4.0,
+            dropout: 0.0,
+            targets: Projection::ALL.into_iter().collect(),
+            rank_stabilized: false,
+            base: "tiny".into(),
+        };
+        let mut values = fresh_values(&config, &llama.config, 1);
+        for (_, values) in values
+            .iter_mut()
+            .filter(|(name, _)| name.contains("lora_B"))
+        {
+            values
+                .iter_mut()
+                .enumerate()
+                .for_each(|(index, value)| *value = (index % 7) as f32 * 0.01 - 0.02);
+        }
+        let adapter = Adapter::new(config, &llama.config, values, true).unwrap();
+        Learner::new(llama, adapter, recompute).unwrap()
+    }
+
+    fn gradients(recompute: bool) -> (f64, Gradients) {
+        let learner = learner(recompute);
+        let row = EncodedRow {
+            tokens: (60..90).collect(),
+            trainable: (10..30).collect(),
+            truncated: false,
+        };
+        let other = EncodedRow {
+            tokens: (30..40).collect(),
+            trainable: vec![3, 4],
+            truncated: false,
+        };
+        let mut gradients = learner.zero_gradients();
+        let dropout = Some(DropoutPlan {
+            probability: 0.1,
+            key: 5,
+        });
+        let loss = learner
+            .accumulate(&[&row, &other], 1.0 / 22.0, dropout, &mut gradients)
+            .unwrap();
+        (loss.sum, gradients)
+    }
+
+    #[test]
+    fn every_adapter_tensor_has_a_gradient_after_one_step() {
+        let names = learner(false).variables.into_iter().map(|(name, _)| name);
+        let (_, gradients) = gradients(false);
+        assert_eq!(gradients.len(), 4 * 7 * 2);
+        for (name, gradient) in names.zip(&gradients) {
+            assert!(
+                gradient.iter().any(|value| *value != 0.0),
+                "{name} has none"
+            );
+        }
+    }
+
+    #[test]
+    fn recomputing_layers_changes_nothing() {
+        assert!(gradients(false) == gradients(true));
+    }
+}
