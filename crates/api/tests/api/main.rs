@@ -11,4 +11,5 @@ mod api_keys;
 mod contract;
 mod crash;
 mod events;
+mod tenancy;
 mod training;
