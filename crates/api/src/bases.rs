@@ -1,5 +1,9 @@
 //! Bases: the built-in one, directories that the operator allows, and models fetched from the hub.
 
+mod hub;
+
+pub use hub::{bury, check_hub_id, enqueue_fetch, fetch};
+
 use crate::{
     config::Config,
     error::{AppError, AppResult},

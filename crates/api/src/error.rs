@@ -45,12 +45,23 @@ impl AppError {
     pub fn fields(details: Vec<FieldError>) -> Self {
         let detail = details
             .iter()
-            .map(|field| format!("`{}` {}.", field.path, field.message))
+            .map(|field| format!("`{}` {}.", field.path, field.message.trim_end_matches('.')))
             .collect::<Vec<_>>();
         Self {
             details,
             ..Self::new(ErrorCode::InvalidRequest, detail.join(" "))
         }
+    }
+
+    /// Names the field that the whole error is about.
+    pub fn about(mut self, path: &str, code: &str) -> Self {
+        let field = FieldError {
+            path: path.to_owned(),
+            code: code.to_owned(),
+            message: self.detail.clone(),
+        };
+        self.details.push(field);
+        self
     }
 
     pub fn not_found(noun: &str) -> Self {

@@ -44,7 +44,8 @@ enum Command {
 
 fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Train { .. } | Command::Infer { .. } => ExitCode::FAILURE,
+        Command::Train { job } => cerebros_trainer::train_main(&job),
+        Command::Infer { socket } => cerebros_trainer::infer_main(&socket),
         Command::Extract { input, format, output } => cerebros_ingest::child::extract_main(&input, format, &output),
         Command::Openapi => report(openapi()),
         Command::Serve => report(run(Parts::All)),

@@ -3,10 +3,17 @@
 mod agents;
 mod api_keys;
 mod auth;
+mod bases;
+mod dashboard;
+mod datasets;
 mod documents;
 mod events;
 mod examples;
 pub mod health;
+mod jobs;
+mod models;
+mod openai;
+mod search;
 mod workspaces;
 
 use utoipa_actix_web::{scope, service_config::ServiceConfig};
@@ -20,6 +27,13 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(agents::configure)
             .configure(documents::configure)
             .configure(examples::configure)
+            .configure(search::configure)
+            .configure(datasets::configure)
+            .configure(bases::configure)
+            .configure(jobs::configure)
+            .configure(models::configure)
+            .configure(dashboard::configure)
             .configure(events::configure),
     );
+    config.service(scope::scope("/v1").configure(openai::configure));
 }

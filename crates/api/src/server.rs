@@ -4,7 +4,9 @@ use crate::{
     auth::Hasher,
     config::Config,
     error::{AppError, AppResult},
-    extract, openapi, respond, routes, spa,
+    extract,
+    infer::Inference,
+    openapi, respond, routes, spa,
     state::App,
     storage::Storage,
     tasks,
@@ -97,6 +99,7 @@ pub async fn start(config: Config, parts: Parts) -> anyhow::Result<Running> {
     let app = Arc::new(App {
         built_in,
         hasher: Hasher::new()?,
+        inference: Inference::new(&config),
         shutdown: CancellationToken::new(),
         db,
         storage,

@@ -1,6 +1,6 @@
 //! Which background tasks there are, and how many of each queue run at once.
 
-use crate::{documents::extraction, examples, state::App};
+use crate::{bases, datasets::validation, documents::extraction, examples, jobs, state::App};
 use cerebros_queue::{Lease, Runner, Task, TaskError, Waker};
 use chrono::{Duration, Utc};
 use serde::{Deserialize, Serialize};
@@ -17,10 +17,17 @@ pub fn start(app: &Arc<App>) -> anyhow::Result<Vec<JoinHandle<anyhow::Result<()>
     }
     let waker = Waker::default();
     let runner = Runner::new(app.db.write_connection().clone(), app.clone(), waker.clone())
-        .queue("default", 1)
+        .queue("default", 2)
+        .queue("training", app.config.training_concurrency)
+        .register(jobs::train)
+        .on_dead(jobs::bury)
+        .register(bases::fetch)
+        .on_dead(bases::bury)
         .queue("documents", 2)
         .register(extraction::run)
         .on_dead(extraction::bury)
+        .register(validation::run)
+        .on_dead(validation::bury)
         .queue("generation", 1)
         .register(examples::run)
         .register(tidy)

@@ -71,14 +71,10 @@ fn generate() -> Vec<u8> {
     let mut row = 0u64;
     while data.len() < TARGET_BYTES {
         row += 1;
-        data.extend_from_slice(
-            br#"{"messages":[{"role":"system","content":"You answer from the handbook."}"#,
-        );
+        data.extend_from_slice(br#"{"messages":[{"role":"system","content":"You answer from the handbook."}"#);
         for turn in 0..=next(4) {
             for (role, sentences) in [("user", 1 + next(2)), ("assistant", 2 + next(12))] {
-                data.extend_from_slice(
-                    format!(r#",{{"role":"{role}","content":"{row}.{turn} "#).as_bytes(),
-                );
+                data.extend_from_slice(format!(r#",{{"role":"{role}","content":"{row}.{turn} "#).as_bytes());
                 for _ in 0..sentences {
                     data.extend_from_slice(SENTENCES[next(6) as usize].as_bytes());
                     data.push(b' ');

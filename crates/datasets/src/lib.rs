@@ -3,6 +3,4 @@
 pub mod chat;
 mod validate;
 
-pub use validate::{
-    AcceptedRow, Code, Finding, Limits, Report, Severity, Spread, Statistics, validate,
-};
+pub use validate::{AcceptedRow, Code, Finding, Limits, Report, Severity, Spread, Statistics, validate};

@@ -129,11 +129,7 @@ pub fn validate(
         }
         run.line(number, offset, content, &mut on_row, &mut on_finding);
     }
-    run.report.sha256 = hash
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    run.report.sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     run.report.statistics = run.collector.finish();
     Ok(run.report)
 }
@@ -144,10 +140,7 @@ fn skip_line(reader: &mut impl BufRead, hash: &mut Sha256) -> io::Result<u64> {
     let mut piece = Vec::new();
     loop {
         piece.clear();
-        let read = reader
-            .by_ref()
-            .take(64 << 10)
-            .read_until(b'\n', &mut piece)?;
+        let read = reader.by_ref().take(64 << 10).read_until(b'\n', &mut piece)?;
         hash.update(&piece);
         skipped += read as u64;
         if read == 0 || piece.ends_with(b"\n") {

@@ -6,13 +6,18 @@
 pub mod agents;
 pub mod api_keys;
 pub mod bases;
+pub mod calls;
 mod connection;
 mod convert;
+pub mod datasets;
 pub mod documents;
 mod error;
 pub mod events;
 pub mod examples;
+pub mod jobs;
+pub mod models;
 mod scope;
+pub mod search;
 pub mod sessions;
 pub mod users;
 pub mod workspaces;

@@ -141,8 +141,7 @@ pub(crate) fn item_marker(line: &str) -> Option<(bool, usize)> {
     }
     let (marker, rest) = line.split_once(' ')?;
     let number = marker.strip_suffix(['.', ')'])?;
-    let counts =
-        !number.is_empty() && number.len() <= 3 && number.bytes().all(|b| b.is_ascii_digit());
+    let counts = !number.is_empty() && number.len() <= 3 && number.bytes().all(|b| b.is_ascii_digit());
     (counts && !rest.trim().is_empty()).then_some((true, marker.len() + 1))
 }
 
@@ -163,14 +162,9 @@ fn end_group<'a>(text: &'a str, group: &mut Vec<Line<'a>>, all: &mut Vec<Block<'
     let lines = std::mem::take(group);
     // `label: value` lines stand together at the end of a group: a letterhead's contacts, or all of it.
     let is_field = |line: &Line<'_>, together: usize| {
-        kind_of(line.text).is_none()
-            && field(line.text).is_some_and(|(_, value)| is_value(value, together))
+        kind_of(line.text).is_none() && field(line.text).is_some_and(|(_, value)| is_value(value, together))
     };
-    let together = lines
-        .iter()
-        .rev()
-        .take_while(|line| is_field(line, 2))
-        .count();
+    let together = lines.iter().rev().take_while(|line| is_field(line, 2)).count();
     let alone = lines.len() == 1 && is_field(&lines[0], 1);
     let fields_from = match together {
         1 if alone => 0,
@@ -199,9 +193,7 @@ fn end_group<'a>(text: &'a str, group: &mut Vec<Line<'a>>, all: &mut Vec<Block<'
                 at += 2;
                 continue;
             }
-            None if next.is_some() && is_capitals(line.text) && line.indent() == 0 => {
-                (Kind::Heading(2), at + 1)
-            }
+            None if next.is_some() && is_capitals(line.text) && line.indent() == 0 => (Kind::Heading(2), at + 1),
             None => (Kind::Paragraph, at + 1),
         };
         // The lines that go on with a paragraph, or with an item that is set in.
@@ -222,11 +214,8 @@ fn end_group<'a>(text: &'a str, group: &mut Vec<Line<'a>>, all: &mut Vec<Block<'
 fn joined<'a>(text: &'a str, lines: &[Line<'a>], kind: Kind) -> Block<'a> {
     let (first, last) = (&lines[0], &lines[lines.len() - 1]);
     let raw = &text[first.byte..last.byte + last.text.len()];
-    let chars: usize = lines[..lines.len() - 1]
-        .iter()
-        .map(|line| line.chars)
-        .sum::<usize>()
-        + last.text.chars().count();
+    let chars: usize =
+        lines[..lines.len() - 1].iter().map(|line| line.chars).sum::<usize>() + last.text.chars().count();
     let lead = raw.chars().take_while(|c| c.is_whitespace()).count();
     let tail = raw.chars().rev().take_while(|c| c.is_whitespace()).count();
     Block {
@@ -245,10 +234,7 @@ fn is_value(value: &str, lines: usize) -> bool {
 
 /// The line under a Markdown table's header.
 fn is_rule(line: &str) -> bool {
-    line.contains('-')
-        && line
-            .chars()
-            .all(|c| matches!(c, '|' | '-' | ':' | '+' | ' '))
+    line.contains('-') && line.chars().all(|c| matches!(c, '|' | '-' | ':' | '+' | ' '))
 }
 
 fn is_underline(line: &str) -> bool {

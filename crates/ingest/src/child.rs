@@ -90,9 +90,7 @@ fn code_of_exit(exit: Exit) -> ExtractCode {
         Exit::TimedOut => ExtractCode::TimedOut,
         Exit::Signal(signal) if is(signal, Signal::XCPU) => ExtractCode::TimedOut,
         // A failed allocation aborts; the kernel's own out-of-memory killer sends KILL.
-        Exit::Signal(signal) if is(signal, Signal::ABORT) || is(signal, Signal::KILL) => {
-            ExtractCode::OutOfMemory
-        }
+        Exit::Signal(signal) if is(signal, Signal::ABORT) || is(signal, Signal::KILL) => ExtractCode::OutOfMemory,
         Exit::Signal(_) | Exit::Code(_) => ExtractCode::Crashed,
     }
 }
@@ -138,10 +136,7 @@ fn watch_parent() {
     let Ok(stat) = rustix::fs::fstat(rustix::stdio::stdin()) else {
         return;
     };
-    if !matches!(
-        FileType::from_raw_mode(stat.st_mode),
-        FileType::Fifo | FileType::Socket
-    ) {
+    if !matches!(FileType::from_raw_mode(stat.st_mode), FileType::Fifo | FileType::Socket) {
         return;
     }
     std::thread::spawn(|| {

@@ -54,22 +54,14 @@ pub fn chunk(text: &str, pages: &[Page], options: &ChunkOptions) -> Vec<Chunk> {
         window.clear();
         window.extend(text[at_byte..].char_indices().take(max + 1));
         let is_last = window.len() <= max;
-        let cut = if is_last {
-            window.len()
-        } else {
-            best_cut(&window, max)
-        };
+        let cut = if is_last { window.len() } else { best_cut(&window, max) };
         let kept = cut
             - window[..cut]
                 .iter()
                 .rev()
                 .take_while(|(_, c)| c.is_whitespace())
                 .count();
-        let byte_of = |char: usize| {
-            window
-                .get(char)
-                .map_or(text.len(), |&(byte, _)| at_byte + byte)
-        };
+        let byte_of = |char: usize| window.get(char).map_or(text.len(), |&(byte, _)| at_byte + byte);
         // Where white space fills the rest of the window, the overlap alone would come again.
         if at_char + kept <= covered.1 {
             (at_byte, at_char) = skip_space(text, covered.0, covered.1);
@@ -161,11 +153,7 @@ fn best_cut(window: &[(usize, char)], max: usize) -> usize {
 
 /// Whether the paragraph that ends at `at` is a heading, which belongs to what follows.
 fn follows_heading(window: &[(usize, char)], at: usize) -> bool {
-    let line = window[..at - 2]
-        .iter()
-        .rev()
-        .take(200)
-        .take_while(|(_, c)| *c != '\n');
+    let line = window[..at - 2].iter().rev().take(200).take_while(|(_, c)| *c != '\n');
     line.last().is_some_and(|&(_, first)| first == '#')
 }
 

@@ -147,13 +147,9 @@ impl ExtractCode {
             Self::FileUnreadable => {
                 "The stored file could not be read. Try again; if it fails again, upload the file once more."
             }
-            Self::FileTooLarge => {
-                "This file is too large to read. Split it into smaller files and upload those."
-            }
+            Self::FileTooLarge => "This file is too large to read. Split it into smaller files and upload those.",
             Self::NoText => "This file holds no text. Check that you uploaded the right file.",
-            Self::TextTooLong => {
-                "This document holds too much text. Split it into smaller files and upload those."
-            }
+            Self::TextTooLong => "This document holds too much text. Split it into smaller files and upload those.",
             Self::NotText => {
                 "This file is named like a text file but its content is not text. Upload the original document instead."
             }
@@ -181,9 +177,7 @@ impl ExtractCode {
             Self::NestedTooDeep => {
                 "This file nests its content too deeply to be read. Upload a flatter export of the data."
             }
-            Self::CsvInvalid => {
-                "This CSV file cannot be read. Save it again as CSV with UTF-8 encoding."
-            }
+            Self::CsvInvalid => "This CSV file cannot be read. Save it again as CSV with UTF-8 encoding.",
             Self::JsonInvalid => {
                 "This JSON file is not valid. Check it with the program that made it and export it again."
             }

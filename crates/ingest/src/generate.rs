@@ -89,29 +89,17 @@ struct Candidate {
 fn clean_title(title: &str) -> String {
     let title = title.split_whitespace().collect::<Vec<_>>().join(" ");
     let stem = match title.rsplit_once('.') {
-        Some((stem, extension))
-            if extension.len() <= 5 && !stem.is_empty() && !extension.contains(' ') =>
-        {
-            stem
-        }
+        Some((stem, extension)) if extension.len() <= 5 && !stem.is_empty() && !extension.contains(' ') => stem,
         _ => &title,
     };
     let stem = stem.replace('"', "'");
-    if stem.is_empty() {
-        "the document".into()
-    } else {
-        stem
-    }
+    if stem.is_empty() { "the document".into() } else { stem }
 }
 
 /// The document's text from its overlapping chunks, and the offset at which it starts. Gaps, which held nothing but
 /// white space, become line breaks of the same length.
 fn stitch(chunks: &[Chunk]) -> (String, usize) {
-    let base = chunks
-        .iter()
-        .map(|chunk| chunk.start)
-        .min()
-        .unwrap_or_default();
+    let base = chunks.iter().map(|chunk| chunk.start).min().unwrap_or_default();
     let mut order: Vec<&Chunk> = chunks.iter().collect();
     order.sort_by_key(|chunk| (chunk.start, chunk.end));
     let mut text = String::new();
@@ -188,15 +176,12 @@ fn select(candidates: Vec<Candidate>, chunks: &[Chunk], base: usize) -> Vec<Draf
         let mut tired: HashMap<Source, f32> = HashMap::new();
         let mut room = quota(chunk);
         while room > 0 {
-            let value = |candidate: &Candidate| {
-                candidate.score - tired.get(&candidate.source).copied().unwrap_or_default()
-            };
+            let value =
+                |candidate: &Candidate| candidate.score - tired.get(&candidate.source).copied().unwrap_or_default();
             // Ties go to what comes first.
             let best = (0..left.len()).max_by(|&a, &b| {
                 let by_value = value(&left[a]).total_cmp(&value(&left[b]));
-                by_value
-                    .then(left[b].start.cmp(&left[a].start))
-                    .then(b.cmp(&a))
+                by_value.then(left[b].start.cmp(&left[a].start)).then(b.cmp(&a))
             });
             let Some(best) = best else {
                 break;
@@ -233,10 +218,7 @@ fn reasoning(candidate: &Candidate, chunk: &Chunk) -> String {
         Some(page) => format!(", in the part that starts on page {page},"),
         None => String::new(),
     };
-    format!(
-        "{section}{page} {} The answer quotes it word for word.",
-        candidate.why
-    )
+    format!("{section}{page} {} The answer quotes it word for word.", candidate.why)
 }
 
 /// One line, single spaces.

@@ -100,10 +100,7 @@ pub fn sniff<R: Read + Seek>(reader: &mut R, file_name: &str) -> Result<Format, 
     }
     let is_text = looks_like_text(&head);
     let extension = extension(file_name);
-    let pdf_at = head
-        .windows(5)
-        .take(1024)
-        .position(|window| window == b"%PDF-");
+    let pdf_at = head.windows(5).take(1024).position(|window| window == b"%PDF-");
     match pdf_at {
         Some(0) => return Ok(Format::Pdf),
         Some(_) if !is_text || extension == "pdf" => return Ok(Format::Pdf),
@@ -138,13 +135,7 @@ fn looks_like_text(head: &[u8]) -> bool {
         .iter()
         .filter(|&&b| b < 0x20 && !matches!(b, b'\n' | b'\r' | b'\t' | 0x0c | 0x0b | 0x1b))
         .count();
-    let zeros = |parity: usize| {
-        head.iter()
-            .skip(parity)
-            .step_by(2)
-            .filter(|&&b| b == 0)
-            .count()
-    };
+    let zeros = |parity: usize| head.iter().skip(parity).step_by(2).filter(|&&b| b == 0).count();
     let pairs = head.len() / 2;
     let (even, odd) = (zeros(0), zeros(1));
     if pairs > 0 && (even == 0) != (odd == 0) && even.max(odd) * 10 > pairs * 8 {
@@ -174,12 +165,10 @@ fn of_text(head: &[u8], extension: &str, file_name: &str) -> Result<Format, Snif
         "md" | "markdown" => Ok(Format::Md),
         "csv" | "tsv" => Ok(Format::Csv),
         "json" => Ok(Format::Json),
-        "xml" if lower.starts_with("<!doctype html") || lower.starts_with("<html") => {
-            Err(unsupported(
-                "a web page",
-                "Print it to PDF, or copy its text into a TXT or DOCX file, and upload that.",
-            ))
-        }
+        "xml" if lower.starts_with("<!doctype html") || lower.starts_with("<html") => Err(unsupported(
+            "a web page",
+            "Print it to PDF, or copy its text into a TXT or DOCX file, and upload that.",
+        )),
         "xml" => Ok(Format::Xml),
         "pdf" => Err(SniffError::new(
             SniffCode::Damaged,
@@ -202,21 +191,14 @@ fn of_text(head: &[u8], extension: &str, file_name: &str) -> Result<Format, Snif
             "Upload the document that it belongs to as PDF or DOCX.",
         )),
         _ => Err(unsupported(
-            &format!(
-                "named \"{}\", a kind of text file that is not known",
-                short(file_name)
-            ),
+            &format!("named \"{}\", a kind of text file that is not known", short(file_name)),
             &format!("Upload {READABLE}; plain text may be renamed to end in .txt."),
         )),
     }
 }
 
 fn short(file_name: &str) -> String {
-    file_name
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(80)
-        .collect()
+    file_name.chars().filter(|c| !c.is_control()).take(80).collect()
 }
 
 fn of_zip<R: Read + Seek>(reader: &mut R) -> Result<Format, SniffError> {
@@ -233,20 +215,11 @@ fn of_zip<R: Read + Seek>(reader: &mut R) -> Result<Format, SniffError> {
         return Ok(Format::Docx);
     }
     Err(if under("xl/") {
-        unsupported(
-            "an Excel workbook",
-            "Save the sheet as CSV and upload that.",
-        )
+        unsupported("an Excel workbook", "Save the sheet as CSV and upload that.")
     } else if under("ppt/") {
-        unsupported(
-            "a PowerPoint presentation",
-            "Export it as PDF and upload that.",
-        )
+        unsupported("a PowerPoint presentation", "Export it as PDF and upload that.")
     } else if has("content.xml") && has("mimetype") {
-        unsupported(
-            "an OpenDocument file",
-            "Save it as DOCX or PDF and upload that.",
-        )
+        unsupported("an OpenDocument file", "Save it as DOCX or PDF and upload that.")
     } else if has("META-INF/container.xml") {
         unsupported("an e-book (EPUB)", "Convert it to PDF and upload that.")
     } else {
@@ -321,20 +294,14 @@ fn of_compound<R: Read + Seek>(reader: &mut R, head: &[u8]) -> SniffError {
             "Open it and save it as DOCX, then upload that.",
         )
     } else if names("Workbook") || names("Book") {
-        unsupported(
-            "an old Excel workbook (.xls)",
-            "Save the sheet as CSV and upload that.",
-        )
+        unsupported("an old Excel workbook (.xls)", "Save the sheet as CSV and upload that.")
     } else if names("PowerPoint Document") {
         unsupported(
             "an old PowerPoint presentation (.ppt)",
             "Export it as PDF and upload that.",
         )
     } else if names("__properties_version1.0") {
-        unsupported(
-            "an Outlook message",
-            "Save it as PDF or TXT and upload that.",
-        )
+        unsupported("an Outlook message", "Save it as PDF or TXT and upload that.")
     } else {
         unsupported(
             "an old Microsoft Office file",
@@ -352,31 +319,20 @@ fn of_binary<R: Read + Seek>(reader: &mut R, file_name: &str) -> io::Result<Snif
             &what("a picture"),
             "Run it through text recognition (OCR) and upload the result as PDF or TXT.",
         ),
-        Kind::Executable => unsupported(
-            &what("a program"),
-            &format!("Upload documents only: {READABLE}."),
-        ),
+        Kind::Executable => unsupported(&what("a program"), &format!("Upload documents only: {READABLE}.")),
         Kind::Archive | Kind::Compressed | Kind::Package | Kind::Disk => unsupported(
             &what("an archive"),
             &format!("Unpack it and upload the documents in it one by one ({READABLE})."),
         ),
-        Kind::Audio | Kind::Video => unsupported(
-            &what("a recording"),
-            "Upload a transcript of it as TXT or DOCX.",
-        ),
+        Kind::Audio | Kind::Video => unsupported(&what("a recording"), "Upload a transcript of it as TXT or DOCX."),
         Kind::Spreadsheet => unsupported(&what("a spreadsheet"), "Save it as CSV and upload that."),
-        Kind::Presentation => {
-            unsupported(&what("a presentation"), "Export it as PDF and upload that.")
-        }
+        Kind::Presentation => unsupported(&what("a presentation"), "Export it as PDF and upload that."),
         Kind::Document | Kind::Ebook => unsupported(
             &what("a document of another kind"),
             "Save it as DOCX or PDF and upload that.",
         ),
         _ if format == FileFormat::ArbitraryBinaryData
-            || matches!(
-                extension(file_name).as_str(),
-                "txt" | "md" | "csv" | "json" | "xml"
-            ) =>
+            || matches!(extension(file_name).as_str(), "txt" | "md" | "csv" | "json" | "xml") =>
         {
             SniffError::new(
                 SniffCode::NotText,

@@ -36,13 +36,7 @@ mod tests {
 
     #[test]
     fn ranges_that_are_none_are_refused() {
-        for (start, end) in [
-            (0, 0),
-            (3, 2),
-            (0, 5),
-            (9, 10),
-            (usize::MAX - 1, usize::MAX),
-        ] {
+        for (start, end) in [(0, 0), (3, 2), (0, 5), (9, 10), (usize::MAX - 1, usize::MAX)] {
             assert!(!verify_span("abc", start, end, "abc"), "{start}..{end}");
         }
         assert!(!verify_span("a  b", 1, 3, ""));

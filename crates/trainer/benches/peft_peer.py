@@ -1,7 +1,7 @@
 """PyTorch PEFT as the peer of the trainer: the same base, rows, order, initial adapter and schedule.
 
 `make DIR` writes a random base of SmolLM-135M's shape, rows and an initial adapter; `train DIR` trains on them and
-prints one JSON object: losses, gradient norms, seconds a step, peak memory. fp32, one thread, batch 1.
+prints one JSON object: losses, gradient norms, seconds a step, peak memory. fp32, one thread, batch 1 x 256 tokens, the second half of each row is the response that is learned.
 """
 
 import json
@@ -16,7 +16,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
-STEPS, TOKENS, RATE = 20, 256, 2e-4
+STEPS, TOKENS, PROMPT, RATE = 20, 256, 128, 2e-4
 MODULES = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
@@ -53,7 +53,8 @@ def make(directory: pathlib.Path) -> None:
         for _ in range(STEPS):
             # Words of a small set, so that there is something to learn.
             text = [f"w{chooser.randrange(3, 1000)}" for _ in range(TOKENS)]
-            messages = [{"role": "user", "content": text[0]}, {"role": "assistant", "content": " ".join(text[1:])}]
+            question, answer = " ".join(text[:PROMPT]), " ".join(text[PROMPT:])
+            messages = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
             rows.write(json.dumps({"messages": messages}) + "\n")
     parameters = {
         "rank": 16, "alpha": 32, "learning_rate": RATE, "epochs": 1, "batch_size": 1, "max_seq_length": TOKENS,
@@ -86,7 +87,9 @@ def train(directory: pathlib.Path, order: list[int]) -> None:
     for row in order:
         start = time.perf_counter()
         tokens = torch.tensor([ids[row]])
-        loss = model(input_ids=tokens, labels=tokens).loss
+        labels = tokens.clone()
+        labels[:, :PROMPT] = -100
+        loss = model(input_ids=tokens, labels=labels).loss
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()

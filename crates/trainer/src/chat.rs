@@ -9,9 +9,7 @@ use cerebros_datasets::chat::{Message, Role};
 use tokenizers::Tokenizer;
 
 use crate::base::inspect::chat_template_source;
-use crate::base::{
-    BaseError, CONFIG_LIMIT, LlamaConfig, TOKENIZER_LIMIT, config::TokenIds, read_bounded,
-};
+use crate::base::{BaseError, CONFIG_LIMIT, LlamaConfig, TOKENIZER_LIMIT, config::TokenIds, read_bounded};
 pub use template::{ChatTemplate, Moment, TemplateError};
 
 /// A base's tokenizer, chat template and end-of-text tokens.
@@ -37,9 +35,7 @@ pub enum ChatError {
     Template(#[from] TemplateError),
     #[error("the text cannot be tokenized: {0}")]
     Tokenizer(String),
-    #[error(
-        "token {0} lies outside the model's vocabulary; the tokenizer belongs to another model"
-    )]
+    #[error("token {0} lies outside the model's vocabulary; the tokenizer belongs to another model")]
     OutsideVocabulary(u32),
 }
 
@@ -49,8 +45,8 @@ impl Chat {
         let invalid = |file, reason: String| BaseError::InvalidTokenizer { file, reason };
         let bytes = read_bounded(&dir.join("tokenizer.json"), TOKENIZER_LIMIT)?
             .ok_or_else(|| BaseError::NoTokenizer(dir.to_owned()))?;
-        let mut tokenizer = Tokenizer::from_bytes(&bytes)
-            .map_err(|error| invalid("tokenizer.json", error.to_string()))?;
+        let mut tokenizer =
+            Tokenizer::from_bytes(&bytes).map_err(|error| invalid("tokenizer.json", error.to_string()))?;
         tokenizer.with_padding(None);
         tokenizer
             .with_truncation(None)
@@ -64,9 +60,7 @@ impl Chat {
         if let Ok(ids) = serde_json::from_value::<TokenIds>(generation["eos_token_id"].clone()) {
             end_tokens.extend(ids.into_vec());
         }
-        end_tokens.extend(
-            special_text(&special["eos_token"]).and_then(|token| tokenizer.token_to_id(&token)),
-        );
+        end_tokens.extend(special_text(&special["eos_token"]).and_then(|token| tokenizer.token_to_id(&token)));
         end_tokens.sort_unstable();
         end_tokens.dedup();
         Ok(Self {
@@ -107,10 +101,7 @@ impl Chat {
         let trainable = (1..length)
             .filter(|&position| {
                 let (start, end) = encoding.get_offsets()[position];
-                start < end
-                    && spans
-                        .iter()
-                        .any(|span| span.start <= start && end <= span.end)
+                start < end && spans.iter().any(|span| span.start <= start && end <= span.end)
             })
             .collect();
         Ok(EncodedRow {
@@ -129,11 +120,7 @@ impl Chat {
 
     /// The byte ranges of `text` that the assistant's weighted messages fill: what rendering a message adds to the prompt
     /// that asks for it. Where a template rewrites earlier turns, only what the renderings share counts.
-    fn assistant_spans(
-        &self,
-        messages: &[Message],
-        text: &str,
-    ) -> Result<Vec<Range<usize>>, ChatError> {
+    fn assistant_spans(&self, messages: &[Message], text: &str) -> Result<Vec<Range<usize>>, ChatError> {
         let mut spans = Vec::new();
         for (index, message) in messages.iter().enumerate() {
             if message.role != Role::Assistant || message.weight == Some(0) {
@@ -155,22 +142,17 @@ impl Chat {
 
 fn read_json(dir: &Path, file: &'static str) -> Result<serde_json::Value, BaseError> {
     match read_bounded(&dir.join(file), CONFIG_LIMIT)? {
-        Some(bytes) => {
-            serde_json::from_slice(&bytes).map_err(|error| BaseError::InvalidTokenizer {
-                file,
-                reason: error.to_string(),
-            })
-        }
+        Some(bytes) => serde_json::from_slice(&bytes).map_err(|error| BaseError::InvalidTokenizer {
+            file,
+            reason: error.to_string(),
+        }),
         None => Ok(serde_json::Value::Null),
     }
 }
 
 /// A special token's text, written plainly or as an added-token object.
 fn special_text(value: &serde_json::Value) -> Option<String> {
-    value
-        .as_str()
-        .or_else(|| value["content"].as_str())
-        .map(str::to_owned)
+    value.as_str().or_else(|| value["content"].as_str()).map(str::to_owned)
 }
 
 /// Bytes that both texts start with, cut at a character.

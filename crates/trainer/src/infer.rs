@@ -18,8 +18,7 @@ pub use engine::InferError;
 /// Serves on `socket` until stdin ends, which is how the parent's death shows. Logs go to stderr. The process replaces
 /// itself once to fix its number of threads, so this must be called before anything is read from stdin.
 pub fn infer_main(socket: &Path) -> ExitCode {
-    let served =
-        threads::fix(None).and_then(|()| server::serve(socket, Arc::new(Engine::default())));
+    let served = threads::fix(None).and_then(|()| server::serve(socket, Arc::new(Engine::default())));
     match served {
         Ok(()) => Exit::Done.into(),
         Err(error) => {
@@ -37,11 +36,7 @@ pub fn logits_of_text(
 ) -> Result<(Vec<u32>, Vec<Vec<f32>>), InferError> {
     let engine = Engine::default();
     let model = engine.model(base_dir, adapter_dir)?;
-    let token_ids = model
-        .base
-        .chat
-        .encode_text(text)
-        .map_err(InferError::chat)?;
+    let token_ids = model.base.chat.encode_text(text).map_err(InferError::chat)?;
     let request = Logits {
         base_dir: base_dir.to_owned(),
         adapter_dir: adapter_dir.map(Path::to_owned),

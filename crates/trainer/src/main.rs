@@ -47,11 +47,7 @@ fn main() -> ExitCode {
         Command::Train { job_dir } => cerebros_trainer::train_main(&job_dir),
         Command::Order { job_dir } => print(cerebros_trainer::order(&job_dir)),
         Command::Infer { socket } => cerebros_trainer::infer_main(&socket),
-        Command::Logits {
-            base,
-            adapter,
-            text,
-        } => {
+        Command::Logits { base, adapter, text } => {
             let computed = cerebros_trainer::logits_of_text(&base, adapter.as_deref(), &text);
             print(computed.map(|(token_ids, logits)| serde_json::json!({ "token_ids": token_ids, "logits": logits })))
         }

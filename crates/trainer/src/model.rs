@@ -98,13 +98,7 @@ impl Llama {
     }
 
     /// One block over whole sequences; tracks gradients where `h` or the adapter are variables.
-    pub fn block(
-        &self,
-        layer: usize,
-        h: &Tensor,
-        overlay: Overlay,
-        sequences: &Sequences,
-    ) -> Result<Tensor> {
+    pub fn block(&self, layer: usize, h: &Tensor, overlay: Overlay, sequences: &Sequences) -> Result<Tensor> {
         self.block_with(layer, h, overlay, |q, k, v| {
             q.apply_op3(
                 k,
@@ -128,15 +122,10 @@ impl Llama {
     ) -> Result<Tensor> {
         let rotation = Rotation::new(&self.config, position..position + tokens.len());
         let heads = Heads::of(&self.config);
-        let overlay = Overlay {
-            adapter,
-            dropout: None,
-        };
+        let overlay = Overlay { adapter, dropout: None };
         let mut h = self.embed(tokens)?;
         for (layer, cache) in cache.iter_mut().enumerate() {
-            h = self.block_with(layer, &h, overlay, |q, k, v| {
-                cache.attend(heads, &rotation, q, k, v)
-            })?;
+            h = self.block_with(layer, &h, overlay, |q, k, v| cache.attend(heads, &rotation, q, k, v))?;
         }
         Ok(h)
     }
@@ -189,8 +178,7 @@ impl Llama {
 impl Block {
     fn load(weights: &Weights, layer: usize) -> std::result::Result<Self, BaseError> {
         let tensor = |module: &str| weights.load(&weights::layer_tensor(layer, module));
-        let [q, k, v, o, gate, up, down] =
-            Projection::ALL.map(|projection| tensor(projection.path()));
+        let [q, k, v, o, gate, up, down] = Projection::ALL.map(|projection| tensor(projection.path()));
         Ok(Self {
             input_norm: tensor("input_layernorm")?,
             post_attention_norm: tensor("post_attention_layernorm")?,
@@ -198,13 +186,7 @@ impl Block {
         })
     }
 
-    fn project(
-        &self,
-        x: &Tensor,
-        projection: Projection,
-        overlay: Overlay,
-        layer: usize,
-    ) -> Result<Tensor> {
+    fn project(&self, x: &Tensor, projection: Projection, overlay: Overlay, layer: usize) -> Result<Tensor> {
         let weight = self.projections[projection as usize].clone();
         let adapted = overlay.adapter.and_then(|adapter| {
             let block: &BlockAdapter = &adapter.blocks[layer];
@@ -215,15 +197,7 @@ impl Block {
         match adapted {
             Some((scale, lora)) => {
                 let dropout = overlay.dropout.map(|plan| plan.of(layer, projection));
-                x.apply_op3(
-                    &lora.a,
-                    &lora.b,
-                    LoraLinear {
-                        weight,
-                        scale,
-                        dropout,
-                    },
-                )
+                x.apply_op3(&lora.a, &lora.b, LoraLinear { weight, scale, dropout })
             }
             None => x.apply_op1(FrozenLinear { weight }),
         }
@@ -236,7 +210,7 @@ impl DropoutPlan {
         // An odd multiplier spreads neighbouring places over the key space.
         Dropout {
             probability: self.probability,
-            key: self.key ^ place.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+            key: self.key ^ place.wrapping_mul(0xd134_2543_de82_ef95),
         }
     }
 }

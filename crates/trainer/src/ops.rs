@@ -8,6 +8,8 @@ pub mod linear;
 pub mod norm;
 pub mod seed;
 pub mod swiglu;
+#[cfg(test)]
+mod tests;
 
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, Layout, Result, Shape, Storage, Tensor, bail};
@@ -28,10 +30,7 @@ pub(crate) fn with_values<T>(tensor: &Tensor, read: impl FnOnce(&[f32]) -> Resul
     with_storage(tensor, |storage, layout| read(values(storage, layout)?))
 }
 
-fn with_storage<T>(
-    tensor: &Tensor,
-    read: impl FnOnce(&CpuStorage, &Layout) -> Result<T>,
-) -> Result<T> {
+fn with_storage<T>(tensor: &Tensor, read: impl FnOnce(&CpuStorage, &Layout) -> Result<T>) -> Result<T> {
     let (storage, layout) = tensor.storage_and_layout();
     match &*storage {
         Storage::Cpu(storage) => read(storage, layout),
@@ -147,10 +146,6 @@ fn dot(left: &[f32], right: &[f32]) -> f32 {
             lanes[lane] += left[lane] * right[lane];
         }
     }
-    let rest: f32 = left_rest
-        .iter()
-        .zip(right_rest)
-        .map(|(left, right)| left * right)
-        .sum();
+    let rest: f32 = left_rest.iter().zip(right_rest).map(|(left, right)| left * right).sum();
     lanes.iter().sum::<f32>() + rest
 }

@@ -42,16 +42,8 @@ pub fn train_main(job_dir: &Path) -> ExitCode {
         Err(Stop::Interrupted) => Exit::Interrupted,
         Err(Stop::Failed(failure)) => {
             let exit = failure.exit();
-            let Failure {
-                code,
-                message,
-                remedy,
-            } = failure;
-            emitter.emit(Event::Failed {
-                code,
-                message,
-                remedy,
-            });
+            let Failure { code, message, remedy } = failure;
+            emitter.emit(Event::Failed { code, message, remedy });
             exit
         }
     };

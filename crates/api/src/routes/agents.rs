@@ -86,6 +86,9 @@ async fn update_agent(
     body: Body<AgentPatch>,
 ) -> AppResult {
     let mut write = app.db.write(&scope).await?;
+    if let Some(Some(model_id)) = body.model_id {
+        db::models::require(&write, model_id).await?;
+    }
     let agent = db::agents::update(&mut write, id.0, version.0, &body).await?;
     write.commit().await?;
     let version = agent.version;

@@ -6,11 +6,11 @@ use std::collections::HashSet;
 
 on_both_databases!(nobody_gets_into_any_operation);
 
-fn document() -> Value {
+pub fn document() -> Value {
     serde_json::to_value(cerebros_api::openapi_document()).unwrap()
 }
 
-fn operations(document: &Value) -> Vec<(String, String, Value)> {
+pub fn operations(document: &Value) -> Vec<(String, String, Value)> {
     let mut operations = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {

@@ -8,14 +8,22 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::{
     future::Future,
+    process::Stdio,
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 use tempfile::TempDir;
 use tokio::sync::{Mutex, OnceCell, watch};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+};
 
 /// Long enough for a loaded machine; nothing waits this long when all is well.
 pub const DEADLINE: Duration = Duration::from_secs(90);
+
+/// How often a server in another process is asked.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(25);
 
 /// Turns each `async fn(TestServer)` into two tests.
 macro_rules! on_both_databases {
@@ -55,6 +63,8 @@ pub struct TestServer {
     pub url: String,
     pub config: Config,
     pub kind: Kind,
+    /// Stands in for the model hub.
+    pub hub: wiremock::MockServer,
     pub changes: watch::Receiver<u64>,
     running: std::sync::Arc<Mutex<Option<Running>>>,
     _data: std::sync::Arc<TempDir>,
@@ -68,13 +78,18 @@ impl TestServer {
     /// A server with other settings, on a database of its own. Whoever asks for it stops it.
     pub async fn start_with(kind: Kind, change: impl FnOnce(&mut Config)) -> Self {
         let data = TempDir::new().unwrap();
-        let mut config = config(kind, &data).await;
+        let hub = wiremock::MockServer::start().await;
+        let mut config = Config {
+            hub_url: hub.uri().parse().unwrap(),
+            ..config(kind, &data).await
+        };
         change(&mut config);
         let running = start(config.clone(), Parts::All).await.unwrap();
         Self {
             url: running.url.clone(),
             config,
             kind,
+            hub,
             changes: running.changes(),
             running: std::sync::Arc::new(Mutex::new(Some(running))),
             _data: std::sync::Arc::new(data),
@@ -117,7 +132,7 @@ impl TestServer {
             url: self.url.clone(),
             http: reqwest::Client::new(),
             auth: Auth::None,
-            changes: self.changes.clone(),
+            changes: Some(self.changes.clone()),
         }
     }
 
@@ -130,15 +145,82 @@ impl TestServer {
     }
 
     pub async fn sign_up(&self, email: &str) -> Client {
-        let client = self.anonymous();
-        let body = json!({"email": email, "password": "correct horse battery", "name": "Somebody"});
-        let answer = client.post("/api/v1/auth/sign-up", body).await;
-        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
-        Client {
-            auth: Auth::Cookie(answer.session_cookie()),
-            ..client
+        self.anonymous().sign_up(email).await
+    }
+}
+
+/// The built binary, as a process that can be killed.
+pub struct ServerProcess {
+    url: String,
+    child: Child,
+    environment: Vec<(&'static str, String)>,
+    data: TempDir,
+}
+
+impl ServerProcess {
+    pub async fn start(kind: Kind) -> Self {
+        let data = TempDir::new().unwrap();
+        let config = config(kind, &data).await;
+        let environment = vec![
+            ("DATA_DIR", config.data_dir.display().to_string()),
+            ("DATABASE_URL", config.database_url),
+            ("BIND", "127.0.0.1:0".to_owned()),
+            ("LOG", "error".to_owned()),
+        ];
+        Self::spawn(environment, data).await
+    }
+
+    async fn spawn(environment: Vec<(&'static str, String)>, data: TempDir) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_cerebros"))
+            .arg("serve")
+            .envs(environment.iter().map(|(name, value)| (*name, value.clone())))
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let line = tokio::time::timeout(DEADLINE, lines.next_line())
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
+        let url = line.rsplit(' ').next().unwrap().to_owned();
+        Self {
+            url,
+            child,
+            environment,
+            data,
         }
     }
+
+    pub async fn kill_and_restart(mut self) -> Self {
+        self.child.kill().await.unwrap();
+        Self::spawn(self.environment, self.data).await
+    }
+
+    pub async fn member(&self) -> Client {
+        let anonymous = Client {
+            url: self.url.clone(),
+            http: reqwest::Client::new(),
+            auth: Auth::None,
+            changes: None,
+        };
+        anonymous.sign_up("member@example.org").await
+    }
+
+    /// The same person after a restart.
+    pub fn client(&self, client: &Client) -> Client {
+        Client {
+            url: self.url.clone(),
+            ..client.clone()
+        }
+    }
+}
+
+/// A document to upload.
+pub fn fixture(name: &str) -> Vec<u8> {
+    let path = format!("{}/../ingest/tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read(path).unwrap()
 }
 
 /// Settings of a server on a free port with a fresh database.
@@ -208,10 +290,21 @@ pub struct Client {
     url: String,
     http: reqwest::Client,
     auth: Auth,
-    changes: watch::Receiver<u64>,
+    /// Of a server in this process; that of another process is looked at again and again.
+    changes: Option<watch::Receiver<u64>>,
 }
 
 impl Client {
+    pub async fn sign_up(self, email: &str) -> Self {
+        let body = json!({"email": email, "password": "correct horse battery", "name": "Somebody"});
+        let answer = self.post("/api/v1/auth/sign-up", body).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+        Self {
+            auth: Auth::Cookie(answer.session_cookie()),
+            ..self
+        }
+    }
+
     pub fn with_key(&self, key: &str) -> Self {
         Self {
             auth: Auth::Key(key.to_owned()),
@@ -281,20 +374,49 @@ impl Client {
         let mut last = String::new();
         let waited = tokio::time::timeout(DEADLINE, async {
             loop {
-                changes.mark_unchanged();
+                if let Some(changes) = &mut changes {
+                    changes.mark_unchanged();
+                }
                 let answer = self.get(path).await;
                 last.clone_from(&answer.text);
                 let value: T = answer.data();
                 if ready(&value) {
                     return value;
                 }
-                changes.changed().await.unwrap();
+                match &mut changes {
+                    Some(changes) => changes.changed().await.unwrap(),
+                    None => tokio::time::sleep(LOOK_AGAIN_AFTER).await,
+                }
             }
         });
         match waited.await {
             Ok(value) => value,
             Err(_) => panic!("{path} did not get there in time; last: {last}"),
         }
+    }
+}
+
+/// A running trainer, found by the job directory in its arguments.
+pub struct TrainerProcess(u32);
+
+impl TrainerProcess {
+    pub fn of(job: &cerebros_common::jobs::Job) -> Option<Self> {
+        let wanted = format!("jobs/{}", job.id);
+        std::fs::read_dir("/proc").unwrap().find_map(|entry| {
+            let pid = entry.ok()?.file_name().to_str()?.parse().ok()?;
+            let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+            String::from_utf8_lossy(&arguments)
+                .contains(&wanted)
+                .then_some(Self(pid))
+        })
+    }
+
+    pub fn kill(&self) {
+        let killed = std::process::Command::new("kill")
+            .args(["-9", &self.0.to_string()])
+            .status()
+            .unwrap();
+        assert!(killed.success());
     }
 }
 

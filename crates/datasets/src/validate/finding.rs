@@ -138,8 +138,7 @@ impl Problem {
     }
 
     pub(super) fn invalid_utf8(line: u64, content: &[u8], valid_up_to: usize) -> Self {
-        let wide =
-            line == 1 && (content.starts_with(b"\xff\xfe") || content.starts_with(b"\xfe\xff"));
+        let wide = line == 1 && (content.starts_with(b"\xff\xfe") || content.starts_with(b"\xfe\xff"));
         let message = if wide {
             "The file is encoded as UTF-16, not UTF-8."
         } else {
@@ -147,20 +146,13 @@ impl Problem {
         };
         Self {
             column: Some(column(content, valid_up_to)),
-            ..Self::new(
-                Code::InvalidUtf8,
-                "",
-                message,
-                "Save the file with UTF-8 encoding.",
-            )
+            ..Self::new(Code::InvalidUtf8, "", message, "Save the file with UTF-8 encoding.")
         }
     }
 
     pub(super) fn invalid_json(json: &str, error: &serde_json::Error) -> Self {
         let (code, message) = match error.classify() {
-            serde_json::error::Category::Data => {
-                (Code::DuplicateKey, "The row names a member twice: ")
-            }
+            serde_json::error::Category::Data => (Code::DuplicateKey, "The row names a member twice: "),
             _ => (Code::InvalidJson, "The line is not valid JSON: "),
         };
         let fix = if code == Code::DuplicateKey {

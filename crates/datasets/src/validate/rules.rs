@@ -157,12 +157,7 @@ fn messages_missing(row: &Row<'_>) -> Problem {
     } else {
         "Add \"messages\": a list that holds at least a user message and an assistant message."
     };
-    Problem::new(
-        Code::MessagesMissing,
-        "/messages",
-        "The row has no \"messages\".",
-        fix,
-    )
+    Problem::new(Code::MessagesMissing, "/messages", "The row has no \"messages\".", fix)
 }
 
 /// Checks what a message shows by itself; returns its role where that is one.
@@ -223,28 +218,16 @@ fn role_unknown(field: String, name: &str) -> Problem {
     let fix = match name.trim().to_lowercase().as_str() {
         "human" | "user" | "prompter" | "customer" => "Use \"user\".",
         "gpt" | "bot" | "model" | "ai" | "assistant" | "agent" | "chatgpt" => "Use \"assistant\".",
-        "function" | "tool" | "observation" => {
-            "Use \"tool\", with the \"tool_call_id\" that it answers."
-        }
+        "function" | "tool" | "observation" => "Use \"tool\", with the \"tool_call_id\" that it answers.",
         "system" | "developer" => "Use \"system\", in lower case.",
         _ => "Use \"system\", \"developer\", \"user\", \"assistant\" or \"tool\".",
     };
-    Problem::new(
-        Code::RoleUnknown,
-        field,
-        format!("\"{shown}\" is not a role."),
-        fix,
-    )
+    Problem::new(Code::RoleUnknown, field, format!("\"{shown}\" is not a role."), fix)
 }
 
-fn check_content(
-    role: Option<Role>,
-    message: &Message<'_>,
-    field: String,
-    problems: &mut Vec<Problem>,
-) {
-    let calls_tools = role == Some(Role::Assistant)
-        && matches!(&message.tool_calls, List::Items(calls) if !calls.is_empty());
+fn check_content(role: Option<Role>, message: &Message<'_>, field: String, problems: &mut Vec<Problem>) {
+    let calls_tools =
+        role == Some(Role::Assistant) && matches!(&message.tool_calls, List::Items(calls) if !calls.is_empty());
     let problem = match message.content.text() {
         Ok(text) if text.trim().is_empty() && !calls_tools => Problem::new(
             Code::ContentEmpty,
@@ -276,12 +259,7 @@ fn check_content(
     problems.push(problem);
 }
 
-fn check_weight(
-    role: Option<Role>,
-    message: &Message<'_>,
-    field: String,
-    problems: &mut Vec<Problem>,
-) {
+fn check_weight(role: Option<Role>, message: &Message<'_>, field: String, problems: &mut Vec<Problem>) {
     let sound = match message.weight {
         Scalar::Integer(0 | 1) => matches!(role, None | Some(Role::Assistant)),
         ref weight => weight.is_absent_or_null(),
@@ -296,18 +274,11 @@ fn check_weight(
     }
 }
 
-fn check_tool_calls(
-    index: usize,
-    role: Option<Role>,
-    message: &Message<'_>,
-    problems: &mut Vec<Problem>,
-) {
+fn check_tool_calls(index: usize, role: Option<Role>, message: &Message<'_>, problems: &mut Vec<Problem>) {
     let at = format!("/messages/{index}/tool_calls");
     let calls = match &message.tool_calls {
         List::Absent | List::Other(Type::Null) => return,
-        List::Items(calls) if !calls.is_empty() && matches!(role, None | Some(Role::Assistant)) => {
-            calls
-        }
+        List::Items(calls) if !calls.is_empty() && matches!(role, None | Some(Role::Assistant)) => calls,
         List::Items(_) | List::Other(_) => {
             return problems.push(Problem::new(
                 Code::ToolCallsInvalid,
@@ -326,8 +297,7 @@ fn check_tool_calls(
                 ..
             }) => {
                 check_arguments(&at, function, problems);
-                id.text().is_ok_and(|id| !id.is_empty())
-                    && function.name.text().is_ok_and(|name| !name.is_empty())
+                id.text().is_ok_and(|id| !id.is_empty()) && function.name.text().is_ok_and(|name| !name.is_empty())
             }
             _ => false,
         };
@@ -368,13 +338,7 @@ struct Order<'m> {
 }
 
 impl<'m> Order<'m> {
-    fn next(
-        &mut self,
-        index: usize,
-        role: Option<Role>,
-        message: &'m Message<'_>,
-        problems: &mut Vec<Problem>,
-    ) {
+    fn next(&mut self, index: usize, role: Option<Role>, message: &'m Message<'_>, problems: &mut Vec<Problem>) {
         let Some(role) = role else {
             self.unclear = true;
             return;
@@ -408,14 +372,12 @@ impl<'m> Order<'m> {
                     "The tool message does not say which call it answers.",
                     "Add \"tool_call_id\" with the id of the call.",
                 )),
-                Ok(id) if !self.unclear && !self.open_calls.contains(&id) => {
-                    problems.push(Problem::new(
-                        Code::ToolCallIdUnknown,
-                        at("tool_call_id"),
-                        "No assistant message before this one makes that call.",
-                        "Use the id of a call in the last assistant message before it.",
-                    ))
-                }
+                Ok(id) if !self.unclear && !self.open_calls.contains(&id) => problems.push(Problem::new(
+                    Code::ToolCallIdUnknown,
+                    at("tool_call_id"),
+                    "No assistant message before this one makes that call.",
+                    "Use the id of a call in the last assistant message before it.",
+                )),
                 Ok(_) => {}
             },
         }
@@ -465,11 +427,7 @@ impl Row<'_> {
                 continue;
             };
             let texts = [message.content.text(), message.reasoning_content.text()];
-            let tokens: u64 = texts
-                .into_iter()
-                .flatten()
-                .map(|text| count_tokens(text) as u64)
-                .sum();
+            let tokens: u64 = texts.into_iter().flatten().map(|text| count_tokens(text) as u64).sum();
             counted.messages += 1;
             counted.tokens += tokens;
             if message.role.text() == Ok("assistant") && message.weight != Scalar::Integer(0) {

@@ -117,10 +117,7 @@ mod tests {
             assert!(bucket >= last, "{value}");
             last = bucket;
             let floor = floor(bucket);
-            assert!(
-                floor <= value && value - floor <= value / 256,
-                "{value} {floor}"
-            );
+            assert!(floor <= value && value - floor <= value / 256, "{value} {floor}");
             assert!(value >= 512 || floor == value);
         }
         assert!(bucket(u64::MAX) < 15_000);

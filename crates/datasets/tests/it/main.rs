@@ -32,11 +32,7 @@ fn run_within(data: &[u8], limits: &Limits) -> Outcome {
         let at = *offset as usize;
         assert_eq!(&data[at..at + json.len()], json.as_bytes());
     }
-    Outcome {
-        report,
-        findings,
-        rows,
-    }
+    Outcome { report, findings, rows }
 }
 
 fn run(data: impl AsRef<[u8]>) -> Outcome {
@@ -48,10 +44,7 @@ fn wrong(row: &str) -> Vec<(Code, String)> {
     let outcome = run(row);
     assert_eq!(
         outcome.report.rejected > 0,
-        outcome
-            .findings
-            .iter()
-            .any(|f| f.severity == Severity::Error)
+        outcome.findings.iter().any(|f| f.severity == Severity::Error)
     );
     for finding in &outcome.findings {
         assert!(
@@ -86,9 +79,7 @@ fn sound_rows_pass() {
         messages(&format!(
             r#"{USER}, {{"role": "assistant", "content": null, "tool_calls": [{{"id": "c1", "type": "function", "function": {{"name": "f", "arguments": "{{\"a\": 1}}"}}}}]}}, {{"role": "tool", "tool_call_id": "c1", "content": "42"}}, {ASSISTANT}"#
         )),
-        format!(
-            r#"{{"tools": [], "parallel_tool_calls": false, "id": 7, "messages": [{USER}, {ASSISTANT}]}}"#
-        ),
+        format!(r#"{{"tools": [], "parallel_tool_calls": false, "id": 7, "messages": [{USER}, {ASSISTANT}]}}"#),
         messages(&format!(
             r#"{USER}, {{"role": "assistant", "content": "\u00e9 \"q\" \n 漢", "name": "n"}}"#
         )),
@@ -100,43 +91,23 @@ fn sound_rows_pass() {
 
 #[test]
 fn each_mistake_has_its_code_and_field() {
-    let call = |call: &str| {
-        messages(&format!(
-            r#"{USER}, {{"role": "assistant", "tool_calls": {call}}}"#
-        ))
-    };
+    let call = |call: &str| messages(&format!(r#"{USER}, {{"role": "assistant", "tool_calls": {call}}}"#));
     let message = |message: &str| messages(&format!("{message}, {USER}, {ASSISTANT}"));
     let cases = [
         ("[1]".into(), Code::NotAnObject, ""),
         ("{\"messages\": [}".into(), Code::InvalidJson, ""),
         ("{\"a\": \"\\ud800\"}".into(), Code::InvalidJson, ""),
-        (
-            "{\"messages\": [], \"messages\": []}".into(),
-            Code::DuplicateKey,
-            "",
-        ),
+        ("{\"messages\": [], \"messages\": []}".into(), Code::DuplicateKey, ""),
         (
             "{\"prompt\": \"a\", \"completion\": \"b\"}".into(),
             Code::MessagesMissing,
             "/messages",
         ),
-        (
-            "{\"messages\": \"hi\"}".into(),
-            Code::MessagesNotAList,
-            "/messages",
-        ),
-        (
-            "{\"messages\": null}".into(),
-            Code::MessagesNotAList,
-            "/messages",
-        ),
+        ("{\"messages\": \"hi\"}".into(), Code::MessagesNotAList, "/messages"),
+        ("{\"messages\": null}".into(), Code::MessagesNotAList, "/messages"),
         (messages(""), Code::MessagesEmpty, "/messages"),
         (message("3"), Code::MessageNotAnObject, "/messages/0"),
-        (
-            message(r#"{"content": "x"}"#),
-            Code::RoleMissing,
-            "/messages/0/role",
-        ),
+        (message(r#"{"content": "x"}"#), Code::RoleMissing, "/messages/0/role"),
         (
             message(r#"{"role": 1, "content": "x"}"#),
             Code::RoleMissing,
@@ -148,9 +119,7 @@ fn each_mistake_has_its_code_and_field() {
             "/messages/0/role",
         ),
         (
-            messages(&format!(
-                r#"{USER}, {{"role": "system", "content": "x"}}, {ASSISTANT}"#
-            )),
+            messages(&format!(r#"{USER}, {{"role": "system", "content": "x"}}, {ASSISTANT}"#)),
             Code::RoleOrder,
             "/messages/1/role",
         ),
@@ -217,11 +186,7 @@ fn each_mistake_has_its_code_and_field() {
             Code::ToolCallsInvalid,
             "/messages/1/tool_calls/0",
         ),
-        (
-            call(r#"[7]"#),
-            Code::ToolCallsInvalid,
-            "/messages/1/tool_calls/0",
-        ),
+        (call(r#"[7]"#), Code::ToolCallsInvalid, "/messages/1/tool_calls/0"),
         (
             call(r#"[{"id": "c", "function": {"name": "f", "arguments": {"a": 1}}}]"#),
             Code::ToolArgumentsInvalid,
@@ -255,9 +220,7 @@ fn each_mistake_has_its_code_and_field() {
 
 #[test]
 fn a_row_shows_all_its_problems_up_to_a_limit() {
-    let row = messages(
-        r#"{"role": "bot", "content": 1}, {"role": "user", "content": ""}, {"role": "user"}"#,
-    );
+    let row = messages(r#"{"role": "bot", "content": 1}, {"role": "user", "content": ""}, {"role": "user"}"#);
     let codes: Vec<Code> = wrong(&row).into_iter().map(|(code, _)| code).collect();
     assert_eq!(
         codes,
@@ -280,11 +243,7 @@ fn lines_are_numbered_and_broken_ones_located() {
     data.extend(b"{\"a\": \"\xff\"}\n");
     data.extend(good.bytes());
     let outcome = run(&data);
-    let found: Vec<_> = outcome
-        .findings
-        .iter()
-        .map(|f| (f.line, f.column, f.code))
-        .collect();
+    let found: Vec<_> = outcome.findings.iter().map(|f| (f.line, f.column, f.code)).collect();
     assert_eq!(
         found,
         [
@@ -294,11 +253,7 @@ fn lines_are_numbered_and_broken_ones_located() {
             (6, None, Code::Duplicate),
         ]
     );
-    let rows: Vec<_> = outcome
-        .rows
-        .iter()
-        .map(|(line, offset, _)| (*line, *offset))
-        .collect();
+    let rows: Vec<_> = outcome.rows.iter().map(|(line, offset, _)| (*line, *offset)).collect();
     assert_eq!(rows, [(1, 3), (6, data.len() as u64 - good.len() as u64)]);
     assert_eq!(
         (
@@ -321,11 +276,7 @@ fn statistics_count_what_is_trained_on() {
     );
     let statistics = run(&data).report.statistics;
     assert_eq!(
-        (
-            statistics.messages,
-            statistics.tokens,
-            statistics.assistant_tokens
-        ),
+        (statistics.messages, statistics.tokens, statistics.assistant_tokens),
         (6, 13, 4)
     );
     let spread = statistics.tokens_per_row.unwrap();
@@ -346,9 +297,7 @@ struct Endless(u64);
 
 impl Read for Endless {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let count = buffer
-            .len()
-            .min(usize::try_from(self.0).unwrap_or(usize::MAX));
+        let count = buffer.len().min(usize::try_from(self.0).unwrap_or(usize::MAX));
         buffer[..count].fill(b'[');
         self.0 -= count as u64;
         Ok(count)
@@ -424,10 +373,7 @@ fn what_is_written_is_accepted() {
     write_row(&mut data, &row).unwrap();
     let outcome = run(&data);
     assert_eq!((outcome.report.accepted, outcome.report.rejected), (2, 0));
-    assert_eq!(
-        serde_json::from_str::<ChatRow>(&outcome.rows[0].2).unwrap(),
-        row
-    );
+    assert_eq!(serde_json::from_str::<ChatRow>(&outcome.rows[0].2).unwrap(), row);
 }
 
 #[test]
@@ -436,14 +382,11 @@ fn whatever_is_accepted_reads_as_a_chat_row() {
         r#"{{"messages": [{USER}, {{"role": "assistant", "content": null, "weight": 1, "tool_calls": [{{"id": "c", "function": {{"name": "f", "arguments": "1"}}}}]}}, {{"role": "tool", "tool_call_id": "c", "content": "é"}}, {ASSISTANT}], "tools": []}}"#
     );
     let pieces = [
-        "null", "0", "1", "-1", "\"\"", "\"user\"", "[]", "{}", "true", "\"tool\"", "9e9", ",",
-        "\\u00e9", "\"",
+        "null", "0", "1", "-1", "\"\"", "\"user\"", "[]", "{}", "true", "\"tool\"", "9e9", ",", "\\u00e9", "\"",
     ];
     let mut state = 3u64;
     let mut next = move |bound: usize| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         (state >> 33) as usize % bound
     };
     let mut accepted = 0;
@@ -472,12 +415,6 @@ fn a_failing_reader_is_an_error() {
             Err(std::io::Error::other("gone"))
         }
     }
-    let result = validate(
-        BufReader::new(Broken),
-        &Limits::default(),
-        &str::len,
-        |_| {},
-        |_| {},
-    );
+    let result = validate(BufReader::new(Broken), &Limits::default(), &str::len, |_| {}, |_| {});
     assert_eq!(result.unwrap_err().to_string(), "gone");
 }

@@ -16,11 +16,7 @@ use crate::text::TextBuilder;
 
 const MAX_PARTS: usize = 10_000;
 
-pub(super) fn read(
-    path: &Path,
-    limits: &Limits,
-    out: &mut TextBuilder,
-) -> Result<(), ExtractError> {
+pub(super) fn read(path: &Path, limits: &Limits, out: &mut TextBuilder) -> Result<(), ExtractError> {
     let mut file = BufReader::new(File::open(path).map_err(|_| ExtractCode::FileUnreadable)?);
     // The archive reader allocates per entry, so the count is checked before it sees the file.
     match zip_names(&mut file, MAX_PARTS + 1) {
@@ -40,8 +36,7 @@ pub(super) fn read(
         Some(xml) => ordered_lists(&xml, limits)?,
         None => HashMap::new(),
     };
-    let document =
-        part(&mut archive, "word/document.xml", limits)?.ok_or(ExtractCode::DocxDamaged)?;
+    let document = part(&mut archive, "word/document.xml", limits)?.ok_or(ExtractCode::DocxDamaged)?;
     Body::new(&styles, &ordered, limits, out).read(&document)
 }
 
@@ -103,9 +98,7 @@ fn walk(
                     return Err(ExtractCode::NestedTooDeep.into());
                 }
                 let name = start.local_name();
-                if skipped_from.is_none()
-                    && matches!(name.as_ref(), "Fallback" | "del" | "moveFrom" | "instrText")
-                {
+                if skipped_from.is_none() && matches!(name.as_ref(), "Fallback" | "del" | "moveFrom" | "instrText") {
                     skipped_from = Some(depth);
                 }
             }
@@ -341,10 +334,7 @@ impl<'a> Body<'a> {
                 paragraph.list = (id != "0").then_some((id, level));
             }
             "ilvl" => {
-                let level = attribute(start, "val")
-                    .as_deref()
-                    .and_then(digit)
-                    .unwrap_or(0);
+                let level = attribute(start, "val").as_deref().and_then(digit).unwrap_or(0);
                 let id = paragraph.list.take().map_or_else(String::new, |(id, _)| id);
                 paragraph.list = Some((id, level));
             }
@@ -379,9 +369,7 @@ impl<'a> Body<'a> {
             self.counters.clear();
             self.out.push(&"#".repeat(level.max(1)))?;
             self.out.push(" ")?;
-            return self
-                .out
-                .push(&text.split_whitespace().collect::<Vec<_>>().join(" "));
+            return self.out.push(&text.split_whitespace().collect::<Vec<_>>().join(" "));
         }
         if let Some(marker) = &marker {
             self.out.push(marker)?;
@@ -394,11 +382,7 @@ impl<'a> Body<'a> {
             return None;
         }
         let (id, level, counts) = match (&paragraph.list, paragraph.style_is_list) {
-            (Some((id, level)), _) => (
-                id.clone(),
-                *level,
-                self.ordered.get(id).copied().unwrap_or(false),
-            ),
+            (Some((id, level)), _) => (id.clone(), *level, self.ordered.get(id).copied().unwrap_or(false)),
             (None, Some(counts)) => (String::new(), 0, counts),
             (None, None) => return None,
         };
@@ -407,8 +391,7 @@ impl<'a> Body<'a> {
             return Some(format!("{indent}- "));
         }
         if !self.after_list {
-            self.counters
-                .retain(|(other, _), _| *other == id && !id.is_empty());
+            self.counters.retain(|(other, _), _| *other == id && !id.is_empty());
         }
         let number = self.counters.entry((id.clone(), level)).or_insert(0);
         *number += 1;

@@ -16,11 +16,7 @@ use self::tool::Tool;
 use super::{ExtractCode, ExtractError, Limits};
 use crate::text::TextBuilder;
 
-pub(super) fn read(
-    path: &Path,
-    limits: &Limits,
-    out: &mut TextBuilder,
-) -> Result<(), ExtractError> {
+pub(super) fn read(path: &Path, limits: &Limits, out: &mut TextBuilder) -> Result<(), ExtractError> {
     let mut tool = Tool::start(path, limits)?;
     let pages = parse(tool.output()?, limits);
     // How the tool ended says more than how its output broke off.
@@ -75,10 +71,7 @@ fn parse(output: impl BufRead, limits: &Limits) -> Result<Vec<PdfPage>, ExtractE
             Event::Text(text) => push(&mut word, &text),
             Event::GeneralRef(name) => match name.resolve_char_ref() {
                 Ok(Some(c)) => push(&mut word, c.encode_utf8(&mut [0; 4])),
-                _ => push(
-                    &mut word,
-                    resolve_predefined_entity(&name).unwrap_or_default(),
-                ),
+                _ => push(&mut word, resolve_predefined_entity(&name).unwrap_or_default()),
             },
             Event::End(end) if end.local_name().as_ref() == "word" => {
                 let line = pages.last_mut().and_then(|page| page.lines.last_mut());

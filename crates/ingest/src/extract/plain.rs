@@ -41,13 +41,7 @@ fn guess(bytes: &[u8], declared: Option<&'static Encoding>) -> &'static Encoding
     let head = &bytes[..bytes.len().min(4096)];
     let zeros = |parity: usize| {
         let pairs = (head.len() / 2).max(1);
-        head.iter()
-            .skip(parity)
-            .step_by(2)
-            .filter(|&&b| b == 0)
-            .count()
-            * 10
-            > pairs * 4
+        head.iter().skip(parity).step_by(2).filter(|&&b| b == 0).count() * 10 > pairs * 4
     };
     match (zeros(0), zeros(1)) {
         (true, false) => UTF_16BE,

@@ -59,8 +59,7 @@ pub(super) fn read(text: &str, limits: &Limits, out: &mut TextBuilder) -> Result
             Event::GeneralRef(name) => {
                 let resolved = match name.resolve_char_ref() {
                     Ok(Some(c)) => c.to_string(),
-                    _ => resolve_predefined_entity(&name)
-                        .map_or_else(|| format!("&{};", &*name), str::to_owned),
+                    _ => resolve_predefined_entity(&name).map_or_else(|| format!("&{};", &*name), str::to_owned),
                 };
                 add_text(&mut stack, &resolved);
             }
@@ -125,10 +124,7 @@ fn close(stack: &mut [Element], element: Element) {
     let Some(parent) = stack.last_mut() else {
         return;
     };
-    let only_text = element
-        .parts
-        .iter()
-        .all(|part| matches!(part, Part::Text(_)));
+    let only_text = element.parts.iter().all(|part| matches!(part, Part::Text(_)));
     let part = if only_text {
         let Element { name, parts, .. } = element;
         Part::Leaf(name, joined(parts))
@@ -182,10 +178,7 @@ fn one_line(text: &str) -> String {
 
 fn invalid(text: &str, position: u64) -> ExtractError {
     let position = usize::try_from(position).map_or(text.len(), |at| at.min(text.len()));
-    let line = 1 + text.as_bytes()[..position]
-        .iter()
-        .filter(|&&b| b == b'\n')
-        .count();
+    let line = 1 + text.as_bytes()[..position].iter().filter(|&&b| b == b'\n').count();
     ExtractError::new(
         ExtractCode::XmlInvalid,
         format!(

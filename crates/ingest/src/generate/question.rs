@@ -13,14 +13,13 @@ pub(super) struct Question {
 }
 
 pub(super) const STOP_WORDS: [&str; 92] = [
-    "a", "an", "the", "and", "or", "but", "of", "to", "in", "on", "at", "by", "for", "from",
-    "with", "within", "without", "about", "into", "over", "under", "after", "before", "between",
-    "during", "until", "up", "out", "off", "than", "as", "is", "are", "was", "were", "be", "been",
-    "being", "has", "have", "had", "do", "does", "did", "will", "would", "can", "could", "may",
-    "might", "must", "shall", "should", "not", "no", "all", "each", "every", "any", "some", "most",
-    "more", "other", "new", "this", "that", "these", "those", "which", "who", "whose", "what",
-    "time", "place", "while", "their", "there", "they", "them", "its", "your", "our", "only",
-    "also", "both", "such", "same", "then", "very", "just", "first", "last",
+    "a", "an", "the", "and", "or", "but", "of", "to", "in", "on", "at", "by", "for", "from", "with", "within",
+    "without", "about", "into", "over", "under", "after", "before", "between", "during", "until", "up", "out", "off",
+    "than", "as", "is", "are", "was", "were", "be", "been", "being", "has", "have", "had", "do", "does", "did", "will",
+    "would", "can", "could", "may", "might", "must", "shall", "should", "not", "no", "all", "each", "every", "any",
+    "some", "most", "more", "other", "new", "this", "that", "these", "those", "which", "who", "whose", "what", "time",
+    "place", "while", "their", "there", "they", "them", "its", "your", "our", "only", "also", "both", "such", "same",
+    "then", "very", "just", "first", "last",
 ];
 
 const BE: [&str; 4] = ["is", "are", "was", "were"];
@@ -29,22 +28,21 @@ const OTHER_AUXILIARIES: [&str; 7] = ["has", "have", "had", "cannot", "could", "
 
 /// Base forms of verbs whose object answers "what".
 const VERBS: [&str; 58] = [
-    "provide", "offer", "cover", "contain", "include", "require", "describe", "support", "allow",
-    "review", "receive", "pay", "record", "publish", "manage", "lead", "build", "develop",
-    "design", "maintain", "create", "produce", "deliver", "measure", "check", "store", "send",
-    "collect", "approve", "sign", "apply", "explain", "define", "list", "show", "return", "print",
-    "display", "specify", "control", "set", "use", "enable", "protect", "reduce", "prevent", "own",
-    "sell", "serve", "host", "handle", "process", "run", "need", "keep", "take", "cost", "consist",
+    "provide", "offer", "cover", "contain", "include", "require", "describe", "support", "allow", "review", "receive",
+    "pay", "record", "publish", "manage", "lead", "build", "develop", "design", "maintain", "create", "produce",
+    "deliver", "measure", "check", "store", "send", "collect", "approve", "sign", "apply", "explain", "define", "list",
+    "show", "return", "print", "display", "specify", "control", "set", "use", "enable", "protect", "reduce", "prevent",
+    "own", "sell", "serve", "host", "handle", "process", "run", "need", "keep", "take", "cost", "consist",
 ];
 
 const IRREGULAR: [&str; 22] = [
-    "held", "made", "built", "written", "sent", "paid", "sold", "begun", "taken", "given", "set",
-    "kept", "found", "known", "drawn", "chosen", "bought", "shown", "met", "done", "left", "worn",
+    "held", "made", "built", "written", "sent", "paid", "sold", "begun", "taken", "given", "set", "kept", "found",
+    "known", "drawn", "chosen", "bought", "shown", "met", "done", "left", "worn",
 ];
 
 const NUMBERS: [&str; 16] = [
-    "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
-    "twelve", "twenty", "thirty", "sixty", "ninety",
+    "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "twenty",
+    "thirty", "sixty", "ninety",
 ];
 
 const MONTHS: [&str; 12] = [
@@ -68,10 +66,9 @@ const PEOPLE: [&str; 8] = [
 
 /// Words with which a sentence opens that has its subject later.
 const OPENERS: [&str; 34] = [
-    "if", "time", "while", "after", "before", "because", "for", "in", "on", "at", "by", "with",
-    "to", "from", "although", "though", "until", "unless", "since", "as", "during", "under",
-    "within", "without", "place", "whenever", "once", "what", "who", "way", "why", "not", "only",
-    "never",
+    "if", "time", "while", "after", "before", "because", "for", "in", "on", "at", "by", "with", "to", "from",
+    "although", "though", "until", "unless", "since", "as", "during", "under", "within", "without", "place",
+    "whenever", "once", "what", "who", "way", "why", "not", "only", "never",
 ];
 
 /// A sentence taken apart: everything before the verb, the verb, everything after it without the full stop.
@@ -93,24 +90,16 @@ pub(super) fn of_sentence(sentence: &str, title: &str, words: &Words<'_>) -> Opt
 }
 
 fn parts<'s>(sentence: &'s str, words: &Words<'_>) -> Option<Parts<'s>> {
-    let all: Vec<&str> = sentence
-        .trim_end_matches(['.', '!'])
-        .split_whitespace()
-        .collect();
+    let all: Vec<&str> = sentence.trim_end_matches(['.', '!']).split_whitespace().collect();
     if OPENERS.contains(&bare(all.first()?).to_lowercase().as_str()) {
         return None;
     }
     // A subject of more than eight words makes no question that anyone would ask.
     let at = (1..all.len().min(9)).find(|&at| is_verb(all[at - 1], all[at], at))?;
     let before = &all[..at];
-    let clean =
-        |word: &&str| !word.ends_with([',', ';', ':', '.']) && !word.starts_with(['(', '"', '“']);
+    let clean = |word: &&str| !word.ends_with([',', ';', ':', '.']) && !word.starts_with(['(', '"', '“']);
     let broken = ["who", "which", "that", "if", "time", "because", "whose"];
-    if !before.iter().all(clean)
-        || before
-            .iter()
-            .any(|word| broken.contains(&word.to_lowercase().as_str()))
-    {
+    if !before.iter().all(clean) || before.iter().any(|word| broken.contains(&word.to_lowercase().as_str())) {
         return None;
     }
     let start = before[0].as_ptr() as usize - sentence.as_ptr() as usize;
@@ -140,13 +129,10 @@ fn is_verb(before: &str, word: &str, at: usize) -> bool {
         return false;
     }
     match base_of(word) {
-        Some((_, true)) => {
-            !before.ends_with('s') || before.ends_with("ss") || before.ends_with("us")
-        }
+        Some((_, true)) => !before.ends_with('s') || before.ends_with("ss") || before.ends_with("us"),
         // "Employees receive": a plural, or the word is a noun.
         Some((_, false)) => {
-            before.ends_with('s')
-                || at == 1 && matches!(before.to_lowercase().as_str(), "people" | "staff")
+            before.ends_with('s') || at == 1 && matches!(before.to_lowercase().as_str(), "people" | "staff")
         }
         None => false,
     }
@@ -182,10 +168,7 @@ fn is_number(word: &str) -> bool {
 fn has_date(words: &[&str]) -> bool {
     words.windows(2).any(|pair| {
         let next = bare(pair[1]).to_lowercase();
-        let is_year = next.len() == 4
-            && next
-                .parse::<u16>()
-                .is_ok_and(|year| (1500..2200).contains(&year));
+        let is_year = next.len() == 4 && next.parse::<u16>().is_ok_and(|year| (1500..2200).contains(&year));
         let is_day = MONTHS.contains(&next.as_str()) && is_number(pair[0]);
         matches!(pair[0], "in" | "on" | "by" | "since" | "from" | "until")
             && (is_year || MONTHS.contains(&next.as_str()))
@@ -207,10 +190,7 @@ fn definition(parts: &Parts<'_>) -> Option<Question> {
             score: 8.0,
         }),
         (verb @ ("is" | "are"), [determiner, _, _, ..])
-            if matches!(
-                *determiner,
-                "a" | "an" | "the" | "any" | "one" | "defined" | "those"
-            ) =>
+            if matches!(*determiner, "a" | "an" | "the" | "any" | "one" | "defined" | "those") =>
         {
             let is_person = parts.rest.get(1).is_some_and(|word| PEOPLE.contains(word));
             let asked = if is_person { "Who" } else { "What" };
@@ -227,10 +207,7 @@ fn definition(parts: &Parts<'_>) -> Option<Question> {
 /// "The council was consulted on 14 January 2026", "Receipts must be submitted within 90 days".
 fn passive(parts: &Parts<'_>) -> Option<Question> {
     let Parts {
-        subject,
-        verb,
-        rest,
-        ..
+        subject, verb, rest, ..
     } = parts;
     let question = |prompt: String, what: &str, score: f32| {
         Some(Question {
@@ -241,14 +218,10 @@ fn passive(parts: &Parts<'_>) -> Option<Question> {
     };
     match (*verb, rest.as_slice()) {
         ("is" | "are", ["due", ..]) => question(format!("When {verb} {subject} due?"), "time", 7.0),
-        ("was" | "were", [participle, after @ ..])
-            if is_participle(participle) && has_date(after) =>
-        {
+        ("was" | "were", [participle, after @ ..]) if is_participle(participle) && has_date(after) => {
             question(format!("When {verb} {subject} {participle}?"), "time", 7.0)
         }
-        (modal, ["be", participle, after @ ..])
-            if MODALS.contains(&modal) && is_participle(participle) =>
-        {
+        (modal, ["be", participle, after @ ..]) if MODALS.contains(&modal) && is_participle(participle) => {
             if let Some(unit) = time_limit(after) {
                 return question(
                     format!("Within how many {unit} {modal} {subject} be {participle}?"),
@@ -257,22 +230,12 @@ fn passive(parts: &Parts<'_>) -> Option<Question> {
                 );
             }
             match after.first() {
-                Some(&"by" | &"at" | &"with" | &"through" | &"under" | &"as") => question(
-                    format!("How {modal} {subject} be {participle}?"),
-                    "way",
-                    6.0,
-                ),
-                Some(&"for") => question(
-                    format!("What {modal} {subject} be {participle} for?"),
-                    "purpose",
-                    6.0,
-                ),
-                Some(&"in" | &"on") => question(
-                    format!("Where {modal} {subject} be {participle}?"),
-                    "place",
-                    5.5,
-                )
-                .filter(|_| !has_date(after)),
+                Some(&"by" | &"at" | &"with" | &"through" | &"under" | &"as") => {
+                    question(format!("How {modal} {subject} be {participle}?"), "way", 6.0)
+                }
+                Some(&"for") => question(format!("What {modal} {subject} be {participle} for?"), "purpose", 6.0),
+                Some(&"in" | &"on") => question(format!("Where {modal} {subject} be {participle}?"), "place", 5.5)
+                    .filter(|_| !has_date(after)),
                 _ => None,
             }
         }
@@ -284,14 +247,8 @@ fn passive(parts: &Parts<'_>) -> Option<Question> {
 fn time_limit<'s>(words: &[&'s str]) -> Option<&'s str> {
     let at = words.iter().position(|word| *word == "within")?;
     words.get(at + 1).filter(|word| is_number(word))?;
-    let unit = |word: &&&str| {
-        ["minutes", "hours", "days", "weeks", "months", "years"].contains(&bare(word))
-    };
-    words[at + 2..]
-        .iter()
-        .take(2)
-        .find(unit)
-        .map(|word| bare(word))
+    let unit = |word: &&&str| ["minutes", "hours", "days", "weeks", "months", "years"].contains(&bare(word));
+    words[at + 2..].iter().take(2).find(unit).map(|word| bare(word))
 }
 
 /// "Employees may work remotely up to three days a week": asks without the part that the answer adds.
@@ -307,9 +264,9 @@ fn modal(parts: &Parts<'_>) -> Option<Question> {
     let subject = &parts.subject;
     let negated = parts.verb == "cannot" || parts.rest.first() == Some(&"not");
     if modal == "must" && !negated {
-        let at = rest.windows(2).position(|pair| {
-            is_number(pair[0]) && ["days", "weeks", "months", "hours"].contains(&bare(pair[1]))
-        })?;
+        let at = rest
+            .windows(2)
+            .position(|pair| is_number(pair[0]) && ["days", "weeks", "months", "hours"].contains(&bare(pair[1])))?;
         if rest[at.saturating_sub(1)] == "within" && at >= 3 && clean(&rest[..at - 1]) {
             return Some(Question {
                 prompt: format!(
@@ -363,8 +320,7 @@ fn cut_before_detail(words: &[&str]) -> usize {
     let starts = |at: usize| {
         let next = words.get(at + 1).copied().unwrap_or_default();
         match words[at] {
-            "when" | "if" | "unless" | "because" | "so" | "where" | "until" | "provided"
-            | "without" => true,
+            "when" | "if" | "unless" | "because" | "so" | "where" | "until" | "provided" | "without" => true,
             "up" => next == "to",
             "for" | "at" => next == "most" || next == "least" || next == "up" || is_number(next),
             "within" | "after" | "before" => true,
@@ -384,9 +340,7 @@ fn clean(words: &[&str]) -> bool {
     let (last, before) = words
         .split_last()
         .map_or(("", &[][..]), |(last, before)| (*last, before));
-    !before
-        .iter()
-        .any(|word| word.contains([',', ';', ':', '(', '"']))
+    !before.iter().any(|word| word.contains([',', ';', ':', '(', '"']))
         && !last.contains(['(', '"', ';', ':', ','])
         && !matches!(last, "the" | "a" | "an" | "of" | "and" | "or" | "to" | "in")
 }
@@ -402,10 +356,7 @@ fn action(parts: &Parts<'_>) -> Option<Question> {
         .position(|word| matches!(*word, "every" | "once" | "twice" | "daily" | "weekly"));
     if let Some(at) = every.filter(|&at| at >= 1 && clean(&rest[..at])) {
         return Some(Question {
-            prompt: format!(
-                "How often {helper} {subject} {base} {}?",
-                rest[..at].join(" ")
-            ),
+            prompt: format!("How often {helper} {subject} {base} {}?", rest[..at].join(" ")),
             why: format!("says how often {subject} {} it", parts.verb),
             score: 7.0,
         });
@@ -424,13 +375,7 @@ fn action(parts: &Parts<'_>) -> Option<Question> {
         ("lead", ["to", ..]) => format!("What {helper} {subject} lead to?"),
         ("apply" | "consist" | "set" | "run" | "serve", _) => return None,
         // "What does X run on" and its like need the preposition, which differs.
-        (
-            _,
-            [
-                "to" | "on" | "in" | "at" | "with" | "for" | "by" | "from" | "as",
-                ..,
-            ],
-        ) => return None,
+        (_, ["to" | "on" | "in" | "at" | "with" | "for" | "by" | "from" | "as", ..]) => return None,
         _ => format!("What {helper} {subject} {base}?"),
     };
     Some(Question {
@@ -449,10 +394,9 @@ fn generic(parts: &Parts<'_>, title: &str) -> Option<Question> {
         .filter(|word| bare(word).chars().count() > 3)
         .count();
     let subject = &parts.subject;
-    (count <= 6 && content >= 1 && !parts.raw_subject.starts_with(|c: char| c.is_ascii_digit()))
-        .then(|| Question {
-            prompt: format!("What does \"{title}\" say about {subject}?"),
-            why: format!("makes this statement about {subject}"),
-            score: 4.5,
-        })
+    (count <= 6 && content >= 1 && !parts.raw_subject.starts_with(|c: char| c.is_ascii_digit())).then(|| Question {
+        prompt: format!("What does \"{title}\" say about {subject}?"),
+        why: format!("makes this statement about {subject}"),
+        score: 4.5,
+    })
 }

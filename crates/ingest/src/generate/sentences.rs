@@ -17,11 +17,7 @@ pub(super) fn candidates(document: &Document<'_>) -> Vec<Candidate> {
     let mut all = Vec::new();
     for section in &document.sections {
         let mut number = 0;
-        for block in section
-            .body
-            .iter()
-            .filter(|block| block.kind == Kind::Paragraph)
-        {
+        for block in section.body.iter().filter(|block| block.kind == Kind::Paragraph) {
             for sentence in split(block.text) {
                 number += 1;
                 if is_sound(sentence.text) {
@@ -42,8 +38,8 @@ fn candidate(
 ) -> Option<Candidate> {
     let quote = flat(sentence.text);
     let weight = document.words.weight(&quote);
-    let question = question::of_sentence(&quote, document.title, &document.words)
-        .or_else(|| by_keywords(document, &quote))?;
+    let question =
+        question::of_sentence(&quote, document.title, &document.words).or_else(|| by_keywords(document, &quote))?;
     let ordinal = match number {
         1 => "first sentence".to_owned(),
         2 => "second sentence".to_owned(),
@@ -85,9 +81,9 @@ fn by_keywords(document: &Document<'_>, sentence: &str) -> Option<Question> {
 }
 
 const ABBREVIATIONS: [&str; 36] = [
-    "mr", "mrs", "ms", "dr", "prof", "st", "no", "nr", "fig", "vs", "etc", "e.g", "i.e", "cf",
-    "al", "inc", "ltd", "co", "corp", "approx", "dept", "art", "sec", "ch", "vol", "pp", "bzw",
-    "z.b", "usw", "ca", "tel", "ext", "min", "max", "incl", "jr",
+    "mr", "mrs", "ms", "dr", "prof", "st", "no", "nr", "fig", "vs", "etc", "e.g", "i.e", "cf", "al", "inc", "ltd",
+    "co", "corp", "approx", "dept", "art", "sec", "ch", "vol", "pp", "bzw", "z.b", "usw", "ca", "tel", "ext", "min",
+    "max", "incl", "jr",
 ];
 
 /// Splits at the ends of sentences. Every part is trimmed and not empty.
@@ -144,9 +140,7 @@ fn ends_here(before: &str, mark: char, after: &str) -> bool {
         Some(c) if c.is_whitespace() => {}
         Some(_) => return false,
     }
-    let starts_lower = next
-        .find(|c| !c.is_whitespace())
-        .is_some_and(char::is_lowercase);
+    let starts_lower = next.find(|c| !c.is_whitespace()).is_some_and(char::is_lowercase);
     if starts_lower {
         return false;
     }
@@ -245,15 +239,14 @@ fn is_sound(sentence: &str) -> bool {
         && words
             .get(1)
             .is_some_and(|word| SELF.contains(&bare(word).to_lowercase().as_str()));
-    let starts_well = sentence.chars().next().is_some_and(|c| {
-        c.is_alphanumeric() && !c.is_lowercase() || matches!(c, '"' | '“' | '„' | '«')
-    });
-    let ends_well =
-        sentence.ends_with(['.', '!', '。', '！']) || sentence.ends_with(['"', '”', ')', '»']);
+    let starts_well = sentence
+        .chars()
+        .next()
+        .is_some_and(|c| c.is_alphanumeric() && !c.is_lowercase() || matches!(c, '"' | '“' | '„' | '«'));
+    let ends_well = sentence.ends_with(['.', '!', '。', '！']) || sentence.ends_with(['"', '”', ')', '»']);
     let balanced = sentence.matches('(').count() == sentence.matches(')').count()
         && sentence.matches('"').count().is_multiple_of(2)
-        && sentence.matches('“').count()
-            <= sentence.matches(['”', '“']).count() - sentence.matches('“').count() + 1;
+        && sentence.matches('“').count() <= sentence.matches(['”', '“']).count() - sentence.matches('“').count() + 1;
     starts_well
         && ends_well
         && balanced
@@ -274,18 +267,13 @@ mod tests {
             let span: String = chars[sentence.start..sentence.end].iter().collect();
             assert_eq!(span, sentence.text);
         }
-        sentences
-            .into_iter()
-            .map(|sentence| sentence.text)
-            .collect()
+        sentences.into_iter().map(|sentence| sentence.text).collect()
     }
 
     #[test]
     fn sentences_end_where_a_reader_ends_them() {
         assert_eq!(
-            texts(
-                "Dr. Ada came at 3.5 p.m. and left. \"Why?\" he asked. It cost 4 euros (i.e. much).  End"
-            ),
+            texts("Dr. Ada came at 3.5 p.m. and left. \"Why?\" he asked. It cost 4 euros (i.e. much).  End"),
             [
                 "Dr. Ada came at 3.5 p.m. and left.",
                 "\"Why?\" he asked.",
@@ -293,10 +281,7 @@ mod tests {
                 "End"
             ]
         );
-        assert_eq!(
-            texts("Größe é. 今日は。明日！"),
-            ["Größe é.", "今日は。", "明日！"]
-        );
+        assert_eq!(texts("Größe é. 今日は。明日！"), ["Größe é.", "今日は。", "明日！"]);
         assert_eq!(texts(" \n "), Vec::<&str>::new());
     }
 

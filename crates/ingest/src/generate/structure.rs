@@ -14,9 +14,7 @@ pub(super) fn candidates(document: &Document<'_>) -> Vec<Candidate> {
         all.extend(whole_section(document, section));
         for run in section.body.chunk_by(|a, b| same_run(a, b)) {
             match run[0].kind {
-                Kind::Item { ordered } if run.len() >= 2 => {
-                    all.extend(list(document, section, run, ordered))
-                }
+                Kind::Item { ordered } if run.len() >= 2 => all.extend(list(document, section, run, ordered)),
                 Kind::Row if run.len() >= 3 => table(document, section, run, &mut all),
                 Kind::Field => fields(document, section, run, records.as_deref(), &mut all),
                 _ => {}
@@ -63,13 +61,8 @@ fn is_title(document: &Document<'_>, heading: &str) -> bool {
 
 /// The paragraphs right under a heading.
 fn whole_section(document: &Document<'_>, section: &Section<'_>) -> Option<Candidate> {
-    let heading = section
-        .heading
-        .filter(|heading| !is_title(document, heading))?;
-    let first = section
-        .body
-        .first()
-        .filter(|block| block.kind == Kind::Paragraph)?;
+    let heading = section.heading.filter(|heading| !is_title(document, heading))?;
+    let first = section.body.first().filter(|block| block.kind == Kind::Paragraph)?;
     let mut last = first;
     let mut text = flat(first.text);
     for block in &section.body[1..] {
@@ -95,9 +88,7 @@ fn whole_section(document: &Document<'_>, section: &Section<'_>) -> Option<Candi
         text = flat(&first.text[..bytes]);
     }
     // An introduction to a list says little without the list.
-    let says_something = end - first.start >= 60
-        && !text.ends_with(':')
-        && text.ends_with(['.', '!', '?', '。', '"']);
+    let says_something = end - first.start >= 60 && !text.ends_with(':') && text.ends_with(['.', '!', '?', '。', '"']);
     says_something.then(|| Candidate {
         source: Source::Section,
         score: 6.0,
@@ -111,12 +102,7 @@ fn whole_section(document: &Document<'_>, section: &Section<'_>) -> Option<Candi
     })
 }
 
-fn list(
-    document: &Document<'_>,
-    section: &Section<'_>,
-    run: &[Block<'_>],
-    ordered: bool,
-) -> Option<Candidate> {
+fn list(document: &Document<'_>, section: &Section<'_>, run: &[Block<'_>], ordered: bool) -> Option<Candidate> {
     let title = document.title;
     let before = section
         .body
@@ -124,31 +110,24 @@ fn list(
         .take_while(|block| block.start < run[0].start)
         .last()
         .filter(|block| block.kind == Kind::Paragraph);
-    let intro = before
-        .filter(|block| block.text.ends_with(':'))
-        .and_then(|block| {
-            split(block.text)
-                .last()
-                .map(|sentence| flat(sentence.text.trim_end_matches(':')))
-        });
+    let intro = before.filter(|block| block.text.ends_with(':')).and_then(|block| {
+        split(block.text)
+            .last()
+            .map(|sentence| flat(sentence.text.trim_end_matches(':')))
+    });
     let steps = if ordered { "steps" } else { "points" };
     let prompt = match (section.heading, intro) {
         (Some(heading), _) if heading.to_lowercase().starts_with("how to ") => {
             let rest = heading.get(7..).unwrap_or(heading).trim_end_matches('?');
             format!("According to \"{title}\", what are the steps to {rest}?")
         }
-        (_, Some(intro))
-            if intro.split_whitespace().count() >= 4 && intro.chars().count() <= 120 =>
-        {
+        (_, Some(intro)) if intro.split_whitespace().count() >= 4 && intro.chars().count() <= 120 => {
             format!("Which {steps} does \"{title}\" list after \"{intro}\"?")
         }
         (Some(heading), _) => format!("Which {steps} does \"{title}\" list under \"{heading}\"?"),
         (None, _) => return None,
     };
-    let words: usize = run
-        .iter()
-        .map(|item| item.text.split_whitespace().count())
-        .sum();
+    let words: usize = run.iter().map(|item| item.text.split_whitespace().count()).sum();
     let mut kept = 0;
     let mut lines = Vec::new();
     for item in run {
@@ -184,11 +163,7 @@ fn list(
 }
 
 fn cells<'t>(row: &Block<'t>) -> Vec<&'t str> {
-    row.text
-        .trim_matches('|')
-        .split('|')
-        .map(str::trim)
-        .collect()
+    row.text.trim_matches('|').split('|').map(str::trim).collect()
 }
 
 fn is_figure(cell: &str) -> bool {
@@ -196,12 +171,7 @@ fn is_figure(cell: &str) -> bool {
 }
 
 /// One example for each of a few rows, each about another column.
-fn table(
-    document: &Document<'_>,
-    section: &Section<'_>,
-    run: &[Block<'_>],
-    all: &mut Vec<Candidate>,
-) {
+fn table(document: &Document<'_>, section: &Section<'_>, run: &[Block<'_>], all: &mut Vec<Candidate>) {
     let header = cells(&run[0]);
     if header.len() < 2
         || header
@@ -275,11 +245,7 @@ fn fields(
         return;
     };
     let is_record = records == Some(first_label) && parsed.len() >= 2;
-    let name = if is_record {
-        record_name(&parsed)
-    } else {
-        None
-    };
+    let name = if is_record { record_name(&parsed) } else { None };
     for (number, &(block, (label, value))) in parsed.iter().enumerate() {
         let asked = document.words.inside(label);
         let heading = section.heading.map(str::to_owned);
@@ -315,11 +281,7 @@ fn fields(
         } else {
             format!(" ({first_label} {first_value})")
         };
-        let quote = run
-            .iter()
-            .map(|block| block.text)
-            .collect::<Vec<_>>()
-            .join("\n");
+        let quote = run.iter().map(|block| block.text).collect::<Vec<_>>().join("\n");
         all.push(Candidate {
             source: Source::Field,
             score: 5.0,
@@ -343,19 +305,12 @@ fn fields(
 /// What a record is called: the first value with letters that is no code, else the first value.
 fn record_name<'t>(parsed: &[(&Block<'_>, (&'t str, &'t str))]) -> Option<(&'t str, &'t str)> {
     let fits = |value: &str| (2..=60).contains(&value.chars().count());
-    let is_word = |value: &str| {
-        !value.chars().any(|c| c.is_ascii_digit() || c == '@')
-            && value.chars().any(char::is_alphabetic)
-    };
+    let is_word =
+        |value: &str| !value.chars().any(|c| c.is_ascii_digit() || c == '@') && value.chars().any(char::is_alphabetic);
     parsed
         .iter()
         .take(3)
         .map(|&(_, field)| field)
         .find(|(_, value)| fits(value) && is_word(value))
-        .or_else(|| {
-            parsed
-                .first()
-                .map(|&(_, field)| field)
-                .filter(|(_, value)| fits(value))
-        })
+        .or_else(|| parsed.first().map(|&(_, field)| field).filter(|(_, value)| fits(value)))
 }

@@ -55,28 +55,16 @@ impl<'a> Words<'a> {
     /// How much a sentence is about something of its own: the mean rarity of its words, 0 to 1.
     pub(super) fn weight(&self, sentence: &str) -> f32 {
         let (mut sum, mut count) = (0.0, 0usize);
-        for word in sentence
-            .split_whitespace()
-            .map(bare)
-            .filter(|word| is_content(word))
-        {
+        for word in sentence.split_whitespace().map(bare).filter(|word| is_content(word)) {
             sum += self.rarity(word);
             count += 1;
         }
         // Short sentences must not win by one rare word.
-        if count == 0 {
-            0.0
-        } else {
-            sum / (count.max(6) as f32)
-        }
+        if count == 0 { 0.0 } else { sum / (count.max(6) as f32) }
     }
 
     fn rarity(&self, word: &str) -> f32 {
-        let with = self
-            .sentences_with
-            .get(&word.to_lowercase())
-            .copied()
-            .unwrap_or(1) as f32;
+        let with = self.sentences_with.get(&word.to_lowercase()).copied().unwrap_or(1) as f32;
         let all = self.sentences.max(2) as f32;
         ((all / with).ln() / all.ln()).clamp(0.0, 1.0)
     }
@@ -92,11 +80,7 @@ impl<'a> Words<'a> {
             .filter(|(_, word)| seen.insert(word.to_lowercase()))
             // A word that comes back in a few sentences is a topic; one that stands once may be chance.
             .map(|(at, word)| {
-                let with = self
-                    .sentences_with
-                    .get(&word.to_lowercase())
-                    .copied()
-                    .unwrap_or(1);
+                let with = self.sentences_with.get(&word.to_lowercase()).copied().unwrap_or(1);
                 let topic = if (2..=6).contains(&with) { 1.3 } else { 1.0 };
                 (
                     at,
@@ -118,10 +102,7 @@ impl<'a> Words<'a> {
         let Some(initial) = chars.next() else {
             return String::new();
         };
-        let is_acronym = first
-            .chars()
-            .skip(1)
-            .any(|c| c.is_uppercase() || c.is_numeric());
+        let is_acronym = first.chars().skip(1).any(|c| c.is_uppercase() || c.is_numeric());
         let lower = first.to_lowercase();
         let is_common = self.common.contains(lower.as_str())
             || STOP_WORDS.contains(&lower.as_str())
@@ -154,8 +135,7 @@ fn goes_on_lower(phrase: &str) -> bool {
 /// Endings that names rarely have.
 fn looks_common(word: &str) -> bool {
     [
-        "s", "ing", "tion", "ment", "ness", "ity", "ware", "work", "time", "age", "ance", "ence",
-        "ship", "ure", "al",
+        "s", "ing", "tion", "ment", "ness", "ity", "ware", "work", "time", "age", "ance", "ence", "ship", "ure", "al",
     ]
     .iter()
     .any(|ending| word.len() > ending.len() + 2 && word.ends_with(ending))

@@ -63,15 +63,7 @@ fn check(text: &str, options: &ChunkOptions) -> Vec<Chunk> {
 fn chunks_cover_the_text_and_keep_their_size() {
     for seed in 1..300 {
         let text = random_text(seed, (seed as usize * 37) % 3000);
-        for (max_chars, overlap_chars) in [
-            (400, 50),
-            (97, 20),
-            (10, 9),
-            (1, 0),
-            (1, 5),
-            (2, 1),
-            (100, 0),
-        ] {
+        for (max_chars, overlap_chars) in [(400, 50), (97, 20), (10, 9), (1, 0), (1, 5), (2, 1), (100, 0)] {
             check(
                 &text,
                 &ChunkOptions {
@@ -139,10 +131,7 @@ fn chunks_know_their_page() {
             overlap_chars: 0,
         },
     );
-    let found: Vec<_> = chunks
-        .iter()
-        .map(|chunk| (chunk.start, chunk.page))
-        .collect();
+    let found: Vec<_> = chunks.iter().map(|chunk| (chunk.start, chunk.page)).collect();
     assert_eq!(found, [(0, Some(1)), (102, Some(2))]);
     assert_eq!(chunk("", &[], &ChunkOptions::default()), []);
     assert_eq!(chunk(" \n ", &[], &ChunkOptions::default()), []);

@@ -16,10 +16,7 @@ fn child_entry() {
     let Some(input) = std::env::var_os(INPUT) else {
         return;
     };
-    let format: Format = std::env::var("EXTRACT_TEST_FORMAT")
-        .unwrap()
-        .parse()
-        .unwrap();
+    let format: Format = std::env::var("EXTRACT_TEST_FORMAT").unwrap().parse().unwrap();
     let output = std::env::var_os("EXTRACT_TEST_OUTPUT").unwrap();
     let code = extract_main(Path::new(&input), format, Path::new(&output));
     let failed = code != std::process::ExitCode::SUCCESS;
@@ -51,11 +48,7 @@ fn end(mut child: Child) -> Exit {
 fn text_and_errors_come_back_through_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().join("policy.json");
-    let exit = end(start(
-        &fixture("remote-work-policy.pdf"),
-        Format::Pdf,
-        &output,
-    ));
+    let exit = end(start(&fixture("remote-work-policy.pdf"), Format::Pdf, &output));
     let extracted = outcome_of_exit(exit, &output).unwrap();
     assert!(extracted.text.starts_with("# Remote Work Policy"));
     assert_eq!(extracted.pages.len(), 3);
@@ -65,18 +58,13 @@ fn text_and_errors_come_back_through_the_file() {
     let output = folder.path().join("empty.json");
     let exit = end(start(&input, Format::Docx, &output));
     assert_eq!(exit, Exit::Code(0));
-    assert_eq!(
-        outcome_of_exit(exit, &output).unwrap_err().code(),
-        ExtractCode::NoText
-    );
+    assert_eq!(outcome_of_exit(exit, &output).unwrap_err().code(), ExtractCode::NoText);
     let names: Vec<_> = std::fs::read_dir(folder.path())
         .unwrap()
         .map(|entry| entry.unwrap().file_name())
         .collect();
     assert!(
-        names
-            .iter()
-            .all(|name| !name.to_string_lossy().contains("partial")),
+        names.iter().all(|name| !name.to_string_lossy().contains("partial")),
         "{names:?}"
     );
 }

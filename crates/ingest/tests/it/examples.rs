@@ -1,8 +1,6 @@
 use std::collections::HashSet;
 
-use cerebros_ingest::{
-    ChunkOptions, Draft, Extracted, Format, Limits, chunk, extract, generate, verify_span,
-};
+use cerebros_ingest::{ChunkOptions, Draft, Extracted, Format, Limits, chunk, extract, generate, verify_span};
 
 use crate::fixture;
 
@@ -20,22 +18,16 @@ fn examples(title: &str, extracted: &Extracted) -> Vec<Draft> {
         );
         assert!(draft.response.contains(&draft.quote), "{draft:?}");
         assert!(draft.prompt.ends_with('?') && !draft.reasoning.is_empty());
-        assert!(
-            prompts.insert(draft.prompt.to_lowercase()),
-            "{}",
-            draft.prompt
-        );
+        assert!(prompts.insert(draft.prompt.to_lowercase()), "{}", draft.prompt);
         assert!(spans.insert((draft.start, draft.end)), "{draft:?}");
         let chunk = &chunks[draft.chunk_index];
         assert!(chunk.start <= draft.start && draft.end <= chunk.end);
     }
-    assert!(chunks.iter().all(|chunk| {
-        drafts
+    assert!(
+        chunks
             .iter()
-            .filter(|draft| draft.chunk_index == chunk.index)
-            .count()
-            <= 12
-    }));
+            .all(|chunk| { drafts.iter().filter(|draft| draft.chunk_index == chunk.index).count() <= 12 })
+    );
     drafts
 }
 
@@ -65,45 +57,26 @@ fn answer<'d>(drafts: &'d [Draft], prompt: &str) -> &'d str {
 
 #[test]
 fn the_policy_gives_a_variety_of_examples() {
-    let extracted = extract(
-        &fixture("remote-work-policy.pdf"),
-        Format::Pdf,
-        &Limits::default(),
-    )
-    .unwrap();
+    let extracted = extract(&fixture("remote-work-policy.pdf"), Format::Pdf, &Limits::default()).unwrap();
     let drafts = examples("Remote Work Policy.pdf", &extracted);
     assert!(drafts.len() >= 15, "{}", drafts.len());
-    assert!(
-        answer(&drafts, "What is a remote day?")
-            .starts_with("A remote day is a working day on which")
-    );
+    assert!(answer(&drafts, "What is a remote day?").starts_with("A remote day is a working day on which"));
     assert!(answer(&drafts, "When was the works council consulted?").contains("14 January 2026"));
     let steps = answer(
         &drafts,
         "According to \"Remote Work Policy\", what are the steps to request a remote arrangement?",
     );
     assert_eq!(steps.lines().count(), 5);
-    assert!(
-        drafts
-            .iter()
-            .any(|draft| draft.response.contains("The row reads: "))
-    );
+    assert!(drafts.iter().any(|draft| draft.response.contains("The row reads: ")));
 }
 
 #[test]
 fn the_handbook_gives_a_variety_of_examples() {
-    let extracted = extract(
-        &fixture("project-handbook.docx"),
-        Format::Docx,
-        &Limits::default(),
-    )
-    .unwrap();
+    let extracted = extract(&fixture("project-handbook.docx"), Format::Docx, &Limits::default()).unwrap();
     let drafts = examples("project-handbook.docx", &extracted);
     assert!(drafts.len() >= 15, "{}", drafts.len());
     assert!(answer(&drafts, "What is a risk register?").starts_with("A risk register is a list"));
-    assert!(
-        answer(&drafts, "Who is the project lead?").starts_with("The project lead is the person")
-    );
+    assert!(answer(&drafts, "Who is the project lead?").starts_with("The project lead is the person"));
 }
 
 #[test]
@@ -137,14 +110,8 @@ fn questions_are_asked_of_what_sentences_say() {
             "The service desk can be reached by telephone under 4400.",
             "How can the service desk be reached?",
         ),
-        (
-            "The new wing was opened in June 2021.",
-            "When was the new wing opened?",
-        ),
-        (
-            "The next audit is due in October.",
-            "When is the next audit due?",
-        ),
+        ("The new wing was opened in June 2021.", "When was the new wing opened?"),
+        ("The next audit is due in October.", "When is the next audit due?"),
         (
             "Downtime means any period in which the service cannot be used.",
             "What does downtime mean?",
@@ -153,10 +120,7 @@ fn questions_are_asked_of_what_sentences_say() {
             "The company provides a laptop and a headset.",
             "What does the company provide?",
         ),
-        (
-            "The chair is the person who opens the meeting.",
-            "Who is the chair?",
-        ),
+        ("The chair is the person who opens the meeting.", "Who is the chair?"),
     ];
     for (sentence, prompt) in questions {
         assert_eq!(answer(&of_text(sentence), prompt), sentence);
@@ -189,15 +153,8 @@ fn records_and_tables_are_asked_by_their_names() {
             .find(|name| draft.prompt.contains(name));
         assert!(draft.quote.contains(name.unwrap()), "{draft:?}");
     }
-    let drafts =
-        of_text("Model | Weight | Price\n--- | --- | ---\nAlpha | 12 kg | 90\nBeta | 15 kg | 120");
-    assert!(
-        answer(
-            &drafts,
-            "Which \"Weight\" does the table in \"Notes\" give for Alpha?"
-        )
-        .starts_with("12 kg.")
-    );
+    let drafts = of_text("Model | Weight | Price\n--- | --- | ---\nAlpha | 12 kg | 90\nBeta | 15 kg | 120");
+    assert!(answer(&drafts, "Which \"Weight\" does the table in \"Notes\" give for Alpha?").starts_with("12 kg."));
 }
 
 #[test]
@@ -217,12 +174,7 @@ fn other_languages_and_noise_never_panic() {
 
 #[test]
 fn a_subset_of_the_chunks_still_points_into_the_document() {
-    let extracted = extract(
-        &fixture("remote-work-policy.pdf"),
-        Format::Pdf,
-        &Limits::default(),
-    )
-    .unwrap();
+    let extracted = extract(&fixture("remote-work-policy.pdf"), Format::Pdf, &Limits::default()).unwrap();
     let chunks = chunk(
         &extracted.text,
         &[],

@@ -18,10 +18,7 @@ fn a_pdf_keeps_headings_paragraphs_lists_tables_and_pages() {
         assert!(text.contains(expected), "{expected}\n---\n{text}");
     }
     assert!(!text.contains("Page 1"), "page numbers are no text");
-    assert!(
-        !text.contains("Remote Work Policy 4.2"),
-        "running heads are no text"
-    );
+    assert!(!text.contains("Remote Work Policy 4.2"), "running heads are no text");
     assert_eq!(extracted.pages.len(), 3);
     let chars: Vec<char> = text.chars().collect();
     for (number, page) in (1..).zip(&extracted.pages) {
@@ -45,11 +42,7 @@ fn a_docx_keeps_headings_lists_and_tables() {
         "\n1. Create the project in the portal and attach the signed contract.\n2. Invite",
         "\n- Review every change before it is merged.\n- Keep",
     ] {
-        assert!(
-            extracted.text.contains(expected),
-            "{expected}\n---\n{}",
-            extracted.text
-        );
+        assert!(extracted.text.contains(expected), "{expected}\n---\n{}", extracted.text);
     }
     assert_eq!(extracted.pages, []);
 }
@@ -67,11 +60,7 @@ fn word_leaves_out_deleted_text_and_copies() {
 fn plain_text_is_read_in_its_encoding() {
     let wide = |big: bool| -> Vec<u8> {
         let unit = |u: u16| {
-            if big {
-                u.to_be_bytes()
-            } else {
-                u.to_le_bytes()
-            }
+            if big { u.to_be_bytes() } else { u.to_le_bytes() }
         };
         "Größe 12\r\nEnde".encode_utf16().flat_map(unit).collect()
     };
@@ -84,11 +73,7 @@ fn plain_text_is_read_in_its_encoding() {
         wide(false),
         wide(true),
     ] {
-        assert_eq!(
-            read(&bytes, Format::Txt).unwrap().text,
-            "Größe 12\nEnde",
-            "{bytes:?}"
-        );
+        assert_eq!(read(&bytes, Format::Txt).unwrap().text, "Größe 12\nEnde", "{bytes:?}");
     }
 }
 
@@ -105,19 +90,15 @@ fn csv_rows_read_alone() {
 
 #[test]
 fn json_keeps_its_order_and_structure() {
-    let json =
-        r#"{"zeta": {"b": [1, "two", true], "a": null}, "list": [{"x": 1, "y": 2.5}, {"x": 3}]}"#;
+    let json = r#"{"zeta": {"b": [1, "two", true], "a": null}, "list": [{"x": 1, "y": 2.5}, {"x": 3}]}"#;
     assert_eq!(
         read(json.as_bytes(), Format::Json).unwrap().text,
         "zeta:\n  b:\n    - 1\n    - two\n    - yes\n  a: none\nlist:\n  - x: 1\n    y: 2.5\n  - x: 3"
     );
     assert_eq!(
-        read(
-            br#"[{"name": "Ada", "age": 36}, {"name": "Bo"}]"#,
-            Format::Json
-        )
-        .unwrap()
-        .text,
+        read(br#"[{"name": "Ada", "age": 36}, {"name": "Bo"}]"#, Format::Json)
+            .unwrap()
+            .text,
         "name: Ada\nage: 36\n\nname: Bo"
     );
     let error = read(b"{\"a\": 1,\n \"b\" 2}", Format::Json).unwrap_err();
@@ -134,12 +115,9 @@ fn xml_reads_as_lines_and_paragraphs() {
         "id: 7\nitem: Pump & hose\nprice: 12\n\nid: 8\nitem: Valve\n\nA bold word."
     );
     assert_eq!(
-        read(
-            b"<?xml version='1.0' encoding='ISO-8859-1'?><a>\xe9</a>",
-            Format::Xml
-        )
-        .unwrap()
-        .text,
+        read(b"<?xml version='1.0' encoding='ISO-8859-1'?><a>\xe9</a>", Format::Xml)
+            .unwrap()
+            .text,
         "a: \u{e9}"
     );
     let error = read(b"<a>\n<b></a>", Format::Xml).unwrap_err();

@@ -24,12 +24,7 @@ fn deep_nesting_is_an_error_and_no_overflow() {
         ExtractCode::NestedTooDeep
     );
     let at_limit = format!("{}1{}", "[".repeat(100), "]".repeat(100));
-    assert!(
-        read(at_limit.as_bytes(), Format::Json)
-            .unwrap()
-            .text
-            .ends_with('1')
-    );
+    assert!(read(at_limit.as_bytes(), Format::Json).unwrap().text.ends_with('1'));
 }
 
 #[test]
@@ -38,10 +33,7 @@ fn entity_bombs_are_refused() {
     assert_eq!(code(bomb.as_bytes(), Format::Xml), ExtractCode::XmlEntities);
     let bomb = format!("<?xml version=\"1.0\"?>{bomb}");
     assert_eq!(
-        code(
-            &zip(&[("word/document.xml", bomb.as_bytes())]),
-            Format::Docx
-        ),
+        code(&zip(&[("word/document.xml", bomb.as_bytes())]), Format::Docx),
         ExtractCode::XmlEntities
     );
 }
@@ -55,32 +47,17 @@ fn zip_bombs_are_refused() {
     );
     let names: Vec<String> = (0..10_001).map(|i| format!("p{i}")).collect();
     let parts: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b""[..])).collect();
-    assert_eq!(
-        code(&zip(&parts), Format::Docx),
-        ExtractCode::ExpandsTooMuch
-    );
+    assert_eq!(code(&zip(&parts), Format::Docx), ExtractCode::ExpandsTooMuch);
 }
 
 #[test]
 fn broken_files_have_their_own_sentences() {
     assert_eq!(code(b"PK\x03\x04", Format::Docx), ExtractCode::DocxDamaged);
-    assert_eq!(
-        code(&zip(&[("a", b"")]), Format::Docx),
-        ExtractCode::DocxDamaged
-    );
-    assert_eq!(
-        code(&docx("<w:p><w:r>"), Format::Docx),
-        ExtractCode::DocxDamaged
-    );
+    assert_eq!(code(&zip(&[("a", b"")]), Format::Docx), ExtractCode::DocxDamaged);
+    assert_eq!(code(&docx("<w:p><w:r>"), Format::Docx), ExtractCode::DocxDamaged);
     assert_eq!(code(&docx("<w:p/>"), Format::Docx), ExtractCode::NoText);
-    assert_eq!(
-        code(b"\0\x01\x02\x03\x04 \0\x05", Format::Txt),
-        ExtractCode::NotText
-    );
-    assert_eq!(
-        code(b"%PDF-1.4 and nothing else", Format::Pdf),
-        ExtractCode::PdfDamaged
-    );
+    assert_eq!(code(b"\0\x01\x02\x03\x04 \0\x05", Format::Txt), ExtractCode::NotText);
+    assert_eq!(code(b"%PDF-1.4 and nothing else", Format::Pdf), ExtractCode::PdfDamaged);
     let limits = Limits {
         max_chars: 5,
         ..Limits::default()
@@ -100,7 +77,8 @@ fn pdf(content: &str, trailer: &str) -> Vec<u8> {
     let objects = [
         "<< /Type /Catalog /Pages 2 0 R >>".to_owned(),
         "<< /Type /Pages /Kids [3 0 R] /Count 1 >>".to_owned(),
-        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << /Font << /F 5 0 R >> >> >>".to_owned(),
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << /Font << /F 5 0 R >> >> >>"
+            .to_owned(),
         format!("<< /Length {} >>\nstream\n{content}\nendstream", content.len()),
         "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>".to_owned(),
     ];
@@ -128,22 +106,14 @@ fn pdf(content: &str, trailer: &str) -> Vec<u8> {
 #[test]
 fn pdfs_without_text_or_with_a_password_say_so() {
     assert_eq!(
-        read(
-            &pdf("BT /F 12 Tf 72 700 Td (Hello & <world>) Tj ET", ""),
-            Format::Pdf
-        )
-        .unwrap()
-        .text,
+        read(&pdf("BT /F 12 Tf 72 700 Td (Hello & <world>) Tj ET", ""), Format::Pdf)
+            .unwrap()
+            .text,
         "Hello & <world>"
     );
-    assert_eq!(
-        code(&pdf("0 0 100 100 re f", ""), Format::Pdf),
-        ExtractCode::PdfScanned
-    );
+    assert_eq!(code(&pdf("0 0 100 100 re f", ""), Format::Pdf), ExtractCode::PdfScanned);
     let key = "0".repeat(64);
-    let locked = format!(
-        "/ID [<00> <00>] /Encrypt << /Filter /Standard /V 1 /R 2 /P -4 /O <{key}> /U <{key}> >>"
-    );
+    let locked = format!("/ID [<00> <00>] /Encrypt << /Filter /Standard /V 1 /R 2 /P -4 /O <{key}> /U <{key}> >>");
     assert_eq!(
         code(&pdf("BT /F 12 Tf (x) Tj ET", &locked), Format::Pdf),
         ExtractCode::PdfEncrypted
@@ -158,9 +128,7 @@ fn a_pdf_that_takes_too_long_is_stopped() {
     };
     let bytes = std::fs::read(fixture("remote-work-policy.pdf")).unwrap();
     assert_eq!(
-        read_within(&bytes, Format::Pdf, &limits)
-            .unwrap_err()
-            .code(),
+        read_within(&bytes, Format::Pdf, &limits).unwrap_err().code(),
         ExtractCode::TimedOut
     );
 }
@@ -168,25 +136,14 @@ fn a_pdf_that_takes_too_long_is_stopped() {
 #[test]
 fn random_damage_never_panics() {
     let originals = [
-        (
-            std::fs::read(fixture("project-handbook.docx")).unwrap(),
-            Format::Docx,
-        ),
-        (
-            b"{\"a\": [1, {\"b\": \"c\\n\"}], \"d\": -1.5e3}".to_vec(),
-            Format::Json,
-        ),
-        (
-            b"<a x='1'><b>t &amp; u</b><![CDATA[v]]><c/></a>".to_vec(),
-            Format::Xml,
-        ),
+        (std::fs::read(fixture("project-handbook.docx")).unwrap(), Format::Docx),
+        (b"{\"a\": [1, {\"b\": \"c\\n\"}], \"d\": -1.5e3}".to_vec(), Format::Json),
+        (b"<a x='1'><b>t &amp; u</b><![CDATA[v]]><c/></a>".to_vec(), Format::Xml),
         (b"a,b\n\"x\"\"y\",2\n".to_vec(), Format::Csv),
     ];
     let mut state = 11u64;
     let mut next = move |bound: usize| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         (state >> 33) as usize % bound
     };
     for (original, format) in originals {
@@ -215,11 +172,7 @@ fn each_end_of_the_child_has_its_sentence() {
     assert_eq!(ended(Exit::Signal(9)), ExtractCode::OutOfMemory);
     assert_eq!(ended(Exit::Signal(11)), ExtractCode::Crashed);
     assert_eq!(ended(Exit::Code(0)), ExtractCode::Crashed);
-    std::fs::write(
-        &output,
-        r#"{"error": {"code": "pdf_scanned", "message": "No text."}}"#,
-    )
-    .unwrap();
+    std::fs::write(&output, r#"{"error": {"code": "pdf_scanned", "message": "No text."}}"#).unwrap();
     assert_eq!(ended(Exit::Code(0)), ExtractCode::PdfScanned);
     assert_eq!(ended(Exit::Code(4)), ExtractCode::Crashed);
     std::fs::write(&output, r#"{"ok": {"text": "é", "pages": []}}"#).unwrap();

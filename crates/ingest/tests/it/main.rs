@@ -14,9 +14,7 @@ use std::path::{Path, PathBuf};
 use cerebros_ingest::{ExtractCode, Extracted, Format, Limits, extract};
 
 fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/fixtures")
-        .join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
 }
 
 /// What `extract` makes of a file with these bytes.
@@ -24,11 +22,7 @@ fn read(bytes: &[u8], format: Format) -> Result<Extracted, cerebros_ingest::Extr
     read_within(bytes, format, &Limits::default())
 }
 
-fn read_within(
-    bytes: &[u8],
-    format: Format,
-    limits: &Limits,
-) -> Result<Extracted, cerebros_ingest::ExtractError> {
+fn read_within(bytes: &[u8], format: Format, limits: &Limits) -> Result<Extracted, cerebros_ingest::ExtractError> {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(bytes).unwrap();
     extract(file.path(), format, limits)
@@ -52,9 +46,7 @@ fn zip(parts: &[(&str, &[u8])]) -> Vec<u8> {
 
 /// A DOCX whose body holds this XML.
 fn docx(body: &str) -> Vec<u8> {
-    let document = format!(
-        "<?xml version=\"1.0\"?><w:document xmlns:w=\"w\"><w:body>{body}</w:body></w:document>"
-    );
+    let document = format!("<?xml version=\"1.0\"?><w:document xmlns:w=\"w\"><w:body>{body}</w:body></w:document>");
     zip(&[
         ("[Content_Types].xml", b"<Types/>"),
         ("word/document.xml", document.as_bytes()),

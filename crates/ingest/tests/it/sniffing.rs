@@ -11,18 +11,9 @@ fn sniffed(bytes: &[u8], name: &str) -> Result<Format, SniffError> {
 #[test]
 fn the_bytes_decide_before_the_name() {
     assert_eq!(sniffed(b"%PDF-1.7\n...", "notes.txt").unwrap(), Format::Pdf);
-    assert_eq!(
-        sniffed(b"\0\0junk%PDF-1.4", "scan.pdf").unwrap(),
-        Format::Pdf
-    );
-    assert_eq!(
-        sniffed(&docx("<w:p/>"), "letter.zip").unwrap(),
-        Format::Docx
-    );
-    assert_eq!(
-        sniffed(b"A text about %PDF-1.4 headers.", "a.md").unwrap(),
-        Format::Md
-    );
+    assert_eq!(sniffed(b"\0\0junk%PDF-1.4", "scan.pdf").unwrap(), Format::Pdf);
+    assert_eq!(sniffed(&docx("<w:p/>"), "letter.zip").unwrap(), Format::Docx);
+    assert_eq!(sniffed(b"A text about %PDF-1.4 headers.", "a.md").unwrap(), Format::Md);
 }
 
 #[test]
@@ -36,11 +27,7 @@ fn the_name_tells_texts_apart() {
         ("a.b.xml", Format::Xml),
     ] {
         assert_eq!(sniffed("Größe".as_bytes(), name).unwrap(), format, "{name}");
-        assert_eq!(
-            sniffed(b"Gr\xf6\xdfe und mehr", name).unwrap(),
-            format,
-            "{name}"
-        );
+        assert_eq!(sniffed(b"Gr\xf6\xdfe und mehr", name).unwrap(), format, "{name}");
         assert_eq!(sniffed(b"\xff\xfea\0b\0", name).unwrap(), format, "{name}");
     }
 }
@@ -49,10 +36,7 @@ fn the_name_tells_texts_apart() {
 fn a_character_cut_by_the_head_is_still_text() {
     let text = "é".repeat(40_000);
     assert_eq!(sniffed(text.as_bytes(), "a.txt").unwrap(), Format::Txt);
-    assert_eq!(
-        sniffed(format!("x{text}").as_bytes(), "a.txt").unwrap(),
-        Format::Txt
-    );
+    assert_eq!(sniffed(format!("x{text}").as_bytes(), "a.txt").unwrap(), Format::Txt);
 }
 
 #[test]
@@ -81,18 +65,8 @@ fn what_is_refused_is_named_with_what_to_upload_instead() {
             SniffCode::Unsupported,
             "archive",
         ),
-        (
-            ole("WordDocument"),
-            "a.doc",
-            SniffCode::Unsupported,
-            "save it as DOCX",
-        ),
-        (
-            ole("EncryptedPackage"),
-            "a.docx",
-            SniffCode::Protected,
-            "password",
-        ),
+        (ole("WordDocument"), "a.doc", SniffCode::Unsupported, "save it as DOCX"),
+        (ole("EncryptedPackage"), "a.docx", SniffCode::Protected, "password"),
         (
             zip(&[("xl/workbook.xml", b"x")]),
             "a.docx",
@@ -111,30 +85,15 @@ fn what_is_refused_is_named_with_what_to_upload_instead() {
             SniffCode::Damaged,
             "damaged",
         ),
-        (
-            b"{\\rtf1 hello}".to_vec(),
-            "a.txt",
-            SniffCode::Unsupported,
-            "RTF",
-        ),
-        (
-            b"just words".to_vec(),
-            "a.docx",
-            SniffCode::Damaged,
-            "plain text",
-        ),
+        (b"{\\rtf1 hello}".to_vec(), "a.txt", SniffCode::Unsupported, "RTF"),
+        (b"just words".to_vec(), "a.docx", SniffCode::Damaged, "plain text"),
         (
             b"{\"messages\": []}\n".to_vec(),
             "a.jsonl",
             SniffCode::Unsupported,
             "dataset",
         ),
-        (
-            b"fn main() {}".to_vec(),
-            "a.rs",
-            SniffCode::Unsupported,
-            "a.rs",
-        ),
+        (b"fn main() {}".to_vec(), "a.rs", SniffCode::Unsupported, "a.rs"),
         (
             b"a\0b\x01c\x02 garbage \x90\x91".to_vec(),
             "a.txt",
@@ -160,9 +119,7 @@ fn a_zip_that_lies_about_itself_is_harmless() {
     for _ in 0..2000 {
         let mut bytes = honest.clone();
         for _ in 0..3 {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let at = (state >> 33) as usize % bytes.len();
             bytes[at] = (state >> 20) as u8;
         }

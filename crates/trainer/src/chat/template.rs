@@ -31,11 +31,7 @@ pub struct TemplateError(String);
 
 impl From<Error> for TemplateError {
     fn from(error: Error) -> Self {
-        Self(
-            error
-                .detail()
-                .map_or_else(|| error.to_string(), str::to_owned),
-        )
+        Self(error.detail().map_or_else(|| error.to_string(), str::to_owned))
     }
 }
 
@@ -47,15 +43,9 @@ impl ChatTemplate {
         moment: Moment,
     ) -> Result<Self, TemplateError> {
         let mut environment = Environment::new();
-        environment.set_syntax(
-            SyntaxConfig::builder()
-                .trim_blocks(true)
-                .lstrip_blocks(true)
-                .build()?,
-        );
+        environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
         environment.set_fuel(Some(FUEL));
-        environment
-            .set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
         environment.add_filter("tojson", to_json);
         environment.add_function("raise_exception", raise_exception);
         environment.add_function("strftime_now", move |format: &str| strftime(moment, format));
@@ -70,11 +60,7 @@ impl ChatTemplate {
         })
     }
 
-    pub fn render(
-        &self,
-        messages: &[Message],
-        add_generation_prompt: bool,
-    ) -> Result<String, TemplateError> {
+    pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String, TemplateError> {
         let messages: Vec<Value> = messages.iter().map(message_value).collect();
         let special: Value = self
             .special_tokens
@@ -123,12 +109,8 @@ fn strftime(moment: Moment, format: &str) -> Result<String, Error> {
         Moment::Fixed => DateTime::UNIX_EPOCH + chrono::Duration::days(19_930),
     };
     let mut text = String::new();
-    write!(text, "{}", time.format(format)).map_err(|_| {
-        Error::new(
-            ErrorKind::InvalidOperation,
-            "strftime_now got an unknown format",
-        )
-    })?;
+    write!(text, "{}", time.format(format))
+        .map_err(|_| Error::new(ErrorKind::InvalidOperation, "strftime_now got an unknown format"))?;
     Ok(text)
 }
 
@@ -138,8 +120,7 @@ fn to_json(value: Value, options: Kwargs) -> Result<String, Error> {
     // Accepted as transformers does: the text is never escaped here.
     let _: Option<bool> = options.get("ensure_ascii")?;
     options.assert_all_used()?;
-    let failed =
-        |error: serde_json::Error| Error::new(ErrorKind::BadSerialization, error.to_string());
+    let failed = |error: serde_json::Error| Error::new(ErrorKind::BadSerialization, error.to_string());
     let mut bytes = Vec::new();
     match indent {
         Some(width) => {
@@ -149,8 +130,7 @@ fn to_json(value: Value, options: Kwargs) -> Result<String, Error> {
             serde::Serialize::serialize(&value, &mut serializer).map_err(failed)?;
         }
         None => {
-            let mut serializer =
-                serde_json::Serializer::with_formatter(&mut bytes, PythonFormatter);
+            let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, PythonFormatter);
             serde::Serialize::serialize(&value, &mut serializer).map_err(failed)?;
         }
     }
@@ -160,26 +140,15 @@ fn to_json(value: Value, options: Kwargs) -> Result<String, Error> {
 struct PythonFormatter;
 
 impl serde_json::ser::Formatter for PythonFormatter {
-    fn begin_array_value<W: ?Sized + std::io::Write>(
-        &mut self,
-        writer: &mut W,
-        first: bool,
-    ) -> std::io::Result<()> {
+    fn begin_array_value<W: ?Sized + std::io::Write>(&mut self, writer: &mut W, first: bool) -> std::io::Result<()> {
         writer.write_all(if first { b"" } else { b", " })
     }
 
-    fn begin_object_key<W: ?Sized + std::io::Write>(
-        &mut self,
-        writer: &mut W,
-        first: bool,
-    ) -> std::io::Result<()> {
+    fn begin_object_key<W: ?Sized + std::io::Write>(&mut self, writer: &mut W, first: bool) -> std::io::Result<()> {
         writer.write_all(if first { b"" } else { b", " })
     }
 
-    fn begin_object_value<W: ?Sized + std::io::Write>(
-        &mut self,
-        writer: &mut W,
-    ) -> std::io::Result<()> {
+    fn begin_object_value<W: ?Sized + std::io::Write>(&mut self, writer: &mut W) -> std::io::Result<()> {
         writer.write_all(b": ")
     }
 }

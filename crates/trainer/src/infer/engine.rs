@@ -78,11 +78,7 @@ struct Source {
 impl Source {
     fn of(dir: &Path, file: &str) -> Self {
         let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
-        let changed = dir
-            .join(file)
-            .metadata()
-            .and_then(|metadata| metadata.modified())
-            .ok();
+        let changed = dir.join(file).metadata().and_then(|metadata| metadata.modified()).ok();
         Self { dir, changed }
     }
 }
@@ -108,9 +104,7 @@ impl Engine {
         })?;
         let adapter = adapter_dir.map(|dir| {
             let key = (base_source, Source::of(dir, WEIGHTS_FILE));
-            recent(&self.adapters, key, ADAPTERS, || {
-                Adapter::load(dir, &base.llama.config)
-            })
+            recent(&self.adapters, key, ADAPTERS, || Adapter::load(dir, &base.llama.config))
         });
         Ok(Model {
             adapter: adapter.transpose()?,
@@ -148,10 +142,7 @@ mod tests {
     fn the_least_recently_used_leaves_first() {
         let entries = Mutex::new(Vec::new());
         let get = |key: u32| recent(&entries, key, 2, || Ok::<_, ()>(key * 10)).map(|value| *value);
-        assert_eq!(
-            [get(1), get(2), get(1), get(3)],
-            [Ok(10), Ok(20), Ok(10), Ok(30)]
-        );
+        assert_eq!([get(1), get(2), get(1), get(3)], [Ok(10), Ok(20), Ok(10), Ok(30)]);
         let kept: Vec<u32> = entries
             .lock()
             .expect("unpoisoned")

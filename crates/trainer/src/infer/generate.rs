@@ -42,9 +42,7 @@ struct Context<'a> {
 
 impl<'a> Context<'a> {
     fn new(model: &'a Model) -> Self {
-        let cache = (0..model.base.llama.layers())
-            .map(|_| KeyValues::default())
-            .collect();
+        let cache = (0..model.base.llama.layers()).map(|_| KeyValues::default()).collect();
         Self {
             model,
             cache,
@@ -68,9 +66,7 @@ impl<'a> Context<'a> {
     fn next_logits(&mut self, tokens: &[u32]) -> candle_core::Result<Vec<f32>> {
         let h = self.extend(tokens)?;
         let last = h.narrow(0, tokens.len() - 1, 1)?.contiguous()?;
-        with_values(&self.model.base.llama.logits(&last)?, |logits| {
-            Ok(logits.to_vec())
-        })
+        with_values(&self.model.base.llama.logits(&last)?, |logits| Ok(logits.to_vec()))
     }
 }
 
@@ -82,9 +78,7 @@ pub fn generate(
     send: &mut dyn FnMut(InferResponse) -> Result<(), Ended>,
 ) -> Result<(), Ended> {
     let chat = &model.base.chat;
-    let prompt = chat
-        .encode_prompt(&request.messages)
-        .map_err(InferError::chat)?;
+    let prompt = chat.encode_prompt(&request.messages).map_err(InferError::chat)?;
     let room = room(model, prompt.len())?;
     let limit = request.max_tokens.min(room);
     let mut context = Context::new(model);
@@ -153,9 +147,7 @@ fn room(model: &Model, prompt: usize) -> Result<usize, InferError> {
     match context.checked_sub(prompt) {
         None | Some(0) => Err(InferError::new(
             InferErrorCode::ContextLength,
-            format!(
-                "The messages have {prompt} tokens; this model's context holds {context}, the answer included."
-            ),
+            format!("The messages have {prompt} tokens; this model's context holds {context}, the answer included."),
         )),
         Some(room) => Ok(room),
     }
@@ -165,10 +157,7 @@ fn internal(error: tokenizers::Error) -> InferError {
     InferError::new(InferErrorCode::Internal, error)
 }
 
-fn send_text(
-    text: String,
-    send: &mut dyn FnMut(InferResponse) -> Result<(), Ended>,
-) -> Result<(), Ended> {
+fn send_text(text: String, send: &mut dyn FnMut(InferResponse) -> Result<(), Ended>) -> Result<(), Ended> {
     if text.is_empty() {
         Ok(())
     } else {
@@ -176,11 +165,7 @@ fn send_text(
     }
 }
 
-fn done(
-    finish_reason: FinishReason,
-    prompt_tokens: usize,
-    completion_tokens: usize,
-) -> InferResponse {
+fn done(finish_reason: FinishReason, prompt_tokens: usize, completion_tokens: usize) -> InferResponse {
     InferResponse::Done {
         finish_reason,
         prompt_tokens,
@@ -191,10 +176,7 @@ fn done(
 /// Refuses what is outside the bounds that [`Generate`] states.
 pub fn check(request: &Generate) -> Result<(), InferError> {
     let refused = [
-        (
-            request.messages.is_empty(),
-            "messages must hold at least one message.",
-        ),
+        (request.messages.is_empty(), "messages must hold at least one message."),
         (request.max_tokens == 0, "max_tokens must be at least 1."),
         (
             !(0.0..=2.0).contains(&request.temperature),
@@ -206,10 +188,7 @@ pub fn check(request: &Generate) -> Result<(), InferError> {
         ),
         (request.stop.len() > 16, "stop holds at most 16 texts."),
         (
-            request
-                .stop
-                .iter()
-                .any(|stop| stop.is_empty() || stop.len() > 1000),
+            request.stop.iter().any(|stop| stop.is_empty() || stop.len() > 1000),
             "a stop text has 1 to 1000 bytes.",
         ),
     ];
@@ -241,11 +220,7 @@ impl Sampler {
     }
 
     fn choose(&mut self, logits: &[f32]) -> u32 {
-        let by_logit = |left: &usize, right: &usize| {
-            logits[*right]
-                .total_cmp(&logits[*left])
-                .then(left.cmp(right))
-        };
+        let by_logit = |left: &usize, right: &usize| logits[*right].total_cmp(&logits[*left]).then(left.cmp(right));
         let highest = (0..logits.len()).min_by(by_logit).unwrap_or(0);
         if self.temperature == 0.0 {
             return highest as u32;

@@ -59,13 +59,11 @@ struct Server {
 pub fn serve(socket: &Path, engine: Arc<Engine>) -> io::Result<()> {
     let listener = bind(socket)?;
     let path = socket.to_owned();
-    std::thread::Builder::new()
-        .name("stdin".into())
-        .spawn(move || {
-            drain(&mut io::stdin());
-            fs::remove_file(path).ok();
-            std::process::exit(0);
-        })?;
+    std::thread::Builder::new().name("stdin".into()).spawn(move || {
+        drain(&mut io::stdin());
+        fs::remove_file(path).ok();
+        std::process::exit(0);
+    })?;
     let server = Arc::new(Server {
         engine,
         slots: Slots::new(CONCURRENT),
@@ -122,16 +120,12 @@ impl Server {
         match request {
             InferRequest::Generate(request) => {
                 generate::check(&request)?;
-                let model = self
-                    .engine
-                    .model(&request.base_dir, request.adapter_dir.as_deref())?;
+                let model = self.engine.model(&request.base_dir, request.adapter_dir.as_deref())?;
                 let mut send = |response| send(stream, &response).map_err(|_| Ended::Cancelled);
                 generate::generate(&model, &request, &cancel, &mut send)
             }
             InferRequest::Logits(request) => {
-                let model = self
-                    .engine
-                    .model(&request.base_dir, request.adapter_dir.as_deref())?;
+                let model = self.engine.model(&request.base_dir, request.adapter_dir.as_deref())?;
                 let logits = generate::logits(&model, &request)?;
                 send(stream, &InferResponse::Logits { logits }).map_err(|_| Ended::Cancelled)
             }
@@ -144,21 +138,15 @@ fn internal(error: io::Error) -> InferError {
 }
 
 fn read_request(stream: &UnixStream) -> Result<InferRequest, InferError> {
-    stream
-        .set_read_timeout(Some(REQUEST_TIME))
-        .map_err(internal)?;
-    stream
-        .set_write_timeout(Some(SEND_TIME))
-        .map_err(internal)?;
+    stream.set_read_timeout(Some(REQUEST_TIME)).map_err(internal)?;
+    stream.set_write_timeout(Some(SEND_TIME)).map_err(internal)?;
     let mut line = Vec::new();
     BufReader::new(stream)
         .take(REQUEST_LIMIT)
         .read_until(b'\n', &mut line)
         .map_err(|error| InferError::invalid(format!("The request cannot be read: {error}.")))?;
     if line.pop() != Some(b'\n') {
-        return Err(InferError::invalid(
-            "The request must be one line of at most 8 MB.",
-        ));
+        return Err(InferError::invalid("The request must be one line of at most 8 MB."));
     }
     stream.set_read_timeout(None).map_err(internal)?;
     serde_json::from_slice(&line)
@@ -168,12 +156,10 @@ fn read_request(stream: &UnixStream) -> Result<InferRequest, InferError> {
 /// Raises `cancel` when the client closes; ends with the connection.
 fn watch(stream: &UnixStream, cancel: Cancel) -> io::Result<()> {
     let mut stream = stream.try_clone()?;
-    std::thread::Builder::new()
-        .name("client".into())
-        .spawn(move || {
-            drain(&mut stream);
-            cancel.0.store(true, Ordering::Relaxed);
-        })?;
+    std::thread::Builder::new().name("client".into()).spawn(move || {
+        drain(&mut stream);
+        cancel.0.store(true, Ordering::Relaxed);
+    })?;
     Ok(())
 }
 

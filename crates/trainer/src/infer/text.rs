@@ -29,8 +29,7 @@ impl<'a> TextStream<'a> {
     pub fn push(&mut self, id: u32) -> Result<String, tokenizers::Error> {
         self.ids.push(id);
         let text = self.waiting()?;
-        if text.ends_with(char::REPLACEMENT_CHARACTER) && self.ids.len() - self.shown < LONGEST_WAIT
-        {
+        if text.ends_with(char::REPLACEMENT_CHARACTER) && self.ids.len() - self.shown < LONGEST_WAIT {
             return Ok(String::new());
         }
         (self.start, self.shown) = (self.shown, self.ids.len());
@@ -39,16 +38,11 @@ impl<'a> TextStream<'a> {
 
     /// What still waits at the end, without a broken last character.
     pub fn finish(self) -> Result<String, tokenizers::Error> {
-        Ok(self
-            .waiting()?
-            .trim_end_matches(char::REPLACEMENT_CHARACTER)
-            .to_owned())
+        Ok(self.waiting()?.trim_end_matches(char::REPLACEMENT_CHARACTER).to_owned())
     }
 
     fn waiting(&self) -> Result<String, tokenizers::Error> {
-        let before = self
-            .tokenizer
-            .decode(&self.ids[self.start..self.shown], true)?;
+        let before = self.tokenizer.decode(&self.ids[self.start..self.shown], true)?;
         let all = self.tokenizer.decode(&self.ids[self.start..], true)?;
         Ok(all.get(before.len()..).unwrap_or_default().to_owned())
     }
@@ -78,12 +72,7 @@ impl<'a> StopFilter<'a> {
 
     pub fn push(&mut self, text: &str) -> Passed {
         self.held.push_str(text);
-        if let Some(at) = self
-            .stops
-            .iter()
-            .filter_map(|stop| self.held.find(stop))
-            .min()
-        {
+        if let Some(at) = self.stops.iter().filter_map(|stop| self.held.find(stop)).min() {
             self.held.truncate(at);
             return Passed {
                 text: std::mem::take(&mut self.held),
@@ -173,10 +162,7 @@ mod tests {
         let passed = ["an E", "N", "ergy EN", "D tail"].map(|text| filter.push(text));
         let texts = passed.each_ref().map(|passed| passed.text.as_str());
         assert_eq!(texts, ["an ", "", "ENergy ", ""]);
-        assert_eq!(
-            passed.map(|passed| passed.stopped),
-            [false, false, false, true]
-        );
+        assert_eq!(passed.map(|passed| passed.stopped), [false, false, false, true]);
 
         let mut filter = StopFilter::new(&stops);
         assert_eq!(

@@ -20,9 +20,7 @@ pub const WEIGHTS_FILE: &str = "adapter_model.safetensors";
 /// Why a directory is no adapter for a base. Each message says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum AdapterError {
-    #[error(
-        "{0} is missing from the adapter's directory. Give a directory that PEFT or Cerebros has written."
-    )]
+    #[error("{0} is missing from the adapter's directory. Give a directory that PEFT or Cerebros has written.")]
     Absent(&'static str),
     #[error("adapter_config.json cannot be understood: {0}. Fetch the adapter again.")]
     InvalidConfig(String),
@@ -105,13 +103,9 @@ pub fn fresh_values(config: &LoraConfig, llama: &LlamaConfig, seed: u64) -> Valu
         for &projection in &config.targets {
             let [[rank, input], [out, _]] = pair_shapes(llama, projection, config.rank);
             let bound = 1.0 / (input as f32).sqrt();
-            let a = (0..rank * input)
-                .map(|_| ((random.next_u32() >> 8) as f32 / (1 << 23) as f32 - 1.0) * bound);
+            let a = (0..rank * input).map(|_| ((random.next_u32() >> 8) as f32 / (1 << 23) as f32 - 1.0) * bound);
             values.insert(tensor_name(layer, projection, Side::A), a.collect());
-            values.insert(
-                tensor_name(layer, projection, Side::B),
-                vec![0.0; out * rank],
-            );
+            values.insert(tensor_name(layer, projection, Side::B), vec![0.0; out * rank]);
         }
     }
     values
@@ -129,8 +123,7 @@ impl Adapter {
             let found = values
                 .remove(&name)
                 .filter(|values| values.len() == shape[0] * shape[1]);
-            let found = found
-                .ok_or_else(|| AdapterError::Mismatch(format!("{name} should be {shape:?}")))?;
+            let found = found.ok_or_else(|| AdapterError::Mismatch(format!("{name} should be {shape:?}")))?;
             let tensor = Tensor::from_vec(found, &shape, &Device::Cpu)?;
             Ok::<_, AdapterError>(if trainable {
                 Var::from_tensor(&tensor)?.into_inner()
@@ -184,9 +177,9 @@ impl Adapter {
             .tensors()
             .map(|(name, tensor)| Ok((name, tensor.dims().to_vec(), little_endian(tensor)?)))
             .collect::<candle_core::Result<Vec<_>>>()?;
-        Ok(to_safetensors(tensors.iter().map(
-            |(name, shape, bytes)| (name.as_str(), shape.clone(), bytes.as_slice()),
-        )))
+        Ok(to_safetensors(tensors.iter().map(|(name, shape, bytes)| {
+            (name.as_str(), shape.clone(), bytes.as_slice())
+        })))
     }
 
     /// The bytes of `adapter_config.json`.
@@ -197,23 +190,19 @@ impl Adapter {
 
 fn little_endian(tensor: &Tensor) -> candle_core::Result<Vec<u8>> {
     with_values(tensor, |values| {
-        Ok(values
-            .iter()
-            .flat_map(|value| value.to_le_bytes())
-            .collect())
+        Ok(values.iter().flat_map(|value| value.to_le_bytes()).collect())
     })
 }
 
 /// The configuration and values of a PEFT directory.
 pub fn read_peft(dir: &Path) -> Result<(LoraConfig, Values), AdapterError> {
-    let bytes = read_bounded(&dir.join(CONFIG_FILE), CONFIG_LIMIT)?
-        .ok_or(AdapterError::Absent(CONFIG_FILE))?;
+    let bytes = read_bounded(&dir.join(CONFIG_FILE), CONFIG_LIMIT)?.ok_or(AdapterError::Absent(CONFIG_FILE))?;
     let path = dir.join(WEIGHTS_FILE);
     if !path.exists() {
         return Err(AdapterError::Absent(WEIGHTS_FILE));
     }
-    let peft: PeftConfig = serde_json::from_slice(&bytes)
-        .map_err(|error| AdapterError::InvalidConfig(error.to_string()))?;
+    let peft: PeftConfig =
+        serde_json::from_slice(&bytes).map_err(|error| AdapterError::InvalidConfig(error.to_string()))?;
     let weights = Weights::open(vec![path])?;
     let mut targets = BTreeSet::new();
     let mut values = Values::new();
@@ -221,8 +210,7 @@ pub fn read_peft(dir: &Path) -> Result<(LoraConfig, Values), AdapterError> {
         let target = Projection::ALL
             .into_iter()
             .find(|projection| name.contains(&format!(".{}.lora_", projection.path())));
-        targets
-            .insert(target.ok_or_else(|| AdapterError::Unsupported(format!("the tensor {name}")))?);
+        targets.insert(target.ok_or_else(|| AdapterError::Unsupported(format!("the tensor {name}")))?);
         values.insert(name.to_owned(), weights.load_values(name)?);
     }
     Ok((peft.check(targets)?, values))
@@ -309,8 +297,7 @@ impl PeftConfig {
             (self.bias != "none", "trained biases"),
             (self.fan_in_fan_out, "transposed weights"),
             (
-                self.modules_to_save
-                    .is_some_and(|modules| !modules.is_empty()),
+                self.modules_to_save.is_some_and(|modules| !modules.is_empty()),
                 "fully trained modules",
             ),
             (

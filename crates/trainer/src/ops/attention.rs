@@ -69,21 +69,13 @@ impl Rotation {
     /// Turns every head of every row; `direction` -1 turns back, which is the gradient.
     pub fn apply(&self, rows: &mut [f32], width: usize, direction: f32) {
         let half = self.half;
-        let angles = self
-            .cosines
-            .chunks_exact(half)
-            .zip(self.sines.chunks_exact(half));
+        let angles = self.cosines.chunks_exact(half).zip(self.sines.chunks_exact(half));
         for (row, (cosines, sines)) in rows.chunks_exact_mut(width).zip(angles) {
             for head in row.chunks_exact_mut(2 * half) {
                 let (first, second) = head.split_at_mut(half);
-                for (((first, second), cosine), sine) in
-                    first.iter_mut().zip(second).zip(cosines).zip(sines)
-                {
+                for (((first, second), cosine), sine) in first.iter_mut().zip(second).zip(cosines).zip(sines) {
                     let sine = direction * sine;
-                    (*first, *second) = (
-                        *first * cosine - *second * sine,
-                        *second * cosine + *first * sine,
-                    );
+                    (*first, *second) = (*first * cosine - *second * sine, *second * cosine + *first * sine);
                 }
             }
         }
@@ -134,11 +126,7 @@ impl CustomOp3 for Attention {
         v_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let shape = q_layout.shape().clone();
-        let inputs = self.inputs(
-            values(q, q_layout)?,
-            values(k, k_layout)?,
-            values(v, v_layout)?,
-        );
+        let inputs = self.inputs(values(q, q_layout)?, values(k, k_layout)?, values(v, v_layout)?);
         let mut output = vec![0.0; shape.elem_count()];
         for part in self.parts(&inputs) {
             let scores = CpuStorage::F32(part.probabilities()?);
@@ -156,9 +144,7 @@ impl CustomOp3 for Attention {
         y: &Tensor,
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let inputs = with_values(q, |q| {
-            with_values(k, |k| with_values(v, |v| Ok(self.inputs(q, k, v))))
-        })?;
+        let inputs = with_values(q, |q| with_values(k, |k| with_values(v, |v| Ok(self.inputs(q, k, v)))))?;
         let dy = CpuStorage::F32(with_values(dy, |dy| Ok(dy.to_vec()))?);
         let [dq, dk, dv] = with_values(y, |y| self.gradients(&inputs, y, &dy))?;
         Ok((
@@ -195,10 +181,7 @@ struct Part<'a> {
 
 impl Attention {
     fn inputs(&self, q: &[f32], k: &[f32], v: &[f32]) -> Inputs {
-        let (q_width, k_width) = (
-            self.heads.query * self.heads.dim,
-            self.heads.key_value * self.heads.dim,
-        );
+        let (q_width, k_width) = (self.heads.query * self.heads.dim, self.heads.key_value * self.heads.dim);
         let (mut q, mut k) = (q.to_vec(), k.to_vec());
         let tokens = q.len() / q_width;
         self.rotation.apply(&mut q, q_width, 1.0);
@@ -240,18 +223,12 @@ impl Attention {
     }
 
     fn gradients(&self, inputs: &Inputs, y: &[f32], dy: &CpuStorage) -> Result<[Vec<f32>; 3]> {
-        let (q_width, k_width) = (
-            self.heads.query * self.heads.dim,
-            self.heads.key_value * self.heads.dim,
-        );
+        let (q_width, k_width) = (self.heads.query * self.heads.dim, self.heads.key_value * self.heads.dim);
         let mut dq = vec![0.0; inputs.tokens * q_width];
         let mut dk = vec![0.0; inputs.tokens * k_width];
         let mut dv = vec![0.0; inputs.tokens * k_width];
         for part in self.parts(inputs) {
-            let dy_part = View {
-                storage: dy,
-                ..part.q
-            };
+            let dy_part = View { storage: dy, ..part.q };
             let probabilities = CpuStorage::F32(part.probabilities()?);
             let p = View::new(&probabilities, part.rows, part.keys);
             part.add_key(&mut dv, &owned(p.transposed().product(dy_part)?)?);
@@ -284,11 +261,7 @@ impl Part<'_> {
     fn softmax_gradient(&self, d: &mut [f32], p: &[f32], y: &[f32], dy: &[f32]) {
         let (width, dim) = (self.heads.query * self.heads.dim, self.heads.dim);
         let scale = self.heads.scale();
-        for (row, (d, p)) in d
-            .chunks_exact_mut(self.keys)
-            .zip(p.chunks_exact(self.keys))
-            .enumerate()
-        {
+        for (row, (d, p)) in d.chunks_exact_mut(self.keys).zip(p.chunks_exact(self.keys)).enumerate() {
             let start = (self.row + row) * width + self.head * dim;
             let mean = dot(&y[start..start + dim], &dy[start..start + dim]);
             for (d, p) in d.iter_mut().zip(p) {
@@ -353,14 +326,7 @@ impl Default for KeyValues {
 
 impl KeyValues {
     /// Appends k and v and attends from q; no gradient. `rotation` covers exactly the new positions.
-    pub fn attend(
-        &mut self,
-        heads: Heads,
-        rotation: &Rotation,
-        q: &Tensor,
-        k: &Tensor,
-        v: &Tensor,
-    ) -> Result<Tensor> {
+    pub fn attend(&mut self, heads: Heads, rotation: &Rotation, q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
         let (q_width, k_width) = (heads.query * heads.dim, heads.key_value * heads.dim);
         let rows = q.dims2()?.0;
         let mut q_values = with_values(q, |q| Ok(q.to_vec()))?;

@@ -20,12 +20,7 @@ pub struct CrossEntropy {
 }
 
 /// `x` is `[rows, hidden]`, `head` `[vocabulary, hidden]`; one target per row.
-pub fn cross_entropy(
-    x: &Tensor,
-    head: &Tensor,
-    targets: &[u32],
-    scale: Option<f32>,
-) -> Result<CrossEntropy> {
+pub fn cross_entropy(x: &Tensor, head: &Tensor, targets: &[u32], scale: Option<f32>) -> Result<CrossEntropy> {
     let (vocabulary, hidden) = head.dims2()?;
     let step = (CHUNK / vocabulary).clamp(1, targets.len().max(1));
     let mut total = CrossEntropy {

@@ -13,13 +13,7 @@ pub fn exp(x: f32) -> f32 {
     let power = shifted - ROUND;
     let rest = x - power * LN2_HIGH - power * LN2_LOW;
     let mut series = 1.987_569_2e-4_f32;
-    for coefficient in [
-        1.398_199_9e-3,
-        8.333_452e-3,
-        4.166_579_6e-2,
-        0.166_666_66,
-        0.5,
-    ] {
+    for coefficient in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_66, 0.5] {
         series = series * rest + coefficient;
     }
     let mantissa = series * rest * rest + rest + 1.0;

@@ -2,9 +2,6 @@
 //! gradient as large as the weight.
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp3, Layout, Result, Shape, Tensor};
-use rand::Rng;
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
 
 use super::{View, add_scaled, owned, slice, with_storage};
 
@@ -23,10 +20,7 @@ impl CustomOp1 for FrozenLinear {
         let x = View::of(x, layout)?;
         with_storage(&self.weight, |weight, layout| {
             let weight = View::of(weight, layout)?;
-            Ok((
-                x.product(weight.transposed())?,
-                Shape::from((x.rows, weight.rows)),
-            ))
+            Ok((x.product(weight.transposed())?, Shape::from((x.rows, weight.rows))))
         })
     }
 
@@ -61,13 +55,20 @@ pub struct Dropout {
 
 impl Dropout {
     fn apply(self, values: &mut [f32]) {
-        let mut random = ChaCha8Rng::seed_from_u64(self.key);
         let keep = 1.0 / (1.0 - self.probability);
-        for value in values {
-            let unit = (random.next_u32() >> 8) as f32 / (1 << 24) as f32;
+        for (index, value) in values.iter_mut().enumerate() {
+            let unit = (mix(self.key, index as u64) >> 40) as f32 / (1 << 24) as f32;
             *value *= if unit < self.probability { 0.0 } else { keep };
         }
     }
+}
+
+/// SplitMix64: 64 well-mixed bits of the key's `index`-th place.
+fn mix(key: u64, index: u64) -> u64 {
+    let mut bits = key.wrapping_add(index.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ (bits >> 31)
 }
 
 impl LoraLinear {
@@ -97,11 +98,7 @@ impl CustomOp3 for LoraLinear {
         b: &CpuStorage,
         b_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let (x, a, b) = (
-            View::of(x, x_layout)?,
-            View::of(a, a_layout)?,
-            View::of(b, b_layout)?,
-        );
+        let (x, a, b) = (View::of(x, x_layout)?, View::of(a, a_layout)?, View::of(b, b_layout)?);
         let mut y = with_storage(&self.weight, |weight, layout| {
             owned(x.product(View::of(weight, layout)?.transposed())?)
         })?;
@@ -139,9 +136,7 @@ impl CustomOp3 for LoraLinear {
                 })
             })
         })?;
-        let dx = dx
-            .map(|dx| Tensor::from_vec(dx, x.shape(), x.device()))
-            .transpose()?;
+        let dx = dx.map(|dx| Tensor::from_vec(dx, x.shape(), x.device())).transpose()?;
         Ok((
             dx,
             Some(Tensor::from_vec(da, a.shape(), a.device())?),
@@ -155,14 +150,7 @@ type Gradients = (Option<Vec<f32>>, Vec<f32>, Vec<f32>);
 
 impl LoraLinear {
     /// `frozen` is the gradient that flows to x through the weight, where one is wanted.
-    fn gradients(
-        &self,
-        x: View,
-        a: View,
-        b: View,
-        dy: View,
-        frozen: Option<Vec<f32>>,
-    ) -> Result<Gradients> {
+    fn gradients(&self, x: View, a: View, b: View, dy: View, frozen: Option<Vec<f32>>) -> Result<Gradients> {
         let rank = a.rows;
         let dropped = self.dropped(x);
         let input = dropped

@@ -29,11 +29,7 @@ impl CustomOp1 for RmsNorm {
             let mut y = Vec::with_capacity(x.len());
             for row in x.chunks_exact(width) {
                 let inverse = self.inverse_rms(row);
-                y.extend(
-                    row.iter()
-                        .zip(weight)
-                        .map(|(x, weight)| x * inverse * weight),
-                );
+                y.extend(row.iter().zip(weight).map(|(x, weight)| x * inverse * weight));
             }
             Ok(y)
         })?;
@@ -44,9 +40,7 @@ impl CustomOp1 for RmsNorm {
         let (_, width) = x.dims2()?;
         let dx = with_values(x, |x| {
             with_values(dy, |dy| {
-                with_values(&self.weight, |weight| {
-                    Ok(self.gradient(x, dy, weight, width))
-                })
+                with_values(&self.weight, |weight| Ok(self.gradient(x, dy, weight, width)))
             })
         })?;
         Tensor::from_vec(dx, x.shape(), x.device()).map(Some)

@@ -29,13 +29,7 @@ impl CustomOp2 for SwiGlu {
         Ok((CpuStorage::F32(y), gate_layout.shape().clone()))
     }
 
-    fn bwd(
-        &self,
-        gate: &Tensor,
-        up: &Tensor,
-        _: &Tensor,
-        dy: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    fn bwd(&self, gate: &Tensor, up: &Tensor, _: &Tensor, dy: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let (d_gate, d_up) = with_values(gate, |gate| {
             with_values(up, |up| with_values(dy, |dy| Ok(gradients(gate, up, dy))))
         })?;

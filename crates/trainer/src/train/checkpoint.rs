@@ -96,10 +96,7 @@ pub fn write(
         progress,
         files: files::describe(&contents),
     };
-    contents.push((
-        STATE_FILE,
-        format!("{:#}\n", serde_json::json!(state)).into_bytes(),
-    ));
+    contents.push((STATE_FILE, format!("{:#}\n", serde_json::json!(state)).into_bytes()));
     files::write_directory(&directory(job_dir).join(format!("step-{step}")), &contents)?;
     for (_, path) in steps(job_dir).into_iter().skip(KEPT) {
         files::remove_directory(&path)?;
@@ -118,8 +115,7 @@ pub fn newest(
         let Some(state) = intact_state(&path) else {
             continue;
         };
-        let same_run =
-            comparable(&state.parameters) == comparable(parameters) && state.identity == *identity;
+        let same_run = comparable(&state.parameters) == comparable(parameters) && state.identity == *identity;
         if !same_run {
             return Err(Failure::new(
                 FailureCode::JobChanged,
@@ -150,18 +146,10 @@ fn comparable(parameters: &Parameters) -> Parameters {
 
 /// Newest first.
 fn steps(job_dir: &Path) -> Vec<(u64, PathBuf)> {
-    let entries = fs::read_dir(directory(job_dir))
-        .into_iter()
-        .flatten()
-        .flatten();
+    let entries = fs::read_dir(directory(job_dir)).into_iter().flatten().flatten();
     let mut steps: Vec<(u64, PathBuf)> = entries
         .filter_map(|entry| {
-            let step = entry
-                .file_name()
-                .to_str()?
-                .strip_prefix("step-")?
-                .parse()
-                .ok()?;
+            let step = entry.file_name().to_str()?.strip_prefix("step-")?.parse().ok()?;
             Some((step, entry.path()))
         })
         .collect();
@@ -179,12 +167,7 @@ fn moment_names(name: &str) -> [String; 2] {
 }
 
 fn optimizer_file(learner: &Learner, moments: &[Moments]) -> Vec<u8> {
-    let bytes = |values: &[f32]| {
-        values
-            .iter()
-            .flat_map(|value| value.to_le_bytes())
-            .collect::<Vec<u8>>()
-    };
+    let bytes = |values: &[f32]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
     let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = learner
         .variables
         .iter()

@@ -44,8 +44,7 @@ impl Rows {
         limit: usize,
         interrupt: &Interrupt,
     ) -> Result<Self, Stop> {
-        let file = File::open(path)
-            .map_err(|error| invalid(format!("The dataset cannot be read: {error}.")))?;
+        let file = File::open(path).map_err(|error| invalid(format!("The dataset cannot be read: {error}.")))?;
         let mut reader = BufReader::new(file);
         let mut hasher = Sha256::new();
         let mut rows = Self {
@@ -68,20 +67,14 @@ impl Rows {
                 break;
             }
             if length > LINE_LIMIT {
-                return Err(invalid(format!(
-                    "Line {number} of the dataset is longer than 16 MB."
-                ))
-                .into());
+                return Err(invalid(format!("Line {number} of the dataset is longer than 16 MB.")).into());
             }
             hasher.update(&line);
             if line.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
-            let row: ChatRow = serde_json::from_slice(&line).map_err(|error| {
-                invalid(format!(
-                    "Line {number} of the dataset is no chat row: {error}."
-                ))
-            })?;
+            let row: ChatRow = serde_json::from_slice(&line)
+                .map_err(|error| invalid(format!("Line {number} of the dataset is no chat row: {error}.")))?;
             rows.add(&row, number, chat, limit);
         }
         rows.sha256 = hex::encode(hasher.finalize());
@@ -104,8 +97,7 @@ impl Rows {
             }
             Err(error) => {
                 self.dropped += 1;
-                self.refusal
-                    .get_or_insert(format!("line {number}: {error}"));
+                self.refusal.get_or_insert(format!("line {number}: {error}"));
             }
         }
     }

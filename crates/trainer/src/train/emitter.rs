@@ -38,9 +38,7 @@ impl Emitter {
             seq: *seq,
             event
         });
-        if writeln!(writer, "{line}")
-            .and_then(|()| writer.flush())
-            .is_err()
+        if writeln!(writer, "{line}").and_then(|()| writer.flush()).is_err()
             && let Some(interrupt) = self.interrupt.get()
         {
             interrupt.raise();

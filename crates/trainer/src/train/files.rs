@@ -18,10 +18,7 @@ pub fn lock(job_dir: &Path) -> Result<File, Failure> {
     let unreadable = |error: io::Error| {
         Failure::new(
             FailureCode::InvalidJob,
-            format!(
-                "The job's directory {} cannot be used: {error}.",
-                job_dir.display()
-            ),
+            format!("The job's directory {} cannot be used: {error}.", job_dir.display()),
             "Give an existing, writable directory that holds job.json.",
         )
     };

@@ -17,8 +17,8 @@ pub fn read(job_dir: &Path) -> Result<JobSpec, Failure> {
     let bytes = read_bounded(&job_dir.join("job.json"), CONFIG_LIMIT)
         .map_err(|error| invalid(error.to_string()))?
         .ok_or_else(|| invalid("There is no job.json in the job's directory.".into()))?;
-    let mut spec: JobSpec = serde_json::from_slice(&bytes)
-        .map_err(|error| invalid(format!("job.json cannot be understood: {error}.")))?;
+    let mut spec: JobSpec =
+        serde_json::from_slice(&bytes).map_err(|error| invalid(format!("job.json cannot be understood: {error}.")))?;
     if spec.version != VERSION {
         return Err(invalid(format!(
             "job.json has version {}, this trainer reads {VERSION}.",

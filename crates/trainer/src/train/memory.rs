@@ -45,10 +45,7 @@ impl Needs {
 
 /// Activations that a training pass keeps per token.
 pub fn activation_bytes_per_token(config: &LlamaConfig) -> u64 {
-    let wide = 6 * config.hidden
-        + 2 * config.query_width()
-        + 2 * config.kv_width()
-        + 3 * config.intermediate;
+    let wide = 6 * config.hidden + 2 * config.query_width() + 2 * config.kv_width() + 3 * config.intermediate;
     (wide * config.layers * size_of::<f32>()) as u64
 }
 
@@ -72,10 +69,7 @@ fn available_bytes() -> Option<u64> {
 /// Resident memory of this process.
 pub fn resident_bytes() -> u64 {
     let status = fs::read_to_string("/proc/self/status");
-    status
-        .ok()
-        .and_then(|status| kilobytes(&status, "VmRSS:"))
-        .unwrap_or(0)
+    status.ok().and_then(|status| kilobytes(&status, "VmRSS:")).unwrap_or(0)
 }
 
 fn kilobytes(text: &str, field: &str) -> Option<u64> {

@@ -16,9 +16,7 @@ const RESULT_FILE: &str = "result.json";
 pub fn finished(job_dir: &Path) -> Option<Event> {
     let event: Event = serde_json::from_slice(&fs::read(job_dir.join(RESULT_FILE)).ok()?).ok()?;
     match &event {
-        Event::Done {
-            adapter_dir, files, ..
-        } if files::intact(&job_dir.join(adapter_dir), files) => Some(event),
+        Event::Done { adapter_dir, files, .. } if files::intact(&job_dir.join(adapter_dir), files) => Some(event),
         _ => None,
     }
 }
@@ -43,9 +41,7 @@ pub fn write(
     files::write_directory(&job_dir.join(ADAPTER_DIR), &contents)?;
     let done = Event::Done {
         train_loss: progress.loss_sum / progress.loss_tokens.max(1) as f64,
-        initial_validation_loss: progress
-            .initial_validation
-            .map(|validation| validation.loss),
+        initial_validation_loss: progress.initial_validation.map(|validation| validation.loss),
         validation_loss: progress.validation.map(|validation| validation.loss),
         steps,
         adapter_dir: ADAPTER_DIR.into(),
@@ -69,10 +65,7 @@ fn model_card(
     let config = &adapter.config;
     let targets: Vec<&str> = config.targets.iter().map(|target| target.path()).collect();
     let validation = match (progress.initial_validation, progress.validation) {
-        (Some(before), Some(after)) => format!(
-            "{:.4} before training, {:.4} after",
-            before.loss, after.loss
-        ),
+        (Some(before), Some(after)) => format!("{:.4} before training, {:.4} after", before.loss, after.loss),
         _ => "none (no rows were kept for it)".into(),
     };
     format!(

@@ -39,17 +39,9 @@ pub fn order(job_dir: &Path) -> Result<Vec<Vec<Vec<usize>>>, Stop> {
     let config = LlamaConfig::read(&spec.base_dir)?;
     let chat = Chat::load(&spec.base_dir, &config, Moment::Fixed)?;
     let limit = spec.parameters.max_seq_length.min(config.context_length);
-    let rows = Rows::read(
-        &spec.dataset,
-        &chat,
-        &spec.parameters,
-        limit,
-        &Interrupt::default(),
-    )?;
+    let rows = Rows::read(&spec.dataset, &chat, &spec.parameters, limit, &Interrupt::default())?;
     let plan = Plan::new(rows.train.len(), &spec.parameters);
-    Ok((0..plan.total_steps)
-        .map(|step| plan.batches(step))
-        .collect())
+    Ok((0..plan.total_steps).map(|step| plan.batches(step)).collect())
 }
 
 /// A job on its way.
@@ -79,12 +71,7 @@ struct StepFigures {
 }
 
 /// Trains from the newest checkpoint, or from the start, to the end.
-pub fn run(
-    job_dir: &Path,
-    spec: &JobSpec,
-    emitter: &Emitter,
-    interrupt: &Interrupt,
-) -> Result<(), Stop> {
+pub fn run(job_dir: &Path, spec: &JobSpec, emitter: &Emitter, interrupt: &Interrupt) -> Result<(), Stop> {
     let mut run = Run::prepare(job_dir, spec, emitter, interrupt)?;
     run.announce();
     match run.train() {
@@ -189,12 +176,7 @@ impl<'a> Run<'a> {
             train_rows: self.rows.train.len() as u64,
             validation_rows: self.rows.validation.len() as u64,
             train_tokens: self.rows.train.iter().map(tokens).sum(),
-            trainable_tokens: self
-                .rows
-                .train
-                .iter()
-                .map(|row| row.trainable.len() as u64)
-                .sum(),
+            trainable_tokens: self.rows.train.iter().map(|row| row.trainable.len() as u64).sum(),
             truncated_rows: self.rows.truncated,
             dropped_rows: self.rows.dropped,
             trainable_parameters: self
@@ -247,12 +229,7 @@ impl<'a> Run<'a> {
     /// One optimizer step. When it is interrupted, nothing has changed.
     fn one_step(&mut self, rate: f64) -> Result<StepFigures, Stop> {
         let batches = self.plan.batches(self.step);
-        let rows_of = |batch: &[usize]| {
-            batch
-                .iter()
-                .map(|row| &self.rows.train[*row])
-                .collect::<Vec<_>>()
-        };
+        let rows_of = |batch: &[usize]| batch.iter().map(|row| &self.rows.train[*row]).collect::<Vec<_>>();
         let trainable: usize = batches
             .iter()
             .flat_map(|batch| rows_of(batch))
@@ -285,8 +262,7 @@ impl<'a> Run<'a> {
         }
         let factor = clip_factor(grad_norm, self.parameters.max_grad_norm);
         let update = Update::new(rate, self.parameters.weight_decay, self.step + 1);
-        self.learner
-            .update(update, &gradients, factor, &mut self.moments)?;
+        self.learner.update(update, &gradients, factor, &mut self.moments)?;
         self.step += 1;
         self.progress.loss_sum += sum;
         self.progress.loss_tokens += trainable as u64;
@@ -306,10 +282,7 @@ impl<'a> Run<'a> {
             .map(u64::to_le_bytes)
             .concat();
         let digest = Sha256::digest(place);
-        let key = digest
-            .first_chunk::<8>()
-            .copied()
-            .map_or(0, u64::from_le_bytes);
+        let key = digest.first_chunk::<8>().copied().map_or(0, u64::from_le_bytes);
         Some(DropoutPlan {
             probability: self.parameters.dropout as f32,
             key,
@@ -417,8 +390,7 @@ fn initial_adapter(spec: &JobSpec, config: &LlamaConfig) -> Result<(LoraConfig, 
         return Ok((lora, values));
     };
     let (found, values) = read_peft(dir)?;
-    let same =
-        found.rank == lora.rank && found.scale() == lora.scale() && found.targets == lora.targets;
+    let same = found.rank == lora.rank && found.scale() == lora.scale() && found.targets == lora.targets;
     if !same {
         return Err(Failure::new(
             FailureCode::InvalidAdapter,
@@ -436,10 +408,7 @@ fn needs(config: &LlamaConfig, adapter: &Values, rows: &Rows, parameters: &Param
         .map(|(_, shape)| shape.iter().product::<usize>() as u64 * 4)
         .sum();
     // Values, gradient, two moments, and a copy of each while a checkpoint is written.
-    let lora: u64 = adapter
-        .values()
-        .map(|values| values.len() as u64 * 32)
-        .sum();
+    let lora: u64 = adapter.values().map(|values| values.len() as u64 * 32).sum();
     let longest = rows
         .train
         .iter()

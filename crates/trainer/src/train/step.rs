@@ -137,16 +137,8 @@ impl Learner {
     }
 
     /// One update of every variable.
-    pub fn update(
-        &self,
-        update: Update,
-        gradients: &Gradients,
-        factor: f32,
-        moments: &mut [Moments],
-    ) -> Result<()> {
-        for (((_, variable), gradient), moments) in
-            self.variables.iter().zip(gradients).zip(moments)
-        {
+    pub fn update(&self, update: Update, gradients: &Gradients, factor: f32, moments: &mut [Moments]) -> Result<()> {
+        for (((_, variable), gradient), moments) in self.variables.iter().zip(gradients).zip(moments) {
             let mut values = with_values(variable, |values| Ok(values.to_vec()))?;
             update.apply(&mut values, moments, gradient, factor);
             variable.set(&Tensor::from_vec(values, variable.shape(), &Device::Cpu)?)?;
@@ -154,12 +146,7 @@ impl Learner {
         Ok(())
     }
 
-    fn forward(
-        &self,
-        batch: &Batch,
-        overlay: Overlay,
-        sequences: &Sequences,
-    ) -> Result<(Vec<Trace>, Tensor)> {
+    fn forward(&self, batch: &Batch, overlay: Overlay, sequences: &Sequences) -> Result<(Vec<Trace>, Tensor)> {
         let mut h = self.llama.embed(&batch.tokens)?;
         let mut traces = Vec::with_capacity(self.llama.layers());
         for layer in 0..self.llama.layers() {
@@ -242,4 +229,80 @@ fn scatter(chosen: &Tensor, rows: &[usize], total: usize) -> Result<Tensor> {
         Ok(())
     })?;
     Tensor::from_vec(values, (total, width), &Device::Cpu)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failing step fails the test")]
+
+    use super::*;
+    use crate::model::adapter::{LoraConfig, fresh_values};
+    use crate::protocol::Projection;
+
+    fn learner(recompute: bool) -> Learner {
+        let dir = tempfile::tempdir().unwrap();
+        crate::write_tiny_base(&dir.path().join("tiny")).unwrap();
+        let llama = Llama::load(&dir.path().join("tiny")).unwrap();
+        let config = LoraConfig {
+            rank: 2,
+            alpha: 4.0,
+            dropout: 0.0,
+            targets: Projection::ALL.into_iter().collect(),
+            rank_stabilized: false,
+            base: "tiny".into(),
+        };
+        let mut values = fresh_values(&config, &llama.config, 1);
+        for (_, values) in values
+            .iter_mut()
+            .filter(|(name, _)| name.contains("lora_B"))
+        {
+            values
+                .iter_mut()
+                .enumerate()
+                .for_each(|(index, value)| *value = (index % 7) as f32 * 0.01 - 0.02);
+        }
+        let adapter = Adapter::new(config, &llama.config, values, true).unwrap();
+        Learner::new(llama, adapter, recompute).unwrap()
+    }
+
+    fn gradients(recompute: bool) -> (f64, Gradients) {
+        let learner = learner(recompute);
+        let row = EncodedRow {
+            tokens: (60..90).collect(),
+            trainable: (10..30).collect(),
+            truncated: false,
+        };
+        let other = EncodedRow {
+            tokens: (30..40).collect(),
+            trainable: vec![3, 4],
+            truncated: false,
+        };
+        let mut gradients = learner.zero_gradients();
+        let dropout = Some(DropoutPlan {
+            probability: 0.1,
+            key: 5,
+        });
+        let loss = learner
+            .accumulate(&[&row, &other], 1.0 / 22.0, dropout, &mut gradients)
+            .unwrap();
+        (loss.sum, gradients)
+    }
+
+    #[test]
+    fn every_adapter_tensor_has_a_gradient_after_one_step() {
+        let names = learner(false).variables.into_iter().map(|(name, _)| name);
+        let (_, gradients) = gradients(false);
+        assert_eq!(gradients.len(), 4 * 7 * 2);
+        for (name, gradient) in names.zip(&gradients) {
+            assert!(
+                gradient.iter().any(|value| *value != 0.0),
+                "{name} has none"
+            );
+        }
+    }
+
+    #[test]
+    fn recomputing_layers_changes_nothing() {
+        assert!(gradients(false) == gradients(true));
+    }
 }

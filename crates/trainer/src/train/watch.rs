@@ -20,12 +20,10 @@ impl Interrupt {
             signal_hook::flag::register(signal, interrupt.0.clone())?;
         }
         let at_end = interrupt.clone();
-        std::thread::Builder::new()
-            .name("stdin".into())
-            .spawn(move || {
-                drain(&mut io::stdin());
-                at_end.raise();
-            })?;
+        std::thread::Builder::new().name("stdin".into()).spawn(move || {
+            drain(&mut io::stdin());
+            at_end.raise();
+        })?;
         Ok(interrupt)
     }
 

@@ -55,31 +55,19 @@ impl Line {
     }
 
     fn x0(&self) -> f32 {
-        self.words
-            .iter()
-            .map(|word| word.x0)
-            .fold(f32::MAX, f32::min)
+        self.words.iter().map(|word| word.x0).fold(f32::MAX, f32::min)
     }
 
     fn x1(&self) -> f32 {
-        self.words
-            .iter()
-            .map(|word| word.x1)
-            .fold(f32::MIN, f32::max)
+        self.words.iter().map(|word| word.x1).fold(f32::MIN, f32::max)
     }
 
     fn y0(&self) -> f32 {
-        self.words
-            .iter()
-            .map(|word| word.y0)
-            .fold(f32::MAX, f32::min)
+        self.words.iter().map(|word| word.y0).fold(f32::MAX, f32::min)
     }
 
     fn y1(&self) -> f32 {
-        self.words
-            .iter()
-            .map(|word| word.y1)
-            .fold(f32::MIN, f32::max)
+        self.words.iter().map(|word| word.y1).fold(f32::MIN, f32::max)
     }
 
     fn middle(&self) -> f32 {
@@ -151,10 +139,7 @@ pub(super) fn write(mut pages: Vec<PdfPage>, out: &mut TextBuilder) -> Result<()
 
 /// Words that contain a hyphen inside a line: there the hyphen is part of the word.
 fn vocabulary(pages: &[PdfPage]) -> std::collections::HashSet<String> {
-    let words = pages
-        .iter()
-        .flat_map(|page| &page.lines)
-        .flat_map(|line| &line.words);
+    let words = pages.iter().flat_map(|page| &page.lines).flat_map(|line| &line.words);
     words
         .filter(|word| word.text.trim_matches('-').contains('-'))
         .map(|word| bare(&word.text))
@@ -162,8 +147,7 @@ fn vocabulary(pages: &[PdfPage]) -> std::collections::HashSet<String> {
 }
 
 fn bare(word: &str) -> String {
-    word.trim_matches(|c: char| !c.is_alphanumeric())
-        .to_lowercase()
+    word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase()
 }
 
 struct Sizes {
@@ -195,10 +179,7 @@ impl Sizes {
 
     /// 1 for the largest of the document, at most 3; none for body text.
     fn level(&self, line: &Line) -> Option<usize> {
-        let rank = self
-            .headings
-            .iter()
-            .position(|&size| size == key(line.size()))?;
+        let rank = self.headings.iter().position(|&size| size == key(line.size()))?;
         Some((rank + 1).min(3))
     }
 }
@@ -274,10 +255,7 @@ impl Paragraph {
         if level.is_some() {
             return self.size == key(line.size()) && !starts_numbered(&line.text());
         }
-        self.block == line.block
-            && !line.bullet()
-            && !starts_numbered(&line.text())
-            && !ends_short(&self.text)
+        self.block == line.block && !line.bullet() && !starts_numbered(&line.text()) && !ends_short(&self.text)
     }
 
     fn add(&mut self, line: &Line, vocabulary: &std::collections::HashSet<String>) {
@@ -329,11 +307,8 @@ fn starts_numbered(text: &str) -> bool {
     let Some(number) = marker.strip_suffix(['.', ')']) else {
         return false;
     };
-    let is_number =
-        !number.is_empty() && number.len() <= 3 && number.bytes().all(|b| b.is_ascii_digit());
-    let is_letter = number.len() == 1
-        && marker.ends_with(')')
-        && number.bytes().all(|b| b.is_ascii_lowercase());
+    let is_number = !number.is_empty() && number.len() <= 3 && number.bytes().all(|b| b.is_ascii_digit());
+    let is_letter = number.len() == 1 && marker.ends_with(')') && number.bytes().all(|b| b.is_ascii_lowercase());
     (is_number || is_letter) && !rest.is_empty()
 }
 

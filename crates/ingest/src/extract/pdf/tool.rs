@@ -41,10 +41,7 @@ impl Tool {
             std::thread::spawn(move || {
                 let mut text = Vec::new();
                 let mut stderr = stderr;
-                let read = stderr
-                    .by_ref()
-                    .take(MAX_COMPLAINT_BYTES)
-                    .read_to_end(&mut text);
+                let read = stderr.by_ref().take(MAX_COMPLAINT_BYTES).read_to_end(&mut text);
                 // The rest is drained, or the tool would wait for a reader.
                 if read.is_ok() && std::io::copy(&mut stderr, &mut std::io::sink()).is_err() {
                     text.clear();
@@ -74,22 +71,14 @@ impl Tool {
     pub(super) fn output(&mut self) -> Result<BufReader<Take<ChildStdout>>, ExtractError> {
         let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
         let stdout = child.stdout.take().ok_or(ExtractCode::Crashed)?;
-        Ok(BufReader::with_capacity(
-            1 << 16,
-            stdout.take(MAX_OUTPUT_BYTES),
-        ))
+        Ok(BufReader::with_capacity(1 << 16, stdout.take(MAX_OUTPUT_BYTES)))
     }
 
     /// Waits for the end, after the output was read to its end or given up.
     pub(super) fn finish(mut self) -> Result<(), ExtractError> {
         let status = loop {
             // The lock is not held while waiting, so that the watchdog can kill.
-            match self
-                .child
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .try_wait()
-            {
+            match self.child.lock().unwrap_or_else(PoisonError::into_inner).try_wait() {
                 Ok(Some(status)) => break status,
                 Ok(None) => {}
                 Err(_) => return Err(ExtractCode::Crashed.into()),
@@ -131,9 +120,7 @@ fn reason(status: ExitStatus, complaints: &str) -> Option<ExtractCode> {
         return None;
     }
     Some(match (status.code(), status.signal()) {
-        (_, Some(signal)) if signal == rustix::process::Signal::XCPU.as_raw() => {
-            ExtractCode::TimedOut
-        }
+        (_, Some(signal)) if signal == rustix::process::Signal::XCPU.as_raw() => ExtractCode::TimedOut,
         _ if says("Out of memory") || says("bad_alloc") => ExtractCode::OutOfMemory,
         (Some(1), _) if says("Incorrect password") => ExtractCode::PdfEncrypted,
         (Some(3), _) => ExtractCode::PdfEncrypted,

@@ -68,13 +68,6 @@ fn is_page_number(line: &Line) -> bool {
     let shape = shape.trim_matches(|c: char| !c.is_alphanumeric() && c != '#');
     matches!(
         shape,
-        "#" | "page #"
-            | "page # of #"
-            | "# of #"
-            | "# / #"
-            | "#/#"
-            | "seite #"
-            | "seite # von #"
-            | "p. #"
+        "#" | "page #" | "page # of #" | "# of #" | "# / #" | "#/#" | "seite #" | "seite # von #" | "p. #"
     ) || matches!(shape.trim_matches(['i', 'v', 'x']), "") && !shape.is_empty()
 }

@@ -20,9 +20,7 @@ pub(super) fn split(lines: Vec<Line>, body: f32) -> Vec<Piece> {
     let mut run: Vec<&Vec<usize>> = Vec::new();
     let mut runs: Vec<Vec<Vec<usize>>> = Vec::new();
     for row in &rows {
-        let apart = run
-            .last()
-            .is_some_and(|last| gap(&segments, last, row) > body * 3.0);
+        let apart = run.last().is_some_and(|last| gap(&segments, last, row) > body * 3.0);
         if apart || !is_tabular(&segments, row) {
             end_run(&mut run, &mut runs);
         }
@@ -77,11 +75,7 @@ fn segments(line: Line, body: f32) -> Vec<Line> {
 fn rows(segments: &[Option<Line>]) -> Vec<Vec<usize>> {
     let middle = |at: usize| segments[at].as_ref().map_or(0.0, Line::middle);
     let left = |at: usize| segments[at].as_ref().map_or(0.0, Line::x0);
-    let height = |at: usize| {
-        segments[at]
-            .as_ref()
-            .map_or(0.0, |line| line.y1() - line.y0())
-    };
+    let height = |at: usize| segments[at].as_ref().map_or(0.0, |line| line.y1() - line.y0());
     let mut order: Vec<usize> = (0..segments.len()).collect();
     order.sort_by(|&a, &b| middle(a).total_cmp(&middle(b)));
     let mut rows: Vec<Vec<usize>> = Vec::new();
@@ -122,11 +116,7 @@ fn is_tabular(segments: &[Option<Line>], row: &[usize]) -> bool {
         return false;
     }
     let chars: usize = cells.iter().map(|cell| cell.chars()).sum();
-    let longest = cells
-        .iter()
-        .map(|cell| cell.chars())
-        .max()
-        .unwrap_or_default();
+    let longest = cells.iter().map(|cell| cell.chars()).max().unwrap_or_default();
     let limit = if cells.len() == 2 { 28 } else { 32 };
     // A long description beside short figures is a row too; two long texts are columns.
     chars < limit * cells.len() || cells.len() >= 3 && chars - longest < 16 * (cells.len() - 1)
@@ -196,10 +186,7 @@ fn join_bullets(segments: &mut [Option<Line>], rows: &[Vec<usize>]) {
         if !is_one || segments[item].is_none() {
             continue;
         }
-        let words = segments[marker]
-            .take()
-            .map(|line| line.words)
-            .unwrap_or_default();
+        let words = segments[marker].take().map(|line| line.words).unwrap_or_default();
         if let Some(item) = &mut segments[item] {
             item.words.splice(0..0, words);
         }
