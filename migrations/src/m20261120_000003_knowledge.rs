@@ -72,6 +72,8 @@ const UP: &[&str] = &[
         origin text not null,
         start_at bigint,
         end_at bigint,
+        page integer,
+        heading text,
         quote text,
         edited boolean not null,
         created_at {time} not null,

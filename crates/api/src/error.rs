@@ -6,7 +6,7 @@ use cerebros_common::{
     errors::{ErrorCode, FieldError, Problem},
 };
 use cerebros_db::DbError;
-use cerebros_queue::QueueError;
+use cerebros_queue::{QueueError, TaskError};
 use std::fmt;
 
 /// Printed, it shows what the caller is told; never the cause.
@@ -220,6 +220,16 @@ impl From<DbError> for AppError {
 impl From<QueueError> for AppError {
     fn from(error: QueueError) -> Self {
         Self::internal(error)
+    }
+}
+
+/// What fails for a request is worth another attempt for a task.
+impl From<AppError> for TaskError {
+    fn from(error: AppError) -> Self {
+        if let Some(cause) = &error.cause {
+            tracing::warn!(error.cause = ?cause, "a task failed");
+        }
+        Self::retry(error.detail)
     }
 }
 

@@ -211,6 +211,9 @@ pub async fn read_json_body(request: &HttpRequest, mut payload: Payload) -> AppR
 
 /// Parses JSON; what does not fit the type is told by its path.
 pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> AppResult<T> {
+    if holds_nul(bytes) {
+        return Err(AppError::field("body", "nul", NO_NUL));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let inner = error.inner();
@@ -229,6 +232,18 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> AppResult<T> {
         )
     })?;
     Ok(value)
+}
+
+/// PostgreSQL's text cannot hold it, and no text of a person does.
+const NO_NUL: &str = "must not hold the character U+0000";
+
+/// Whether JSON holds the escape `\u0000`: one whose backslash is not itself escaped.
+fn holds_nul(json: &[u8]) -> bool {
+    const ESCAPE: &[u8] = b"\\u0000";
+    let backslashes_before = |at: usize| json[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
+    json.windows(ESCAPE.len())
+        .enumerate()
+        .any(|(at, window)| window == ESCAPE && backslashes_before(at) % 2 == 0)
 }
 
 fn without_position(message: &str) -> String {
@@ -274,6 +289,9 @@ impl<T: DeserializeOwned + Validate> FromRequest for Query<T> {
 
 fn parse_query<T: DeserializeOwned + Validate>(query: &str) -> AppResult<T> {
     let pairs = url::form_urlencoded::parse(query.as_bytes());
+    if let Some((name, _)) = pairs.clone().find(|(_, value)| value.contains('\0')) {
+        return Err(AppError::field(&name, "nul", NO_NUL));
+    }
     let deserializer = serde_urlencoded::Deserializer::new(pairs);
     let value: T = serde_path_to_error::deserialize(deserializer)
         .map_err(|error| field_of(&error.path().to_string(), &error.inner().to_string()))?;

@@ -37,7 +37,7 @@ enum Command {
     #[command(hide = true)]
     Extract {
         input: PathBuf,
-        format: String,
+        format: cerebros_ingest::Format,
         output: PathBuf,
     },
 }
@@ -46,7 +46,7 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Train { job } => cerebros_trainer::train_main(&job),
         Command::Infer { socket } => cerebros_trainer::infer_main(&socket),
-        Command::Extract { .. } => ExitCode::FAILURE,
+        Command::Extract { input, format, output } => cerebros_ingest::child::extract_main(&input, format, &output),
         Command::Openapi => report(openapi()),
         Command::Serve => report(run(Parts::All)),
         Command::Work => report(run(Parts::Work)),

@@ -5,7 +5,9 @@ mod api_keys;
 mod auth;
 mod bases;
 mod dashboard;
+mod documents;
 mod events;
+mod examples;
 pub mod health;
 mod jobs;
 mod models;
@@ -25,6 +27,8 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(jobs::configure)
             .configure(models::configure)
             .configure(dashboard::configure)
+            .configure(documents::configure)
+            .configure(examples::configure)
             .configure(events::configure),
     );
     config.service(scope::scope("/v1").configure(openai::configure));

@@ -1,6 +1,6 @@
 //! Which background tasks there are, and how many of each queue run at once.
 
-use crate::{bases, jobs, state::App};
+use crate::{bases, documents::extraction, examples, jobs, state::App};
 use cerebros_queue::{Lease, Runner, Task, TaskError, Waker};
 use chrono::{Duration, Utc};
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,9 @@ const DONE_TASKS_KEPT: std::time::Duration = std::time::Duration::from_secs(7 * 
 
 /// Starts the workers of this process.
 pub fn start(app: &Arc<App>) -> anyhow::Result<Vec<JoinHandle<anyhow::Result<()>>>> {
+    if app.db.is_sqlite() {
+        extraction::clear(app)?;
+    }
     let waker = Waker::default();
     let runner = Runner::new(app.db.write_connection().clone(), app.clone(), waker.clone())
         .queue("default", 2)
@@ -20,6 +23,11 @@ pub fn start(app: &Arc<App>) -> anyhow::Result<Vec<JoinHandle<anyhow::Result<()>
         .on_dead(jobs::bury)
         .register(bases::fetch)
         .on_dead(bases::bury)
+        .queue("documents", 2)
+        .register(extraction::run)
+        .on_dead(extraction::bury)
+        .queue("generation", 1)
+        .register(examples::run)
         .register(tidy)
         .cron("17 * * * *", &Tidy {});
     let shutdown = app.shutdown.clone();

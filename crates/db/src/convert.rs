@@ -1,6 +1,7 @@
 //! Between stored columns and wire values.
 
 use crate::DbError;
+use chrono::{DateTime, SubsecRound, Utc};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -23,6 +24,11 @@ pub fn json<T: Serialize>(what: &'static str, value: &T) -> Result<String, DbErr
 
 pub fn parse_json<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, DbError> {
     serde_json::from_str(text).map_err(|error| DbError::Corrupt(what, error.to_string()))
+}
+
+/// The present, as exactly as PostgreSQL stores it: what is answered at once equals what is read later.
+pub fn now() -> DateTime<Utc> {
+    Utc::now().trunc_subsecs(6)
 }
 
 /// Stored counts and sizes are never negative.

@@ -3,7 +3,7 @@
 use cerebros_api::{Config, Parts, Running, start};
 use cerebros_common::errors::Problem;
 use reqwest::{Method, StatusCode, header};
-use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::{
@@ -72,12 +72,16 @@ pub struct TestServer {
 
 impl TestServer {
     async fn start(kind: Kind) -> Self {
+        Self::start_with(kind, |_| {}).await
+    }
+
+    /// A server with other settings, on a database of its own. Whoever asks for it stops it.
+    pub async fn start_with(kind: Kind, change: impl FnOnce(&mut Config)) -> Self {
         let data = TempDir::new().unwrap();
         let hub = wiremock::MockServer::start().await;
-        let config = Config {
-            hub_url: hub.uri().parse().unwrap(),
-            ..config(kind, &data).await
-        };
+        let mut config = config(kind, &data).await;
+        config.hub_url = hub.uri().parse().unwrap();
+        change(&mut config);
         let running = start(config.clone(), Parts::All).await.unwrap();
         Self {
             url: running.url.clone(),
@@ -88,6 +92,30 @@ impl TestServer {
             running: std::sync::Arc::new(Mutex::new(Some(running))),
             _data: std::sync::Arc::new(data),
         }
+    }
+
+    /// Makes the ended task of a type run once more, and waits for its end.
+    pub async fn rerun(&self, task: &str) {
+        let connection = Database::connect(&self.config.database_url).await.unwrap();
+        let mut changes = self.changes.clone();
+        let sql = format!(
+            "update tasks set status = 'queued', lease_token = null, finished_at = null where name = '{task}' and status = 'done'"
+        );
+        let statement = Statement::from_string(connection.get_database_backend(), sql);
+        assert_eq!(connection.execute_raw(statement).await.unwrap().rows_affected(), 1);
+        let ended = async {
+            loop {
+                changes.mark_unchanged();
+                let sql = format!("select 1 from tasks where name = '{task}' and status = 'done'");
+                let statement = Statement::from_string(connection.get_database_backend(), sql);
+                if connection.query_one_raw(statement).await.unwrap().is_some() {
+                    return;
+                }
+                changes.changed().await.unwrap();
+            }
+        };
+        tokio::time::timeout(DEADLINE, ended).await.unwrap();
+        connection.close().await.unwrap();
     }
 
     /// Shuts the server down before the test ends.

@@ -10,6 +10,8 @@ mod agents;
 mod api_keys;
 mod contract;
 mod crash;
+mod documents;
 mod events;
+mod examples;
 mod tenancy;
 mod training;

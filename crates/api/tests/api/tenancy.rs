@@ -31,15 +31,23 @@ struct Rows {
 }
 
 async fn rows_of(member: &Client) -> Rows {
-    let agent: Agent = member.post("/api/v1/agents", json!({"name": "Secret agent"})).await.data();
+    let agent: Agent = member
+        .post("/api/v1/agents", json!({"name": "Secret agent"}))
+        .await
+        .data();
     let upload = format!("/api/v1/documents?agent_id={}&kind=work_product", agent.id);
     let name = "remote-work-policy.pdf";
     let document: Document = member.upload(&upload, name, fixture(name)).await.data();
     let path = format!("/api/v1/documents/{}", document.id);
     member
-        .wait(&path, |document: &Document| document.status == DocumentStatus::Ready && document.examples > 0)
+        .wait(&path, |document: &Document| {
+            document.status == DocumentStatus::Ready && document.examples > 0
+        })
         .await;
-    let examples: CursorPage<Example> = member.get(&format!("/api/v1/examples?agent_id={}", agent.id)).await.data();
+    let examples: CursorPage<Example> = member
+        .get(&format!("/api/v1/examples?agent_id={}", agent.id))
+        .await
+        .data();
     let key: NewApiKeySecret = member.post("/api/v1/api-keys", json!({"name": "secret"})).await.data();
     let dataset = ready_dataset(member, &rows(6)).await;
     let job = end_of(member, &start_job(member, &dataset, Some(&agent), 1).await).await;
@@ -55,7 +63,13 @@ async fn rows_of(member: &Client) -> Rows {
         ("models", job.model_id.unwrap().to_string()),
         ("bases", base.clone()),
     ]);
-    Rows { by_collection, agent, job, dataset: dataset.id.to_string(), base }
+    Rows {
+        by_collection,
+        agent,
+        job,
+        dataset: dataset.id.to_string(),
+        base,
+    }
 }
 
 /// Bodies and queries that point at the member's rows, by operation id.
@@ -64,10 +78,16 @@ fn aimed(operation: &str, rows: &Rows) -> Option<(String, Value)> {
     Some(match operation {
         "update_agent" => (String::new(), json!({"name": "Mine now"})),
         "update_example" => (String::new(), json!({"status": "approved"})),
-        "create_example" => (String::new(), json!({"agent_id": agent, "prompt": "p", "response": "r"})),
+        "create_example" => (
+            String::new(),
+            json!({"agent_id": agent, "prompt": "p", "response": "r"}),
+        ),
         "review_examples" => (String::new(), json!({"agent_id": agent, "status": "approved"})),
         "create_dataset" => (String::new(), json!({"agent_id": agent, "name": "Mine now"})),
-        "create_job" => (String::new(), json!({"dataset_id": rows.dataset, "base_id": rows.base, "agent_id": agent})),
+        "create_job" => (
+            String::new(),
+            json!({"dataset_id": rows.dataset, "base_id": rows.base, "agent_id": agent}),
+        ),
         "create_document" => (format!("?agent_id={agent}&kind=reference"), Value::Null),
         "search_passages" => (format!("?q=remote%20work&agent_id={agent}"), Value::Null),
         "list_documents" | "list_examples" | "list_datasets" | "list_jobs" | "list_models" => {
@@ -75,7 +95,10 @@ fn aimed(operation: &str, rows: &Rows) -> Option<(String, Value)> {
         }
         "create_chat_completion" => {
             let messages = json!([{"role": "user", "content": "Tell me"}]);
-            (String::new(), json!({"model": format!("agent:{agent}"), "messages": messages}))
+            (
+                String::new(),
+                json!({"model": format!("agent:{agent}"), "messages": messages}),
+            )
         }
         _ => return None,
     })
@@ -119,7 +142,17 @@ async fn a_stranger_reaches_no_row(server: TestServer) {
             refused(&method, &path, &answer, &rows);
         }
     }
-    for list in ["agents", "documents", "examples", "datasets", "jobs", "models", "api-keys", "bases", "workspaces"] {
+    for list in [
+        "agents",
+        "documents",
+        "examples",
+        "datasets",
+        "jobs",
+        "models",
+        "api-keys",
+        "bases",
+        "workspaces",
+    ] {
         let answer = stranger.get(&format!("/api/v1/{list}")).await;
         assert_eq!(answer.status, StatusCode::OK, "{list}");
         shows_nothing(list, &answer, &rows);
@@ -129,9 +162,13 @@ async fn a_stranger_reaches_no_row(server: TestServer) {
     }
     let session: Session = member.get("/api/v1/auth/session").await.data();
     let workspace = session.workspaces[0].id.to_string();
-    let named = stranger.request(Method::GET, "/api/v1/agents").header("x-workspace-id", workspace.clone());
+    let named = stranger
+        .request(Method::GET, "/api/v1/agents")
+        .header("x-workspace-id", workspace.clone());
     assert_eq!(Answer::of(named).await.status, StatusCode::NOT_FOUND);
-    let events = stranger.get(&format!("/api/v1/events?after=0&workspace_id={workspace}")).await;
+    let events = stranger
+        .get(&format!("/api/v1/events?after=0&workspace_id={workspace}"))
+        .await;
     assert_eq!(events.status, StatusCode::NOT_FOUND);
     let agent: Agent = member.get(&format!("/api/v1/agents/{}", rows.agent.id)).await.data();
     assert_eq!(agent, rows.agent);
@@ -143,7 +180,9 @@ async fn ask(stranger: &Client, method: &str, path: &str, operation: &str, body:
     if operation == "create_document" {
         return stranger.upload(path, "mine.txt", "Some text of mine.").await;
     }
-    let request = stranger.request(method.parse().unwrap(), path).header(header::IF_MATCH, "*");
+    let request = stranger
+        .request(method.parse().unwrap(), path)
+        .header(header::IF_MATCH, "*");
     Answer::of(if body.is_null() { request } else { request.json(&body) }).await
 }
 
@@ -163,6 +202,10 @@ fn refused(method: &str, path: &str, answer: &Answer, rows: &Rows) {
 
 fn shows_nothing(path: &str, answer: &Answer, rows: &Rows) {
     for id in rows.by_collection.values() {
-        assert!(!answer.text.contains(id.as_str()), "{path} shows a row of another workspace: {}", answer.text);
+        assert!(
+            !answer.text.contains(id.as_str()),
+            "{path} shows a row of another workspace: {}",
+            answer.text
+        );
     }
 }
