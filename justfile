@@ -71,7 +71,9 @@ bench name:
     #!/usr/bin/env bash
     set -euo pipefail
     case "{{ name }}" in
-        train) exec cargo bench -p cerebros-trainer --bench train ;;
+        train)
+            cargo build --release -p cerebros-trainer
+            exec python3 crates/trainer/benches/train.py "$CARGO_TARGET_DIR/release/cerebros-trainer" ;;
         validate) exec cargo bench -p cerebros-datasets --bench validate ;;
         *) echo "There is no bench {{ name }}: choose train or validate." >&2; exit 2 ;;
     esac

@@ -3,7 +3,20 @@
 use crate::{
     components::toast_list::ToastList,
     events::Events,
-    pages::{landing::Landing, missing::Missing, shell::Shell, sign_in::SignIn, sign_up::SignUp},
+    pages::{
+        agents::{find::AgentPage, wizard::WizardPage},
+        api_keys::ApiKeysPage,
+        dashboard::DashboardPage,
+        datasets::{find::DatasetPage, list::DatasetsPage},
+        documents::DocumentPage,
+        landing::Landing,
+        missing::Missing,
+        models::{find::ModelPage, list::ModelsPage},
+        shell::Shell,
+        sign_in::SignIn,
+        sign_up::SignUp,
+        training::{find::JobPage, list::JobsPage, new::NewJobPage},
+    },
     session::Session,
     theme::provide_theme,
     toasts::Toasts,
@@ -26,7 +39,18 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/sign-in") view=SignIn />
                 <Route path=path!("/sign-up") view=SignUp />
                 <ParentRoute path=path!("") view=Shell>
-                    <Route path=path!("/dashboard") view=crate::pages::dashboard::DashboardPage />
+                    <Route path=path!("/dashboard") view=DashboardPage />
+                    <Route path=path!("/assistants/:id") view=AgentPage />
+                    <Route path=path!("/assistants/:id/wizard/:step") view=WizardPage />
+                    <Route path=path!("/documents/:id") view=DocumentPage />
+                    <Route path=path!("/datasets") view=DatasetsPage />
+                    <Route path=path!("/datasets/:id") view=DatasetPage />
+                    <Route path=path!("/datasets/:id/train") view=NewJobPage />
+                    <Route path=path!("/training") view=JobsPage />
+                    <Route path=path!("/training/:id") view=JobPage />
+                    <Route path=path!("/models") view=ModelsPage />
+                    <Route path=path!("/models/:id") view=ModelPage />
+                    <Route path=path!("/api-keys") view=ApiKeysPage />
                 </ParentRoute>
             </Routes>
         </Router>

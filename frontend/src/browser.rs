@@ -1,6 +1,6 @@
 //! Thin access to the browser.
 
-use leptos::{leptos_dom::helpers::set_timeout_with_handle, prelude::*};
+use leptos::{leptos_dom::helpers::set_timeout, prelude::*};
 use std::time::Duration;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -69,22 +69,21 @@ pub fn is_typing(event: &web_sys::KeyboardEvent) -> bool {
         .is_some()
 }
 
-/// A function that runs `work` once things have been quiet for `wait`, however often it is called.
+/// A function that runs `work` at most once per `wait`, however often it is called, and always after the last call.
 pub fn settled(wait: Duration, work: impl Fn() + 'static) -> impl Fn() + Clone + 'static {
-    let pending = StoredValue::new_local(None::<TimeoutHandle>);
+    let pending = StoredValue::new(false);
     let work = StoredValue::new_local(work);
     move || {
-        pending.try_update_value(|pending| {
-            if let Some(handle) = pending.take() {
-                handle.clear();
-            }
-            *pending = set_timeout_with_handle(
-                move || {
-                    work.try_with_value(|work| work());
-                },
-                wait,
-            )
-            .ok();
-        });
+        if pending.try_get_value() != Some(false) {
+            return;
+        }
+        pending.set_value(true);
+        set_timeout(
+            move || {
+                pending.try_set_value(false);
+                work.try_with_value(|work| work());
+            },
+            wait,
+        );
     }
 }

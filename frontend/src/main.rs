@@ -3,8 +3,7 @@
 //! `pages/` fetch and own the state that the address holds, `components/` take props and never fetch, `api/` has one
 //! function per operation. What all of them share (session, toasts, events) is a context that `app.rs` provides.
 
-#![expect(dead_code, reason = "the pages that use the rest of api/ come next")]
-
+mod address;
 mod api;
 mod app;
 mod browser;
@@ -17,6 +16,7 @@ mod remote;
 mod session;
 mod theme;
 mod toasts;
+mod uploads;
 
 fn main() {
     console_error_panic_hook::set_once();

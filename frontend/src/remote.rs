@@ -17,7 +17,6 @@ pub struct Remote<T: Send + Sync + 'static> {
     state: RwSignal<Option<Answer<T>>>,
     /// Why the last refetch failed while an older answer is still shown.
     stale: RwSignal<Option<ApiError>>,
-    busy: RwSignal<bool>,
     again: Trigger,
 }
 
@@ -39,7 +38,6 @@ impl<T: Clone + Send + Sync + 'static> Remote<T> {
         let remote = Self {
             state: RwSignal::new(None),
             stale: RwSignal::new(None),
-            busy: RwSignal::new(false),
             again: Trigger::new(),
         };
         let calls = StoredValue::new(0_u64);
@@ -48,11 +46,9 @@ impl<T: Clone + Send + Sync + 'static> Remote<T> {
             let answer = fetch();
             calls.update_value(|calls| *calls += 1);
             let call = calls.get_value();
-            remote.busy.set(true);
             spawn_local(async move {
                 let answer = answer.await;
                 if calls.try_get_value() == Some(call) {
-                    remote.busy.set(false);
                     remote.accept(answer);
                 }
             });
@@ -93,10 +89,6 @@ impl<T: Clone + Send + Sync + 'static> Remote<T> {
 
     pub fn stale(self) -> Signal<Option<ApiError>> {
         self.stale.into()
-    }
-
-    pub fn busy(self) -> Signal<bool> {
-        self.busy.into()
     }
 
     /// The value, if it is there.

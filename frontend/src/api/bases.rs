@@ -1,6 +1,6 @@
 //! Bases: the models that training starts from.
 
-use super::{Answer, delete, get, list, post};
+use super::{Answer, get, list, post};
 use cerebros_common::{
     bases::{Base, BaseQuery, NewBase},
     ids::BaseId,
@@ -17,8 +17,4 @@ pub async fn find_base(id: BaseId) -> Answer<Base> {
 
 pub async fn create_base(body: NewBase) -> Answer<Base> {
     post("/bases", &body).await
-}
-
-pub async fn delete_base(id: BaseId) -> Answer<()> {
-    delete(&format!("/bases/{id}"), None).await
 }

@@ -10,10 +10,19 @@ pub fn Button(
     /// `submit` inside forms.
     #[prop(default = "button")]
     kind: &'static str,
+    #[prop(into, optional)] on_click: Option<Callback<()>>,
     children: Children,
 ) -> impl IntoView {
     view! {
-        <button type=kind class=class disabled=move || busy.get() || disabled.get() aria-busy=move || busy.get().to_string()>
+        <button
+            type=kind
+            class=class
+            on:click=move |_| {
+                if let Some(on_click) = on_click {
+                    on_click.run(());
+                }
+            }
+            disabled=move || busy.get() || disabled.get() aria-busy=move || busy.get().to_string()>
             <Show when=move || busy.get()>
                 <span class="loading loading-spinner loading-sm" aria-hidden="true"></span>
             </Show>

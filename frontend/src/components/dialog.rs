@@ -56,6 +56,7 @@ pub fn Confirm(
     action: &'static str,
     sending: crate::forms::Sending,
     confirmed: Callback<()>,
+    #[prop(default = "btn btn-error")] tone: &'static str,
     children: ChildrenFn,
 ) -> impl IntoView {
     let children = StoredValue::new(children);
@@ -72,7 +73,7 @@ pub fn Confirm(
                 <button type="button" class="btn btn-ghost" on:click=move |_| open.set(false)>
                     "Cancel"
                 </button>
-                <super::button::Button busy=sending.busy class="btn btn-error" on:click=move |_| confirmed.run(())>
+                <super::button::Button busy=sending.busy class=tone on_click=confirmed>
                     {action}
                 </super::button::Button>
             </div>

@@ -2,7 +2,16 @@
 
 use super::{error_view::ErrorView, icon::Icon};
 use crate::{api::ApiError, remote::Remote};
+use cerebros_common::wire::{CursorPage, Page};
 use leptos::prelude::*;
+
+pub fn no_items<T>(page: &Page<T>) -> bool {
+    page.items.is_empty()
+}
+
+pub fn no_more_items<T>(page: &CursorPage<T>) -> bool {
+    page.items.is_empty()
+}
 
 #[derive(Clone, PartialEq)]
 enum Shown {

@@ -50,7 +50,7 @@ pub fn Navigation(#[prop(into)] email: Signal<String>, sign_out: Callback<()>) -
     let open = RwSignal::new(false);
     let path = use_location().pathname;
     Effect::new(move |_| {
-        path.track();
+        path.with(|_| ());
         open.set(false);
     });
     view! {
@@ -70,8 +70,9 @@ pub fn Navigation(#[prop(into)] email: Signal<String>, sign_out: Callback<()>) -
                 }}
             </button>
         </header>
-        <div
+        <aside
             id="navigation"
+            aria-label="Navigation"
             class="fixed inset-x-0 top-[57px] bottom-0 z-20 flex-col gap-6 overflow-y-auto border-line bg-base-200 p-4 lg:sticky lg:top-0 lg:flex lg:h-screen lg:w-60 lg:shrink-0 lg:border-r"
             class:flex=move || open.get()
             class:hidden=move || !open.get()
@@ -101,7 +102,7 @@ pub fn Navigation(#[prop(into)] email: Signal<String>, sign_out: Callback<()>) -
                     </button>
                 </div>
             </div>
-        </div>
+        </aside>
     }
 }
 

@@ -80,8 +80,8 @@ pub fn Landing() -> impl IntoView {
                     </a>
                 </div>
             </section>
-            <section class="border-y border-line bg-base-200 px-4 py-12 sm:px-8">
-                <div class="mx-auto max-w-6xl">
+            <section class="border-y border-line bg-base-200 px-4 py-12">
+                <div class="mx-auto max-w-6xl sm:px-8">
                     <h2 class="text-center text-2xl">"How it works"</h2>
                     <ol class="mt-8 grid gap-4 sm:grid-cols-2 lg:grid-cols-4">
                         {STEPS.iter().enumerate().map(|(index, step)| step.card(index + 1)).collect_view()}

@@ -42,7 +42,7 @@ pub fn Shell() -> impl IntoView {
     });
     let kind = Memo::new(move |_| account.with(std::mem::discriminant));
     move || {
-        kind.track();
+        kind.get();
         match account.get_untracked() {
             Account::Asking | Account::SignedOut => view! { <Waiting /> }.into_any(),
             Account::Unreachable(error) => view! {

@@ -79,10 +79,8 @@ impl TestServer {
     pub async fn start_with(kind: Kind, change: impl FnOnce(&mut Config)) -> Self {
         let data = TempDir::new().unwrap();
         let hub = wiremock::MockServer::start().await;
-        let mut config = Config {
-            hub_url: hub.uri().parse().unwrap(),
-            ..config(kind, &data).await
-        };
+        let mut config = config(kind, &data).await;
+        config.hub_url = hub.uri().parse().unwrap();
         change(&mut config);
         let running = start(config.clone(), Parts::All).await.unwrap();
         Self {

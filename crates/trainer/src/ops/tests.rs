@@ -28,16 +28,12 @@ fn variable(rows: usize, columns: usize, salt: usize) -> Var {
 }
 
 fn frozen(rows: usize, columns: usize, salt: usize) -> Tensor {
-    variable(rows, columns, salt)
-        .as_detached_tensor()
-        .copy()
-        .unwrap()
+    variable(rows, columns, salt).as_detached_tensor().copy().unwrap()
 }
 
 /// A scalar of the op's output that weighs every element differently.
 fn weighed(output: &Tensor) -> Tensor {
-    let weights =
-        Tensor::from_vec(values(output.elem_count(), 9), output.shape(), &Device::Cpu).unwrap();
+    let weights = Tensor::from_vec(values(output.elem_count(), 9), output.shape(), &Device::Cpu).unwrap();
     (output * weights).unwrap().sum_all().unwrap()
 }
 
@@ -45,13 +41,7 @@ fn weighed(output: &Tensor) -> Tensor {
 fn check(inputs: &[&Var], forward: impl Fn() -> Tensor) {
     let gradients = weighed(&forward()).backward().unwrap();
     for (number, input) in inputs.iter().enumerate() {
-        let gradient: Vec<f32> = gradients
-            .get(input)
-            .unwrap()
-            .flatten_all()
-            .unwrap()
-            .to_vec1()
-            .unwrap();
+        let gradient: Vec<f32> = gradients.get(input).unwrap().flatten_all().unwrap().to_vec1().unwrap();
         let original: Vec<f32> = input.flatten_all().unwrap().to_vec1().unwrap();
         for index in 0..original.len() {
             let at = |shift: f32| {
@@ -98,12 +88,7 @@ fn swiglu() {
 fn frozen_linear() {
     let x = variable(4, 6, 1);
     let weight = frozen(5, 6, 2);
-    check(&[&x], || {
-        x.apply_op1(FrozenLinear {
-            weight: weight.clone(),
-        })
-        .unwrap()
-    });
+    check(&[&x], || x.apply_op1(FrozenLinear { weight: weight.clone() }).unwrap());
 }
 
 #[test]
@@ -150,10 +135,7 @@ fn lora_linear_with_and_without_dropout() {
             },
         )
         .unwrap();
-    assert_ne!(
-        plain.to_vec2::<f32>().unwrap(),
-        dropped.to_vec2::<f32>().unwrap()
-    );
+    assert_ne!(plain.to_vec2::<f32>().unwrap(), dropped.to_vec2::<f32>().unwrap());
 }
 
 #[test]
@@ -171,11 +153,7 @@ fn frozen_weights_get_no_gradient() {
             },
         )
         .unwrap();
-    let gradients = y
-        .apply_op1(Seed(y.ones_like().unwrap()))
-        .unwrap()
-        .backward()
-        .unwrap();
+    let gradients = y.apply_op1(Seed(y.ones_like().unwrap())).unwrap().backward().unwrap();
     assert!(gradients.get(&weight).is_none());
     // x, a and b alone.
     assert_eq!(gradients.get_ids().count(), 3);
@@ -216,11 +194,7 @@ fn attention_over_two_segments() {
 #[test]
 fn attention_in_blocks_is_attention_row_by_row() {
     // More rows than a block: each row's output must not depend on where a block starts.
-    let (q, k, v) = (
-        variable(150, 16, 1),
-        variable(150, 8, 2),
-        variable(150, 8, 3),
-    );
+    let (q, k, v) = (variable(150, 16, 1), variable(150, 8, 2), variable(150, 8, 3));
     let attend = |rows: usize| {
         let op = Attention {
             heads: Heads::of(&config()),
@@ -236,11 +210,7 @@ fn attention_in_blocks_is_attention_row_by_row() {
         rotation: Arc::new(Rotation::new(&config(), 0..150)),
         segments: std::iter::once(0..150).collect(),
     };
-    let whole = q
-        .apply_op3(&k, &v, whole)
-        .unwrap()
-        .to_vec2::<f32>()
-        .unwrap();
+    let whole = q.apply_op3(&k, &v, whole).unwrap().to_vec2::<f32>().unwrap();
     for rows in [1, 2, 127, 128, 129, 150] {
         for (left, right) in whole[rows - 1].iter().zip(attend(rows)) {
             assert!((left - right).abs() < 1e-5, "row {rows}: {left} {right}");

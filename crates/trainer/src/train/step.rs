@@ -252,10 +252,7 @@ mod tests {
             base: "tiny".into(),
         };
         let mut values = fresh_values(&config, &llama.config, 1);
-        for (_, values) in values
-            .iter_mut()
-            .filter(|(name, _)| name.contains("lora_B"))
-        {
+        for (_, values) in values.iter_mut().filter(|(name, _)| name.contains("lora_B")) {
             values
                 .iter_mut()
                 .enumerate()
@@ -294,10 +291,7 @@ mod tests {
         let (_, gradients) = gradients(false);
         assert_eq!(gradients.len(), 4 * 7 * 2);
         for (name, gradient) in names.zip(&gradients) {
-            assert!(
-                gradient.iter().any(|value| *value != 0.0),
-                "{name} has none"
-            );
+            assert!(gradient.iter().any(|value| *value != 0.0), "{name} has none");
         }
     }
 

@@ -42,12 +42,7 @@ fn the_tiny_base_is_complete_and_written_once() {
 #[test]
 fn each_fault_has_its_own_sentence() {
     let (root, dir) = tiny();
-    let end = |text: String| {
-        text.replace(
-            &format!("{} ", root.path().join("cerebros-tiny").display()),
-            "",
-        )
-    };
+    let end = |text: String| text.replace(&format!("{} ", root.path().join("cerebros-tiny").display()), "");
     assert!(refusal(&root.path().join("absent")).contains("does not exist"));
     assert!(refusal(&dir.join("config.json")).contains("is not a directory"));
 
@@ -65,15 +60,9 @@ fn each_fault_has_its_own_sentence() {
             .next(),
         Some("The architecture LlamaForCausalLM is not supported")
     );
-    assert!(
-        with("\"hidden_size\": 128", "\"hidden_size\": 4000000000")
-            .contains("hidden_size is 4000000000")
-    );
+    assert!(with("\"hidden_size\": 128", "\"hidden_size\": 4000000000").contains("hidden_size is 4000000000"));
     assert!(with("\"hidden_size\": 128", "\"hidden_size\": 64").contains("has the shape"));
-    assert!(
-        with("\"num_hidden_layers\": 4", "\"num_hidden_layers\": 5")
-            .contains("lack model.layers.4.")
-    );
+    assert!(with("\"num_hidden_layers\": 4", "\"num_hidden_layers\": 5").contains("lack model.layers.4."));
     let yarn = "\"rope_scaling\": {\"rope_type\": \"yarn\"}, \"rope_theta\"";
     assert!(with("\"rope_theta\"", yarn).contains("the rope scaling \"yarn\""));
     fs::remove_file(dir.join("config.json")).unwrap();
@@ -86,19 +75,13 @@ fn each_fault_has_its_own_sentence() {
 
     let weights = fs::read(dir.join("model.safetensors")).unwrap();
     fs::write(dir.join("model.safetensors"), &weights[..weights.len() - 1]).unwrap();
-    assert!(
-        refusal(&dir).contains("model.safetensors is damaged or incomplete: the file ends before")
-    );
+    assert!(refusal(&dir).contains("model.safetensors is damaged or incomplete: the file ends before"));
     fs::write(dir.join("model.safetensors"), [0xFF; 64]).unwrap();
     assert!(refusal(&dir).contains("its header claims more bytes"));
     fs::remove_file(dir.join("model.safetensors")).unwrap();
     assert!(end(refusal(&dir)).starts_with("has no model.safetensors"));
     let index = |file: &str| format!("{{\"weight_map\": {{\"a\": \"{file}\"}}}}");
-    fs::write(
-        dir.join("model.safetensors.index.json"),
-        index("../../etc/passwd"),
-    )
-    .unwrap();
+    fs::write(dir.join("model.safetensors.index.json"), index("../../etc/passwd")).unwrap();
     assert!(refusal(&dir).contains("outside the directory"));
     std::os::unix::fs::symlink("model.safetensors", dir.join("model.safetensors")).unwrap();
     assert!(refusal(&dir).contains("cannot be read"));
@@ -110,12 +93,8 @@ fn shards_read_like_one_file() {
     let whole = inspect_base(&dir).unwrap();
     let text = "<|im_start|>user\nhi";
     let (_, expected) = cerebros_trainer::logits_of_text(&dir, None, text).unwrap();
-    let tensors =
-        candle_core::safetensors::load(dir.join("model.safetensors"), &candle_core::Device::Cpu)
-            .unwrap();
-    let (first, second): (Vec<_>, Vec<_>) = tensors
-        .into_iter()
-        .partition(|(name, _)| name.contains("layers.1"));
+    let tensors = candle_core::safetensors::load(dir.join("model.safetensors"), &candle_core::Device::Cpu).unwrap();
+    let (first, second): (Vec<_>, Vec<_>) = tensors.into_iter().partition(|(name, _)| name.contains("layers.1"));
     let mut weight_map = serde_json::Map::new();
     for (file, part) in [("one.safetensors", first), ("two.safetensors", second)] {
         weight_map.extend(part.iter().map(|(name, _)| (name.clone(), file.into())));
@@ -125,10 +104,5 @@ fn shards_read_like_one_file() {
     fs::write(dir.join("model.safetensors.index.json"), index.to_string()).unwrap();
     fs::remove_file(dir.join("model.safetensors")).unwrap();
     assert_eq!(inspect_base(&dir).unwrap().parameters, whole.parameters);
-    assert_eq!(
-        cerebros_trainer::logits_of_text(&dir, None, text)
-            .unwrap()
-            .1,
-        expected
-    );
+    assert_eq!(cerebros_trainer::logits_of_text(&dir, None, text).unwrap().1, expected);
 }

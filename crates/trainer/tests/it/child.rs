@@ -28,11 +28,7 @@ impl Trainer {
             .unwrap();
         let stdin = child.stdin.take();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self {
-            child,
-            stdin,
-            lines,
-        }
+        Self { child, stdin, lines }
     }
 
     pub fn next(&mut self) -> Option<Event> {
@@ -119,11 +115,7 @@ impl Job {
     }
 
     pub fn write_spec(&self, spec: &JobSpec) {
-        fs::write(
-            self.dir().join("job.json"),
-            serde_json::to_vec(spec).unwrap(),
-        )
-        .unwrap();
+        fs::write(self.dir().join("job.json"), serde_json::to_vec(spec).unwrap()).unwrap();
     }
 
     pub fn spec(&self) -> JobSpec {
@@ -153,10 +145,7 @@ pub fn metrics(events: &[Event]) -> Vec<(u64, f64, f64)> {
         .iter()
         .filter_map(|event| match event {
             Event::Metric {
-                step,
-                loss,
-                grad_norm,
-                ..
+                step, loss, grad_norm, ..
             } => Some((*step, *loss, *grad_norm)),
             _ => None,
         })

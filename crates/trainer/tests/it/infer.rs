@@ -148,10 +148,7 @@ fn a_trained_adapter_answers_what_it_learned() {
         max_tokens: 2,
         ..ask.clone()
     });
-    assert_eq!(
-        (text.as_str(), reason, tokens),
-        ("S", FinishReason::Length, 2)
-    );
+    assert_eq!((text.as_str(), reason, tokens), ("S", FinishReason::Length, 2));
 
     let (other, ..) = server.generate(question(&job, "Say it."));
     assert_ne!(other, "Sé fuerte €5.");
@@ -181,10 +178,7 @@ fn bad_requests_get_their_code() {
     let server = Server::start(&job);
     let good = question(&job, "Hello?");
     let error = |request: Generate| server.error(&InferRequest::Generate(request));
-    assert_eq!(
-        error(question(&job, &"x".repeat(2100))),
-        InferErrorCode::ContextLength
-    );
+    assert_eq!(error(question(&job, &"x".repeat(2100))), InferErrorCode::ContextLength);
     assert_eq!(
         error(Generate {
             base_dir: "/nowhere".into(),
@@ -199,10 +193,7 @@ fn bad_requests_get_their_code() {
         }),
         InferErrorCode::InvalidAdapter
     );
-    assert_eq!(
-        error(Generate { top_p: 0.0, ..good }),
-        InferErrorCode::InvalidRequest
-    );
+    assert_eq!(error(Generate { top_p: 0.0, ..good }), InferErrorCode::InvalidRequest);
     let outside = Logits {
         base_dir: job.base(),
         adapter_dir: None,

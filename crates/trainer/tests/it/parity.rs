@@ -36,13 +36,11 @@ fn training_follows_peft_step_by_step() {
     let (events, code) = run(dir.path());
     assert_eq!(code, 0, "{events:?}");
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/llama");
-    let expected: Expected =
-        serde_json::from_slice(&fs::read(fixtures.join("expected.json")).unwrap()).unwrap();
+    let expected: Expected = serde_json::from_slice(&fs::read(fixtures.join("expected.json")).unwrap()).unwrap();
     let found = metrics(&events);
     assert_eq!(found.len(), expected.losses.len());
-    for ((step, loss, norm), (expected_loss, expected_norm)) in found
-        .iter()
-        .zip(expected.losses.iter().zip(&expected.grad_norms))
+    for ((step, loss, norm), (expected_loss, expected_norm)) in
+        found.iter().zip(expected.losses.iter().zip(&expected.grad_norms))
     {
         assert!(
             (loss - expected_loss).abs() < 2e-5,

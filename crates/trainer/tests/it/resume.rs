@@ -31,9 +31,7 @@ fn at_step(wanted: u64) -> impl Fn(&Event) -> bool {
 
 fn resumed_from(events: &[Event]) -> u64 {
     match events.first() {
-        Some(Event::Started {
-            resumed_from_step, ..
-        }) => *resumed_from_step,
+        Some(Event::Started { resumed_from_step, .. }) => *resumed_from_step,
         other => panic!("{other:?}"),
     }
 }
@@ -64,10 +62,7 @@ fn killed_again_and_again_it_ends_with_the_same_bytes() {
         let events = kill_at(step);
         resumed.push(resumed_from(&events));
         for metric in metrics(&events) {
-            assert!(
-                expected.contains(&metric),
-                "{metric:?} is not in {expected:?}"
-            );
+            assert!(expected.contains(&metric), "{metric:?} is not in {expected:?}");
         }
     }
     assert!(resumed.is_sorted() && resumed[5] >= 4, "{resumed:?}");

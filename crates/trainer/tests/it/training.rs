@@ -109,10 +109,7 @@ fn bad_jobs_fail_with_a_code_and_a_sentence() {
 
     let (code, message, _) = failure(&Job::with_data(quick(), "{\"messages\": []}\n{broken\n"));
     assert_eq!(code, FailureCode::InvalidDataset);
-    assert!(
-        message.starts_with("Line 2 of the dataset is no chat row"),
-        "{message}"
-    );
+    assert!(message.starts_with("Line 2 of the dataset is no chat row"), "{message}");
 
     let (code, message, exit) = failure(&Job::new(Parameters { rank: 0, ..quick() }, 2));
     assert_eq!((code, exit), (FailureCode::InvalidParameters, 20));

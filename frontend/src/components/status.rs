@@ -1,0 +1,107 @@
+//! The states of each noun, as a coloured word.
+
+use super::tag::{Colour, Tag};
+use cerebros_common::{
+    agents::AgentStatus, bases::BaseStatus, datasets::DatasetStatus, documents::DocumentStatus,
+    examples::ExampleStatus, jobs::JobStatus,
+};
+use leptos::prelude::*;
+
+type Look = (Colour, &'static str, bool);
+
+pub fn agent_status(status: AgentStatus) -> Look {
+    match status {
+        AgentStatus::Draft => (Colour::Grey, "Draft", false),
+        AgentStatus::Step1WorkProducts => (Colour::Blue, "Step 1: work products", false),
+        AgentStatus::Step2Qa => (Colour::Blue, "Step 2: review", false),
+        AgentStatus::Step3Communications => (Colour::Blue, "Step 3: communications", false),
+        AgentStatus::Step4References => (Colour::Blue, "Step 4: references", false),
+        AgentStatus::Step5Training => (Colour::Blue, "Step 5: training", false),
+        AgentStatus::Stage1Training => (Colour::Purple, "Training stage I", true),
+        AgentStatus::Stage2Training => (Colour::Purple, "Training stage II", true),
+        AgentStatus::Stage3Training => (Colour::Purple, "Training stage III", true),
+        AgentStatus::Stage4Training => (Colour::Purple, "Training stage IV", true),
+        AgentStatus::Stage5Personalization => (Colour::Purple, "Training", true),
+        AgentStatus::Deploying => (Colour::Purple, "Deploying", true),
+        AgentStatus::Ready => (Colour::Green, "Ready", false),
+        AgentStatus::Failed => (Colour::Red, "Failed", false),
+    }
+}
+
+fn document_status(status: DocumentStatus) -> Look {
+    match status {
+        DocumentStatus::Uploaded => (Colour::Grey, "Uploaded", true),
+        DocumentStatus::Processing => (Colour::Blue, "Processing", true),
+        DocumentStatus::Ready => (Colour::Green, "Ready", false),
+        DocumentStatus::Error => (Colour::Red, "Error", false),
+    }
+}
+
+pub fn example_status(status: ExampleStatus) -> Look {
+    match status {
+        ExampleStatus::Pending => (Colour::Grey, "Pending", false),
+        ExampleStatus::Approved => (Colour::Green, "Approved", false),
+        ExampleStatus::Rejected => (Colour::Red, "Rejected", false),
+    }
+}
+
+pub fn dataset_status(status: DatasetStatus) -> Look {
+    match status {
+        DatasetStatus::Uploading => (Colour::Grey, "Uploading", true),
+        DatasetStatus::Validating => (Colour::Blue, "Validating", true),
+        DatasetStatus::Ready => (Colour::Green, "Ready", false),
+        DatasetStatus::Error => (Colour::Red, "Error", false),
+    }
+}
+
+pub fn job_status(status: JobStatus) -> Look {
+    match status {
+        JobStatus::Queued => (Colour::Grey, "Queued", true),
+        JobStatus::Running => (Colour::Purple, "Running", true),
+        JobStatus::Succeeded => (Colour::Green, "Succeeded", false),
+        JobStatus::Failed => (Colour::Red, "Failed", false),
+        JobStatus::Cancelled => (Colour::Amber, "Cancelled", false),
+    }
+}
+
+fn base_status(status: BaseStatus) -> Look {
+    match status {
+        BaseStatus::Downloading => (Colour::Blue, "Downloading", true),
+        BaseStatus::Ready => (Colour::Green, "Ready", false),
+        BaseStatus::Error => (Colour::Red, "Error", false),
+    }
+}
+
+#[component]
+pub fn AgentTag(status: AgentStatus) -> impl IntoView {
+    look(agent_status(status))
+}
+
+#[component]
+pub fn DocumentTag(status: DocumentStatus) -> impl IntoView {
+    look(document_status(status))
+}
+
+#[component]
+pub fn ExampleTag(status: ExampleStatus) -> impl IntoView {
+    look(example_status(status))
+}
+
+#[component]
+pub fn DatasetTag(status: DatasetStatus) -> impl IntoView {
+    look(dataset_status(status))
+}
+
+#[component]
+pub fn JobTag(status: JobStatus) -> impl IntoView {
+    look(job_status(status))
+}
+
+#[component]
+pub fn BaseTag(status: BaseStatus) -> impl IntoView {
+    look(base_status(status))
+}
+
+fn look((colour, text, moving): Look) -> impl IntoView {
+    view! { <Tag colour text moving /> }
+}

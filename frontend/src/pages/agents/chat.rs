@@ -1,0 +1,147 @@
+//! A chat with an assistant, beside the passages of its documents that match each question.
+
+mod talk;
+mod turn;
+
+use crate::{
+    api::{bases::find_base, models::find_model},
+    components::{button::Button, icon::Icon, loaded::Empty},
+    remote::Remote,
+};
+use cerebros_common::{agents::Agent, bases::BaseSource};
+use leptos::prelude::*;
+use talk::Talk;
+use turn::TurnView;
+use web_sys::KeyboardEvent;
+
+#[component]
+pub fn Chat(agent: Signal<Agent>) -> impl IntoView {
+    let model = Memo::new(move |_| agent.with(|agent| agent.model_id));
+    let wizard = move || agent.with(|agent| format!("/assistants/{}/wizard/{}", agent.id, agent.wizard_step.max(1)));
+    let talk = Talk::new(agent.with_untracked(|agent| agent.id));
+    view! {
+        <Show
+            when=move || model.get().is_some()
+            fallback=move || {
+                view! {
+                    <Empty icon=icondata::LuMessageSquare title="Nothing to chat with yet" text="The chat opens once a model was trained for this assistant.">
+                        <a href=wizard class="btn btn-primary">
+                            "Continue the wizard"
+                        </a>
+                    </Empty>
+                }
+            }
+        >
+            <Noise model />
+            <Conversation talk />
+        </Show>
+    }
+}
+
+/// Says when the answers mean nothing.
+#[component]
+fn Noise(model: Memo<Option<cerebros_common::ids::ModelId>>) -> impl IntoView {
+    let base = Remote::new(move || {
+        let model = model.get();
+        async move {
+            let Some(id) = model else { return Ok(None) };
+            find_base(find_model(id).await?.base_id)
+                .await
+                .map(|base| Some(base.source))
+        }
+    });
+    view! {
+        <Show when=move || base.get().flatten() == Some(BaseSource::BuiltIn)>
+            <div class="mb-6 flex gap-2 rounded-field bg-tint-amber px-4 py-2 text-sm text-ink-amber">
+                <Icon icon=icondata::LuInfo class="mt-0.5 size-4" />
+                <p>
+                    "This model stands on the built-in base, whose weights are random: its answers are noise. What is useful here are the passages of your documents beside each answer."
+                </p>
+            </div>
+        </Show>
+    }
+}
+
+#[component]
+fn Conversation(talk: Talk) -> impl IntoView {
+    let question = RwSignal::new(String::new());
+    let ask = move || {
+        let text = question.get_untracked().trim().to_owned();
+        if !text.is_empty() && !talk.busy.get_untracked() {
+            question.set(String::new());
+            talk.ask(text);
+        }
+    };
+    let key = move |event: KeyboardEvent| {
+        if event.key() == "Enter" && !event.shift_key() && !event.is_composing() {
+            event.prevent_default();
+            ask();
+        }
+    };
+    view! {
+        <div class="space-y-8" role="log" aria-label="Chat">
+            <For each=move || talk.turns.get() key=|turn| turn.id let:turn>
+                <TurnView turn retry=Callback::new(move |()| talk.retry(turn)) />
+            </For>
+            <Show when=move || talk.turns.with(Vec::is_empty)>
+                <p class="py-8 text-center text-muted">"Ask something that your documents answer."</p>
+            </Show>
+        </div>
+        <form
+            class="sticky bottom-0 mt-6 bg-base-100 pt-2 pb-4"
+            on:submit=move |event| {
+                event.prevent_default();
+                ask();
+            }
+        >
+            <div class="panel p-2 focus-within:border-primary">
+                <textarea
+                    id="question"
+                    rows="2"
+                    aria-label="Your message"
+                    aria-describedby="question-note"
+                    placeholder="Your message"
+                    class="block w-full resize-none bg-transparent p-2 text-base outline-none"
+                    prop:value=question
+                    on:input:target=move |event| question.set(event.target().value())
+                    on:keydown=key
+                ></textarea>
+                <div class="flex flex-wrap items-center justify-between gap-2">
+                    <button
+                        type="button"
+                        class="btn btn-ghost btn-sm"
+                        disabled=move || talk.turns.with(Vec::is_empty)
+                        on:click=move |_| talk.clear()
+                    >
+                        <Icon icon=icondata::LuPlus />
+                        "New chat"
+                    </button>
+                    <span id="question-note" class="hidden grow text-right text-sm text-muted sm:block">
+                        "Enter sends, Shift+Enter starts a line"
+                    </span>
+                    <Show
+                        when=move || talk.busy.get()
+                        fallback=move || {
+                            view! {
+                                <Button
+                                    busy=false
+                                    kind="submit"
+                                    class="btn btn-primary btn-sm"
+                                    disabled=Signal::derive(move || question.with(|question| question.trim().is_empty()))
+                                >
+                                    <Icon icon=icondata::LuSend />
+                                    "Send"
+                                </Button>
+                            }
+                        }
+                    >
+                        <button type="button" class="btn btn-sm" on:click=move |_| talk.stop()>
+                            <Icon icon=icondata::LuSquare />
+                            "Stop"
+                        </button>
+                    </Show>
+                </div>
+            </div>
+        </form>
+    }
+}

@@ -1,0 +1,134 @@
+//! The documents of one kind of an assistant: uploading, following, deleting.
+
+use crate::{
+    address::word,
+    api::documents::{delete_document, list_documents, retry_document, upload_address},
+    components::{
+        dialog::Confirm,
+        document_row::DocumentRow,
+        drop_zone::DropZone,
+        loaded::{Loaded, no_items},
+        upload_list::UploadList,
+    },
+    format,
+    forms::Sending,
+    remote::Remote,
+    toasts::Toasts,
+    uploads::{DOCUMENTS, Uploads},
+};
+use cerebros_common::{
+    documents::{Document, DocumentKind, DocumentQuery, MAX_DOCUMENTS_PER_KIND, NewDocument},
+    events::EventKind,
+    ids::AgentId,
+    wire::Page,
+};
+use leptos::{prelude::*, task::spawn_local};
+use web_sys::File;
+
+#[component]
+pub fn DocumentsPart(id: AgentId, kind: DocumentKind, title: &'static str) -> impl IntoView {
+    let documents = Remote::new(move || {
+        list_documents(DocumentQuery {
+            agent_id: Some(id),
+            kind: Some(kind),
+            limit: Some(100),
+            ..DocumentQuery::default()
+        })
+    })
+    .live(move |event| {
+        event.agent_id == Some(id)
+            && matches!(
+                event.kind,
+                EventKind::DocumentChanged | EventKind::DocumentDeleted | EventKind::ExamplesChanged
+            )
+    });
+    let uploads = Uploads::new(move |_| documents.refetch());
+    let stored = move || documents.with(|page| page.total).unwrap_or_default();
+    let add = UnsyncCallback::new(move |files: Vec<File>| {
+        let mut room = untrack(|| MAX_DOCUMENTS_PER_KIND.saturating_sub(stored() + uploads.pending()));
+        for file in files {
+            let mut objection = DOCUMENTS.objection(&file.name(), file.size() as u64);
+            if objection.is_none() && room == 0 {
+                objection = Some(format!(
+                    "There is room for {MAX_DOCUMENTS_PER_KIND} files here. Delete one first."
+                ));
+            } else if objection.is_none() {
+                room -= 1;
+            }
+            uploads.add(file, upload_address(&NewDocument { agent_id: id, kind }), objection);
+        }
+    });
+    let note = Signal::derive(move || {
+        let formats = "PDF, DOCX, TXT, MD, CSV, JSON or XML, up to 50 MB each";
+        format!(
+            "{formats}. {} of {MAX_DOCUMENTS_PER_KIND} used.",
+            format::count(stored())
+        )
+    });
+    view! {
+        <section aria-labelledby=word(&kind) class="space-y-4">
+            <h2 id=word(&kind)>{title}</h2>
+            <DropZone limits=DOCUMENTS note on_files=add />
+            <UploadList uploads />
+            <Stored documents />
+        </section>
+    }
+}
+
+#[component]
+fn Stored(documents: Remote<Page<Document>>) -> impl IntoView {
+    let toasts = Toasts::of_app();
+    let removing = RwSignal::new(None::<Document>);
+    let open = RwSignal::new(false);
+    let sending = Sending::new();
+    let retry = Callback::new(move |document: Document| {
+        spawn_local(async move {
+            match retry_document(document.id).await {
+                Ok(_) => documents.refetch(),
+                Err(error) => toasts.bad(&error),
+            }
+        });
+    });
+    let remove = Callback::new(move |document| {
+        removing.set(Some(document));
+        open.set(true);
+    });
+    let confirmed = Callback::new(move |()| {
+        let Some(document) = removing.get_untracked() else {
+            return;
+        };
+        sending.start(delete_document(document.id), move |()| {
+            open.set(false);
+            documents.refetch();
+        });
+    });
+    let title = Signal::derive(move || {
+        removing.with(|document| {
+            document
+                .as_ref()
+                .map_or_else(String::new, |document| format!("Delete {}?", document.name))
+        })
+    });
+    view! {
+        <Loaded remote=documents is_empty=no_items let:page>
+            <ul class="panel divide-y divide-line" aria-live="polite">
+                <For
+                    each=move || page.get().items
+                    key=|document| (document.id, document.status, document.examples, document.updated_at)
+                    let:document
+                >
+                    <DocumentRow document retry remove />
+                </For>
+            </ul>
+        </Loaded>
+        <Confirm open title action="Delete document" sending confirmed>
+            <p>
+                "Its text goes along, and "
+                {move || {
+                    let examples = removing.with(|document| document.as_ref().map_or(0, |document| document.examples));
+                    format::counted(examples, "example", "examples")
+                }} " made from it. Datasets that were built already keep their rows."
+            </p>
+        </Confirm>
+    }
+}

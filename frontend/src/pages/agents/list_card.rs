@@ -1,0 +1,68 @@
+//! One assistant in the list.
+
+use super::list_dialogs::Editing;
+use crate::{
+    components::{icon::Icon, status::AgentTag, time::Day},
+    format,
+};
+use cerebros_common::agents::{Agent, AgentStatus};
+use leptos::prelude::*;
+
+#[component]
+pub fn AgentCard(agent: Agent, editing: Editing, deleting: RwSignal<Option<Agent>>) -> impl IntoView {
+    let ready = agent.status == AgentStatus::Ready;
+    let href = if ready {
+        format!("/assistants/{}", agent.id)
+    } else {
+        format!("/assistants/{}/wizard/{}", agent.id, agent.wizard_step.max(1))
+    };
+    let name = agent.name.clone();
+    let documents = agent.documents.work_products + agent.documents.communications + agent.documents.references;
+    let facts = format!(
+        "{} · {}",
+        format::counted(documents, "document", "documents"),
+        format::counted(agent.examples.approved, "approved example", "approved examples"),
+    );
+    let (id, status, created_at, description) = (agent.id, agent.status, agent.created_at, agent.description.clone());
+    let agent = StoredValue::new(agent);
+    view! {
+        <li class="panel flex flex-col gap-4 p-4">
+            <div class="flex items-start justify-between gap-2">
+                <div class="min-w-0">
+                    <h3 class="truncate">
+                        <a href=format!("/assistants/{id}") class="hover:underline">
+                            {name.clone()}
+                        </a>
+                    </h3>
+                    <p class="text-sm text-muted">"Created " <Day at=created_at /></p>
+                </div>
+                <div class="-mt-1 -mr-1 flex shrink-0">
+                    <button
+                        type="button"
+                        class="btn btn-ghost btn-sm btn-square"
+                        aria-label=format!("Edit {name}")
+                        on:click=move |_| editing.0.set(Some(agent.get_value()))
+                    >
+                        <Icon icon=icondata::LuPencil />
+                    </button>
+                    <button
+                        type="button"
+                        class="btn btn-ghost btn-sm btn-square"
+                        aria-label=format!("Delete {name}")
+                        on:click=move |_| deleting.set(Some(agent.get_value()))
+                    >
+                        <Icon icon=icondata::LuTrash2 />
+                    </button>
+                </div>
+            </div>
+            <p class="line-clamp-2 grow text-sm text-muted">{if description.is_empty() { facts.clone() } else { description.clone() }}</p>
+            <div class="flex flex-wrap items-center justify-between gap-2">
+                <AgentTag status />
+                <a href=href class="btn btn-sm" aria-label=format!("{} {name}", if ready { "Open" } else { "Continue" })>
+                    {if ready { "Open" } else { "Continue" }}
+                    <Icon icon=icondata::LuArrowRight />
+                </a>
+            </div>
+        </li>
+    }
+}

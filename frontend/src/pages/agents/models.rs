@@ -1,0 +1,108 @@
+//! The models trained for an assistant, and which of them answers.
+
+use crate::{
+    api::{agents::update_agent, models::list_models},
+    components::{
+        button::Button,
+        icon::Icon,
+        loaded::{Empty, Loaded, no_items},
+        tag::{Colour, Tag},
+        time::Ago,
+    },
+    format,
+    forms::Sending,
+    remote::Remote,
+    toasts::Toasts,
+};
+use cerebros_common::{
+    agents::{Agent, AgentPatch},
+    events::EventKind,
+    models::{Model, ModelQuery},
+};
+use leptos::prelude::*;
+
+#[component]
+pub fn ModelsPart(agent: Signal<Agent>, changed: Callback<()>) -> impl IntoView {
+    let id = agent.with_untracked(|agent| agent.id);
+    let models = Remote::new(move || {
+        list_models(ModelQuery {
+            agent_id: Some(id),
+            limit: Some(100),
+            ..ModelQuery::default()
+        })
+    })
+    .live(move |event| {
+        event.agent_id == Some(id) && matches!(event.kind, EventKind::ModelChanged | EventKind::ModelDeleted)
+    });
+    let empty = move || {
+        let wizard = format!("/assistants/{id}/wizard/5");
+        view! {
+            <Empty icon=icondata::LuBox title="No model yet" text="Training makes one from the approved examples.">
+                <a href=wizard class="btn btn-primary">
+                    "Go to training"
+                </a>
+            </Empty>
+        }
+    };
+    view! {
+        <Loaded remote=models is_empty=no_items empty=empty let:page>
+            <ul class="panel divide-y divide-line">
+                <For each=move || page.get().items key=|model| (model.id, model.serving) let:model>
+                    <ModelRow model agent changed />
+                </For>
+            </ul>
+        </Loaded>
+    }
+}
+
+#[component]
+fn ModelRow(model: Model, agent: Signal<Agent>, changed: Callback<()>) -> impl IntoView {
+    let id = model.id;
+    let sending = Sending::new();
+    let toasts = Toasts::of_app();
+    Effect::new(move |_| {
+        if let Some(error) = sending.error.get() {
+            toasts.bad(&error);
+        }
+    });
+    let answers = move || agent.with(|agent| agent.model_id == Some(id));
+    let choose = Callback::new(move |()| {
+        let (agent, version) = agent.with_untracked(|agent| (agent.id, agent.version));
+        let body = AgentPatch {
+            model_id: Some(Some(id)),
+            ..AgentPatch::default()
+        };
+        sending.start(update_agent(agent, version, body), move |_| {
+            toasts.good("This model answers from now on.");
+            changed.run(());
+        });
+    });
+    view! {
+        <li class="flex flex-wrap items-center gap-x-4 gap-y-2 px-4 py-4">
+            <span class="text-muted">
+                <Icon icon=icondata::LuBox class="size-5" />
+            </span>
+            <div class="min-w-0 grow basis-48">
+                <a href=format!("/models/{id}") class="block truncate font-medium hover:underline">
+                    {model.name}
+                </a>
+                <p class="text-sm text-muted">
+                    {model.base_name} " · " {model.validation_loss.map(|loss| format!("validation loss {} · ", format::loss(loss)))}
+                    <Ago at=model.created_at />
+                </p>
+            </div>
+            {move || {
+                if answers() {
+                    view! { <Tag colour=Colour::Green text="Answers now" /> }.into_any()
+                } else {
+                    view! {
+                        <Button busy=sending.busy class="btn btn-sm" on_click=choose>
+                            "Use this model"
+                        </Button>
+                    }
+                        .into_any()
+                }
+            }}
+        </li>
+    }
+}

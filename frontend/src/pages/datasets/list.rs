@@ -1,0 +1,148 @@
+//! All datasets, and uploading one.
+
+use crate::{
+    address::{Address, word},
+    api::datasets::{UPLOAD, list_datasets},
+    browser,
+    components::{
+        drop_zone::DropZone,
+        filters::Choice,
+        loaded::{Empty, Loaded, no_items},
+        page_head::PageHead,
+        pager::Pager,
+        status::{DatasetTag, dataset_status},
+        time::Ago,
+        upload_list::UploadList,
+    },
+    format,
+    remote::Remote,
+    toasts::Toasts,
+    uploads::{DATASETS, Uploads},
+};
+use cerebros_common::{
+    datasets::{Dataset, DatasetQuery, DatasetSource, DatasetStatus},
+    events::EventKind,
+    wire::Page,
+};
+use leptos::prelude::*;
+use web_sys::File;
+
+const STATUSES: [DatasetStatus; 3] = [DatasetStatus::Validating, DatasetStatus::Ready, DatasetStatus::Error];
+
+#[component]
+pub fn DatasetsPage() -> impl IntoView {
+    browser::title("Datasets");
+    let address = Address::of_page();
+    let datasets = Remote::new(move || {
+        list_datasets(DatasetQuery {
+            status: address.word("status"),
+            page: address.page(),
+            ..DatasetQuery::default()
+        })
+    })
+    .live(|event| matches!(event.kind, EventKind::DatasetChanged | EventKind::DatasetDeleted));
+    let options = STATUSES
+        .map(|status| (word(&status), dataset_status(status).1.to_owned()))
+        .to_vec();
+    let empty = || {
+        view! {
+            <Empty
+                icon=icondata::LuDatabase
+                title="No dataset here"
+                text="Training an assistant builds one from its approved examples. You can also upload a file above."
+            />
+        }
+    };
+    view! {
+        <PageHead title="Datasets" text="Checked rows to train on: built from approved examples, or uploaded.">
+            <Choice address key="status" label="Status" all="All statuses" options=options />
+        </PageHead>
+        <Upload datasets />
+        <Loaded remote=datasets is_empty=no_items empty=empty let:page>
+            <div class="panel overflow-x-auto" tabindex="0" role="region" aria-label="Datasets">
+                <table class="grid-table">
+                    <thead>
+                        <tr>
+                            <th scope="col">"Name"</th>
+                            <th scope="col">"Status"</th>
+                            <th scope="col">"Source"</th>
+                            <th scope="col">"Rows"</th>
+                            <th scope="col">"Size"</th>
+                            <th scope="col">"Created"</th>
+                        </tr>
+                    </thead>
+                    <tbody>
+                        <For each=move || page.get().items key=|dataset| (dataset.id, dataset.status, dataset.updated_at) let:dataset>
+                            <Row dataset />
+                        </For>
+                    </tbody>
+                </table>
+            </div>
+            <Pager address at=Signal::derive(move || page.with(|page| (page.page, page.total_pages, page.total))) one="dataset" many="datasets" />
+        </Loaded>
+    }
+}
+
+#[component]
+fn Upload(datasets: Remote<Page<Dataset>>) -> impl IntoView {
+    let toasts = Toasts::of_app();
+    let uploads = Uploads::new(move |_| {
+        toasts.good("Uploaded. The rows are being checked.");
+        datasets.refetch();
+    });
+    let add = UnsyncCallback::new(move |files: Vec<File>| {
+        for file in files {
+            let name: String = file.name().chars().take(120).collect();
+            let objection = DATASETS.objection(&file.name(), file.size() as u64);
+            uploads.add(
+                file,
+                format!("{UPLOAD}?name={}", js_sys::encode_uri_component(&name)),
+                objection,
+            );
+        }
+    });
+    let note = "JSONL in OpenAI's chat format: one {\"messages\": [...]} object a line, up to 500 MB";
+    view! {
+        <div class="mb-6 space-y-4">
+            <DropZone limits=DATASETS note on_files=add />
+            <UploadList uploads />
+        </div>
+    }
+}
+
+pub fn source_name(source: DatasetSource) -> &'static str {
+    match source {
+        DatasetSource::Examples => "Approved examples",
+        DatasetSource::Upload => "Upload",
+    }
+}
+
+#[component]
+fn Row(dataset: Dataset) -> impl IntoView {
+    let rows = dataset.report.map(|report| {
+        let rejected = if report.rows_rejected > 0 {
+            format!(" ({} rejected)", format::count(report.rows_rejected))
+        } else {
+            String::new()
+        };
+        format!("{}{rejected}", format::count(report.rows_accepted))
+    });
+    view! {
+        <tr>
+            <td class="max-w-72">
+                <a href=format!("/datasets/{}", dataset.id) class="block truncate font-medium hover:underline">
+                    {dataset.name}
+                </a>
+            </td>
+            <td>
+                <DatasetTag status=dataset.status />
+            </td>
+            <td class="whitespace-nowrap">{source_name(dataset.source)}</td>
+            <td class="whitespace-nowrap">{rows.unwrap_or_else(|| "–".to_owned())}</td>
+            <td class="whitespace-nowrap">{format::size(dataset.size_bytes)}</td>
+            <td>
+                <Ago at=dataset.created_at />
+            </td>
+        </tr>
+    }
+}

@@ -1,0 +1,4 @@
+//! Models: the list, and one of them.
+
+pub mod find;
+pub mod list;

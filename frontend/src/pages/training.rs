@@ -1,0 +1,11 @@
+//! Training jobs: the list, one of them, and starting one.
+
+pub mod find;
+pub mod form;
+mod form_bases;
+mod form_parameters;
+pub mod list;
+pub mod new;
+pub mod watch;
+mod watch_log;
+mod watch_metrics;

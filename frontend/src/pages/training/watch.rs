@@ -1,0 +1,241 @@
+//! A training job as it runs, and after.
+
+use super::{
+    watch_log::LogPanel,
+    watch_metrics::{Metrics, MetricsPanel},
+};
+use crate::{
+    api::jobs::{cancel_job, find_job, resume_job},
+    components::{
+        button::Button,
+        dialog::Confirm,
+        icon::Icon,
+        loaded::Loaded,
+        page_head::{Fact, Panel},
+        progress::Progress,
+        status::JobTag,
+        time::Ago,
+    },
+    format,
+    forms::Sending,
+    remote::Remote,
+    toasts::Toasts,
+};
+use cerebros_common::{
+    events::EventKind,
+    ids::JobId,
+    jobs::{Job, JobStatus},
+};
+use chrono::Utc;
+use leptos::prelude::*;
+
+#[component]
+pub fn Watch(id: JobId) -> impl IntoView {
+    let job =
+        Remote::new(move || find_job(id)).live(move |event| event.kind == EventKind::JobChanged && event.id == id.0);
+    let metrics = Metrics::new(id);
+    view! {
+        <Loaded remote=job let:current>
+            <div class="space-y-6">
+                <State job=current metrics remote=job />
+                <Failure job=current />
+                <Result job=current />
+                <MetricsPanel metrics />
+                <Facts job=current />
+                <LogPanel id />
+            </div>
+        </Loaded>
+    }
+}
+
+/// Step, part and time left, and the buttons.
+#[component]
+fn State(job: Signal<Job>, metrics: Metrics, remote: Remote<Job>) -> impl IntoView {
+    let status = Memo::new(move |_| job.with(|job| job.status));
+    let total = move || job.with(|job| job.plan.as_ref().map(|plan| plan.total_steps));
+    let step = Memo::new(move |_| job.with(|job| job.step).max(metrics.last_step()));
+    let part = Signal::derive(move || total().map_or(0.0, |total| step.get() as f64 / total.max(1) as f64));
+    let left = move || {
+        let (step, total) = (step.get(), total()?);
+        let per_step = metrics.seconds_per_step().or_else(|| {
+            let started = job.with(|job| job.started_at)?;
+            (step > 0).then(|| (Utc::now() - started).as_seconds_f64() / step as f64)
+        })?;
+        Some(format!(
+            "about {} left",
+            format::duration(per_step * total.saturating_sub(step) as f64)
+        ))
+    };
+    let line = move || match (status.get(), total()) {
+        (JobStatus::Queued, _) => match job.with(|job| job.queue_position) {
+            Some(0) | None => "Starts as soon as the trainer is free.".to_owned(),
+            Some(before) => format!("{} before it.", format::counted(before, "job is", "jobs are")),
+        },
+        (_, None) => "The trainer is getting ready.".to_owned(),
+        (JobStatus::Running, Some(total)) => {
+            let left = left().map(|left| format!(" · {left}")).unwrap_or_default();
+            format!(
+                "Step {} of {} · {:.0} %{left}",
+                format::count(step.get()),
+                format::count(total),
+                part.get() * 100.0
+            )
+        }
+        (_, Some(total)) => format!(
+            "{} of {} steps",
+            format::count(step.get()),
+            format::counted(total, "step", "steps")
+                .replace(" steps", "")
+                .replace(" step", "")
+        ),
+    };
+    view! {
+        <section class="panel space-y-4 p-4 sm:p-6" aria-label="Progress">
+            <div class="flex flex-wrap items-center gap-2">
+                {move || view! { <JobTag status=status.get() /> }}
+                <p class="grow basis-40 text-sm">{line}</p>
+                <Buttons status remote />
+            </div>
+            <Progress part label="Steps done" />
+        </section>
+    }
+}
+
+#[component]
+fn Buttons(status: Memo<JobStatus>, remote: Remote<Job>) -> impl IntoView {
+    let asking = RwSignal::new(false);
+    let sending = Sending::new();
+    let toasts = Toasts::of_app();
+    let id = move || untrack(|| remote.with(|job| job.id));
+    let cancel = Callback::new(move |()| {
+        let Some(id) = id() else { return };
+        sending.start(cancel_job(id), move |job| {
+            asking.set(false);
+            remote.set(job);
+        });
+    });
+    let resume = Callback::new(move |()| {
+        let Some(id) = id() else { return };
+        sending.start(resume_job(id), move |job| remote.set(job));
+    });
+    Effect::new(move |_| {
+        if let Some(error) = sending.error.get().filter(|_| !asking.get_untracked()) {
+            toasts.bad(&error);
+        }
+    });
+    view! {
+        {move || match status.get() {
+            JobStatus::Queued | JobStatus::Running => {
+                view! {
+                    <button type="button" class="btn btn-sm" on:click=move |_| asking.set(true)>
+                        <Icon icon=icondata::LuSquare />
+                        "Cancel"
+                    </button>
+                }
+                    .into_any()
+            }
+            JobStatus::Failed | JobStatus::Cancelled => {
+                view! {
+                    <Button busy=sending.busy class="btn btn-sm" on_click=resume>
+                        <Icon icon=icondata::LuPlay />
+                        "Resume"
+                    </Button>
+                }
+                    .into_any()
+            }
+            JobStatus::Succeeded => ().into_any(),
+        }}
+        <Confirm open=asking title="Cancel this training?" action="Cancel training" sending confirmed=cancel>
+            <p>"It can be resumed from its last checkpoint."</p>
+        </Confirm>
+    }
+}
+
+#[component]
+fn Failure(job: Signal<Job>) -> impl IntoView {
+    move || {
+        job.with(|job| job.failure.clone()).map(|failure| {
+            view! {
+                <div role="alert" class="flex gap-2 rounded-field bg-tint-red p-4 text-ink-red">
+                    <Icon icon=icondata::LuTriangleAlert class="mt-1 size-4" />
+                    <div>
+                        <p class="font-medium">{failure.message}</p>
+                        <p>{failure.remedy}</p>
+                        <p class="mt-1 font-mono text-sm">{failure.code}</p>
+                    </div>
+                </div>
+            }
+        })
+    }
+}
+
+#[component]
+fn Result(job: Signal<Job>) -> impl IntoView {
+    move || {
+        let (model, agent) = job.with(|job| (job.model_id, job.agent_id));
+        model.map(|model| {
+            view! {
+                <div class="flex flex-wrap items-center gap-4 rounded-field bg-tint-green p-4 text-ink-green">
+                    <Icon icon=icondata::LuCircleCheck class="size-5" />
+                    <p class="grow font-medium">
+                        {if agent.is_some() { "The model is trained, and the assistant answers with it." } else { "The model is trained." }}
+                    </p>
+                    <div class="flex flex-wrap gap-2">
+                        {agent
+                            .map(|agent| {
+                                view! {
+                                    <a href=format!("/assistants/{agent}?tab=chat") class="btn btn-sm btn-primary">
+                                        "Chat with it"
+                                    </a>
+                                }
+                            })}
+                        <a href=format!("/models/{model}") class="btn btn-sm">
+                            "See the model"
+                        </a>
+                    </div>
+                </div>
+            }
+        })
+    }
+}
+
+#[component]
+fn Facts(job: Signal<Job>) -> impl IntoView {
+    view! {
+        <Panel title="What is trained">
+            {move || {
+                let job = job.get();
+                let parameters = job.parameters;
+                let agent = job.agent_id;
+                view! {
+                    <dl class="grid grid-cols-1 gap-4 min-[420px]:grid-cols-2 md:grid-cols-4">
+                        <Fact name="Dataset">
+                            <a class="link-plain" href=format!("/datasets/{}", job.dataset_id)>{job.dataset_name}</a>
+                        </Fact>
+                        <Fact name="Base">{job.base_name}</Fact>
+                        {agent.map(|agent| view! { <Fact name="Assistant"><a class="link-plain" href=format!("/assistants/{agent}")>"Open"</a></Fact> })}
+                        <Fact name="Ordered"><Ago at=job.created_at /></Fact>
+                        {job
+                            .plan
+                            .map(|plan| {
+                                view! {
+                                    <Fact name="Rows">{format!("{} to train, {} to validate", format::count(plan.train_rows), format::count(plan.validation_rows))}</Fact>
+                                    <Fact name="Tokens">{format!("{}, loss on {}", format::count(plan.train_tokens), format::count(plan.trainable_tokens))}</Fact>
+                                    <Fact name="Cut off, left out">{format!("{}, {}", format::count(plan.truncated_rows), format::count(plan.dropped_rows))}</Fact>
+                                    <Fact name="Trained parameters">{format::count(plan.trainable_parameters)}</Fact>
+                                }
+                            })}
+                        <Fact name="Epochs">{parameters.epochs}</Fact>
+                        <Fact name="Learning rate">{parameters.learning_rate}</Fact>
+                        <Fact name="Batch size">{format!("{} × {}", parameters.batch_size, parameters.gradient_accumulation_steps)}</Fact>
+                        <Fact name="Longest row">{format!("{} tokens", format::count(u64::from(parameters.max_seq_length)))}</Fact>
+                        <Fact name="Rank, alpha">{format!("{}, {}", parameters.rank, parameters.alpha)}</Fact>
+                        <Fact name="Dropout, decay">{format!("{}, {}", parameters.dropout, parameters.weight_decay)}</Fact>
+                        <Fact name="Warm-up, gradient limit">{format!("{}, {}", parameters.warmup_ratio, parameters.max_grad_norm)}</Fact>
+                        <Fact name="Validation, seed">{format!("{}, {}", format::percent(parameters.validation_fraction), parameters.seed)}</Fact>
+                    </dl>
+                }
+            }}
+        </Panel>
+    }
+}
