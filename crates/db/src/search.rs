@@ -37,10 +37,11 @@ pub async fn chunks(
     let backend = db.read().get_database_backend();
     let of_agent = agent_id.map_or("", |_| "and d.agent_id = $4");
     let (sql, query) = match backend {
+        // `cross join` keeps SQLite from running the full-text query once for each chunk.
         DbBackend::Sqlite => (
             format!(
-                "select {COLUMNS} from chunks_search join chunks c on c.seq = chunks_search.rowid \
-                 join documents d on d.id = c.document_id \
+                "select {COLUMNS} from chunks_search cross join chunks c on c.seq = chunks_search.rowid \
+                 cross join documents d on d.id = c.document_id \
                  where chunks_search match $1 and d.workspace_id = $2 {of_agent} \
                  order by bm25(chunks_search), c.seq limit $3"
             ),
