@@ -5,6 +5,7 @@ mod api_keys;
 mod auth;
 mod bases;
 mod dashboard;
+mod datasets;
 mod documents;
 mod events;
 mod examples;
@@ -12,6 +13,7 @@ pub mod health;
 mod jobs;
 mod models;
 mod openai;
+mod search;
 mod workspaces;
 
 use utoipa_actix_web::{scope, service_config::ServiceConfig};
@@ -23,12 +25,14 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(workspaces::configure)
             .configure(api_keys::configure)
             .configure(agents::configure)
+            .configure(documents::configure)
+            .configure(examples::configure)
+            .configure(search::configure)
+            .configure(datasets::configure)
             .configure(bases::configure)
             .configure(jobs::configure)
             .configure(models::configure)
             .configure(dashboard::configure)
-            .configure(documents::configure)
-            .configure(examples::configure)
             .configure(events::configure),
     );
     config.service(scope::scope("/v1").configure(openai::configure));

@@ -1,6 +1,6 @@
 //! Which background tasks there are, and how many of each queue run at once.
 
-use crate::{bases, documents::extraction, examples, jobs, state::App};
+use crate::{bases, datasets::validation, documents::extraction, examples, jobs, state::App};
 use cerebros_queue::{Lease, Runner, Task, TaskError, Waker};
 use chrono::{Duration, Utc};
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,8 @@ pub fn start(app: &Arc<App>) -> anyhow::Result<Vec<JoinHandle<anyhow::Result<()>
         .queue("documents", 2)
         .register(extraction::run)
         .on_dead(extraction::bury)
+        .register(validation::run)
+        .on_dead(validation::bury)
         .queue("generation", 1)
         .register(examples::run)
         .register(tidy)

@@ -17,6 +17,7 @@ pub mod examples;
 pub mod jobs;
 pub mod models;
 mod scope;
+pub mod search;
 pub mod sessions;
 pub mod users;
 pub mod workspaces;
