@@ -1,8 +1,12 @@
-use crate::helpers::{Answer, Client, TestServer};
+use crate::{
+    events,
+    helpers::{Answer, Client, TestServer},
+};
 use cerebros_common::{
     agents::Agent,
     documents::{Chunk, Document, DocumentFormat, DocumentStatus, DocumentText},
     errors::ErrorCode,
+    events::EventKind,
     wire::{CursorPage, Page},
 };
 use reqwest::{Method, StatusCode, header};
@@ -21,6 +25,7 @@ on_both_databases!(
     strangers_see_no_document,
     a_rerun_task_changes_nothing,
     a_killed_extraction_starts_over,
+    every_step_is_an_event,
 );
 
 pub const PDF: &[u8] = include_bytes!("../../../ingest/tests/fixtures/remote-work-policy.pdf");
@@ -408,4 +413,29 @@ async fn a_killed_extraction_starts_over(server: TestServer) {
     assert!(killed.exists());
     assert_eq!(files_below(&unlucky.config.data_dir.join("work")), 0);
     unlucky.stop().await;
+}
+
+async fn every_step_is_an_event(server: TestServer) {
+    let member = server.member().await;
+    let agent = agent(&member).await;
+    let document = ready(&member, &agent, "work_product", "policy.pdf", PDF).await;
+    member
+        .wait(&path(&document), |document: &Document| document.examples > 0)
+        .await;
+    member.delete(&path(&document)).await;
+    let events = events::read(&member, Some(0), 6).await;
+    let kinds: Vec<EventKind> = events.iter().map(|event| event.kind).collect();
+    let expected = [
+        EventKind::AgentChanged,
+        // Uploaded, being read, ready.
+        EventKind::DocumentChanged,
+        EventKind::DocumentChanged,
+        EventKind::DocumentChanged,
+        EventKind::ExamplesChanged,
+        EventKind::DocumentDeleted,
+    ];
+    assert_eq!(kinds, expected);
+    for event in &events[1..] {
+        assert_eq!((event.id, event.agent_id), (document.id.0, Some(agent.id)));
+    }
 }

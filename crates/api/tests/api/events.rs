@@ -14,7 +14,7 @@ on_both_databases!(
 );
 
 /// Reads events until `count` have come.
-async fn read(client: &Client, after: Option<i64>, count: usize) -> Vec<Event> {
+pub async fn read(client: &Client, after: Option<i64>, count: usize) -> Vec<Event> {
     let path = match after {
         Some(after) => format!("/api/v1/events?after={after}"),
         None => "/api/v1/events".to_owned(),
