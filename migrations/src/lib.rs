@@ -1,1 +1,30 @@
+//! The database schema, one file per migration, each in a transaction on SQLite and PostgreSQL.
+//!
+//! A migration that was released is never edited: a change is a new migration.
 
+use sea_orm_migration::prelude::*;
+
+mod ddl;
+mod m20261120_000001_queue;
+mod m20261120_000002_accounts;
+mod m20261120_000003_knowledge;
+mod m20261120_000004_training;
+
+/// Applies the migrations in the order of the list.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261120_000001_queue::Migration),
+            Box::new(m20261120_000002_accounts::Migration),
+            Box::new(m20261120_000003_knowledge::Migration),
+            Box::new(m20261120_000004_training::Migration),
+        ]
+    }
+}
+
+/// What callers need to run the `Migrator`.
+pub use sea_orm_migration::MigratorTrait as Migrate;

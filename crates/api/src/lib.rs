@@ -1,1 +1,34 @@
+//! The product: HTTP routes, sign-in, background tasks, files, events. A route calls `db`, the queue and storage; what a
+//! route and a task share lives in a module named after its noun.
 
+mod agents;
+pub mod auth;
+mod bases;
+mod chat;
+pub mod config;
+mod datasets;
+mod documents;
+mod download;
+mod error;
+mod events;
+mod examples;
+mod extract;
+mod infer;
+mod jobs;
+mod openapi;
+mod paging;
+mod respond;
+mod routes;
+mod search;
+mod server;
+mod spa;
+mod state;
+mod storage;
+mod tasks;
+pub mod telemetry;
+mod upload;
+mod wake;
+
+pub use config::{Config, ConfigError};
+pub use openapi::document as openapi_document;
+pub use server::{Parts, Running, migrate, start};

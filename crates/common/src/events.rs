@@ -30,7 +30,8 @@ pub enum EventKind {
     AgentDeleted,
     DocumentChanged,
     DocumentDeleted,
-    /// Examples of a document or agent came, changed or went; `id` is the example, or the document after generation.
+    /// Examples of a document or agent came, changed or went; `id` is the example, the document after
+    /// generation, or the agent after a review of many.
     ExamplesChanged,
     DatasetChanged,
     DatasetDeleted,

@@ -84,9 +84,9 @@ pub struct JobParameters {
     #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 256, default = 16))]
     pub rank: u32,
     /// LoRA alpha; the adapter is scaled by alpha / rank.
-    #[validate(range(min = 1.0, max = 1024.0, message = "must be 1 to 1024"))]
+    #[validate(range(min = 1, max = 1024, message = "must be 1 to 1024"))]
     #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 1024, default = 32))]
-    pub alpha: f64,
+    pub alpha: u32,
     #[validate(range(min = 0.0, max = 0.5, message = "must be 0 to 0.5"))]
     #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 0.5, default = 0))]
     pub dropout: f64,
@@ -137,7 +137,7 @@ impl Default for JobParameters {
     fn default() -> Self {
         Self {
             rank: 16,
-            alpha: 32.0,
+            alpha: 32,
             dropout: 0.0,
             learning_rate: 2e-4,
             epochs: 3,

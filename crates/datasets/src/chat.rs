@@ -1,5 +1,7 @@
 //! The chat row: one JSON object a line, as OpenAI's chat fine-tuning format has it.
 
+use std::io::{self, Write};
+
 use serde::{Deserialize, Serialize};
 
 /// One conversation. `tools` and other top-level members are kept as they came.
@@ -35,4 +37,10 @@ pub enum Role {
     User,
     Assistant,
     Tool,
+}
+
+/// Writes `row` as one line, newline included. Strings keep their characters; JSON escapes any newline in them.
+pub fn write_row(out: &mut impl Write, row: &ChatRow) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, row)?;
+    out.write_all(b"\n")
 }

@@ -1,1 +1,29 @@
+//! The product's SQL, on SQLite and PostgreSQL.
+//!
+//! One file per table. Entities stay private; public functions take the scope, or a [`Write`] that carries one, and give
+//! wire types. A function named `*_unscoped` reads across workspaces and is for tasks and operators. No HTTP here.
 
+pub mod agents;
+pub mod api_keys;
+pub mod bases;
+pub mod calls;
+mod connection;
+mod convert;
+pub mod datasets;
+pub mod documents;
+mod error;
+pub mod events;
+pub mod examples;
+pub mod jobs;
+pub mod models;
+mod scope;
+pub mod search;
+pub mod sessions;
+pub mod users;
+pub mod workspaces;
+mod write;
+
+pub use connection::{Db, DbOptions};
+pub use error::DbError;
+pub use scope::{Actor, Scope};
+pub use write::Write;

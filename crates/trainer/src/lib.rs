@@ -1,1 +1,17 @@
+//! LoRA fine-tuning and inference of Llama-family causal language models on the CPU, in fp32, as processes of their own.
+//!
+//! [`protocol`] is what the parent process needs: the job file, the event lines, the inference requests. [`train_main`]
+//! and [`infer_main`] are the two children's `main`s. Knows nothing of the product.
 
+pub mod base;
+mod chat;
+mod infer;
+mod model;
+mod ops;
+pub mod protocol;
+mod threads;
+mod train;
+
+pub use base::{BaseError, BaseInfo, inspect_base, write_tiny_base};
+pub use infer::{InferError, infer_main, logits_of_text};
+pub use train::{Failure, Stop, order, train_main};

@@ -1,0 +1,219 @@
+//! Settings, read once from the environment. `.env.example` explains each.
+
+use std::{net::SocketAddr, path::PathBuf, str::FromStr};
+use url::Url;
+
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Files, the embedded database and job directories.
+    pub data_dir: PathBuf,
+    pub bind: SocketAddr,
+    /// Where browsers reach the server; `None` on loopback means `http://<bind>`.
+    pub public_url: Option<Url>,
+    pub database_url: String,
+    pub database_connections: u32,
+    /// Directories below which a base may be registered by path.
+    pub base_dirs: Vec<PathBuf>,
+    /// Where bases are fetched from by hub id.
+    pub hub_url: Url,
+    /// Largest document, in bytes.
+    pub max_document_bytes: u64,
+    /// Largest uploaded dataset, in bytes.
+    pub max_dataset_bytes: u64,
+    /// Training jobs that run at once.
+    pub training_concurrency: usize,
+    /// Threads of one training job.
+    pub training_threads: u32,
+    /// The executable that is run as the training, inference and extraction child.
+    pub child_program: PathBuf,
+}
+
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    #[error("{name} is `{value}`, but must be {expected}")]
+    Invalid {
+        name: &'static str,
+        value: String,
+        expected: &'static str,
+    },
+    #[error(
+        "BIND is {0}, which other machines can reach, but PUBLIC_URL is not an https address. \
+         Browsers drop the session cookie on plain http. Put a TLS proxy in front and set PUBLIC_URL=https://..., \
+         or bind to 127.0.0.1"
+    )]
+    OpenWithoutTls(SocketAddr),
+}
+
+impl Config {
+    /// Reads the process environment.
+    ///
+    /// # Errors
+    /// Names the variable, its value and what it must be.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::read(|name| std::env::var(name).ok())
+    }
+
+    /// Reads settings by name; an empty value counts as absent.
+    pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let get = |name: &str| get(name).filter(|value| !value.is_empty());
+        let data_dir = get("DATA_DIR").map_or_else(|| PathBuf::from("data"), PathBuf::from);
+        let data_dir = std::path::absolute(&data_dir).unwrap_or(data_dir);
+        let bind: SocketAddr = parse(&get, "BIND", "an address and port such as 127.0.0.1:8420")?
+            .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8420)));
+        let public_url = url(&get, "PUBLIC_URL")?;
+        if !bind.ip().is_loopback() && public_url.as_ref().is_none_or(|url| url.scheme() != "https") {
+            return Err(ConfigError::OpenWithoutTls(bind));
+        }
+        let database_url = match get("DATABASE_URL") {
+            None => format!("sqlite://{}", data_dir.join("cerebros.db").display()),
+            Some(value)
+                if ["sqlite:", "postgres:", "postgresql:"]
+                    .iter()
+                    .any(|scheme| value.starts_with(scheme)) =>
+            {
+                value
+            }
+            Some(_) => {
+                return Err(ConfigError::Invalid {
+                    name: "DATABASE_URL",
+                    // The value holds a password.
+                    value: "...".to_owned(),
+                    expected: "a sqlite: or postgres: URL",
+                });
+            }
+        };
+        let base_dirs = match get("BASE_DIRS") {
+            Some(value) => value.split(':').map(PathBuf::from).collect(),
+            None if bind.ip().is_loopback() => vec![PathBuf::from("/")],
+            None => Vec::new(),
+        };
+        Ok(Self {
+            data_dir,
+            bind,
+            public_url,
+            database_url,
+            database_connections: number(&get, "DATABASE_CONNECTIONS", "a number from 1 to 200", 1, 200)?.unwrap_or(8),
+            base_dirs,
+            hub_url: match url(&get, "HUB_URL")? {
+                Some(url) => url,
+                None => Url::parse("https://huggingface.co").map_err(|_| ConfigError::Invalid {
+                    name: "HUB_URL",
+                    value: String::new(),
+                    expected: "an http(s) URL",
+                })?,
+            },
+            max_document_bytes: number(&get, "MAX_DOCUMENT_BYTES", "a number of bytes", 1, u64::MAX)?
+                .unwrap_or(50 * 1024 * 1024),
+            max_dataset_bytes: number(&get, "MAX_DATASET_BYTES", "a number of bytes", 1, u64::MAX)?
+                .unwrap_or(500 * 1024 * 1024),
+            training_concurrency: number(&get, "TRAINING_CONCURRENCY", "a number from 1 to 64", 1, 64)?.unwrap_or(1),
+            training_threads: number(&get, "TRAINING_THREADS", "a number from 1 to 256", 1, 256)?.unwrap_or(1),
+            child_program: match get("CHILD_PROGRAM") {
+                Some(path) => PathBuf::from(path),
+                None => PathBuf::from("/proc/self/exe"),
+            },
+        })
+    }
+
+    /// The origin that browsers see, without a trailing slash.
+    pub fn origin(&self, bound: SocketAddr) -> String {
+        match &self.public_url {
+            Some(url) => url.origin().ascii_serialization(),
+            None => format!("http://{bound}"),
+        }
+    }
+}
+
+fn parse<T: FromStr>(
+    get: &impl Fn(&str) -> Option<String>,
+    name: &'static str,
+    expected: &'static str,
+) -> Result<Option<T>, ConfigError> {
+    let Some(value) = get(name) else { return Ok(None) };
+    value
+        .parse()
+        .map(Some)
+        .map_err(|_| ConfigError::Invalid { name, value, expected })
+}
+
+fn number<T: FromStr + PartialOrd>(
+    get: &impl Fn(&str) -> Option<String>,
+    name: &'static str,
+    expected: &'static str,
+    least: T,
+    most: T,
+) -> Result<Option<T>, ConfigError> {
+    match parse::<T>(get, name, expected)? {
+        Some(value) if value < least || value > most => Err(ConfigError::Invalid {
+            name,
+            value: get(name).unwrap_or_default(),
+            expected,
+        }),
+        other => Ok(other),
+    }
+}
+
+fn url(get: &impl Fn(&str) -> Option<String>, name: &'static str) -> Result<Option<Url>, ConfigError> {
+    match parse::<Url>(get, name, "an http(s) URL")? {
+        Some(url) if !matches!(url.scheme(), "http" | "https") => Err(ConfigError::Invalid {
+            name,
+            value: url.to_string(),
+            expected: "an http(s) URL",
+        }),
+        other => Ok(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed test panics")]
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let pairs: Vec<(String, String)> = pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        Config::read(move |name| {
+            pairs
+                .iter()
+                .find(|(key, _)| key == name)
+                .map(|(_, value)| value.clone())
+        })
+    }
+
+    #[test]
+    fn defaults_are_a_loopback_server_with_an_embedded_database() {
+        let config = read(&[("DATA_DIR", "/var/lib/cerebros")]).unwrap();
+        assert!(config.bind.ip().is_loopback());
+        assert_eq!(config.database_url, "sqlite:///var/lib/cerebros/cerebros.db");
+    }
+
+    #[test]
+    fn a_bad_value_is_refused_by_name() {
+        for (name, value) in [
+            ("BIND", "localhost"),
+            ("PUBLIC_URL", "ftp://example.org"),
+            ("DATABASE_URL", "mysql://example.org"),
+            ("DATABASE_CONNECTIONS", "0"),
+            ("MAX_DOCUMENT_BYTES", "50MB"),
+            ("TRAINING_THREADS", "-1"),
+        ] {
+            let error = read(&[(name, value)]).unwrap_err().to_string();
+            assert!(error.starts_with(name), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_open_bind_needs_an_https_public_url() {
+        let bind = ("BIND", "0.0.0.0:80");
+        assert!(matches!(read(&[bind]), Err(ConfigError::OpenWithoutTls(_))));
+        assert!(matches!(
+            read(&[bind, ("PUBLIC_URL", "http://example.org")]),
+            Err(ConfigError::OpenWithoutTls(_))
+        ));
+        let config = read(&[bind, ("PUBLIC_URL", "https://example.org/")]).unwrap();
+        assert_eq!(config.origin(config.bind), "https://example.org");
+        assert!(config.base_dirs.is_empty());
+    }
+}

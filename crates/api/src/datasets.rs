@@ -1,0 +1,138 @@
+//! Datasets: building and taking in chat rows, validating them, showing them.
+
+pub mod preview;
+pub mod validation;
+
+use crate::{
+    documents,
+    error::{AppError, AppResult},
+    state::App,
+    storage::{Storage, Writer},
+    upload::Upload,
+};
+use cerebros_common::{
+    datasets::{Dataset, DatasetSource, NewDataset},
+    ids::{AgentId, DatasetId},
+};
+use cerebros_datasets::chat::{ChatRow, Message, Role, write_row};
+use cerebros_db::{self as db, Scope, datasets::StoredDataset, examples::ApprovedExample};
+use cerebros_queue::{Enqueue, enqueue};
+use std::sync::Arc;
+use uuid::Uuid;
+use validation::ValidateDataset;
+
+const EXAMPLES_AT_ONCE: u64 = 500;
+const MAX_NAME_CHARS: usize = 120;
+
+/// What a dataset is called and where its rows come from.
+struct Origin {
+    name: String,
+    agent_id: Option<AgentId>,
+    source: DatasetSource,
+}
+
+/// Writes the examples that are approved now into a dataset; what happens to them later does not change it.
+///
+/// # Errors
+/// 409 when there are none.
+pub async fn build(app: Arc<App>, scope: Scope, new: NewDataset) -> AppResult<Dataset> {
+    db::agents::find(&scope, &app.db, new.agent_id).await?;
+    let mut writer = app.storage.create().await.map_err(AppError::io)?;
+    let mut after = None;
+    loop {
+        let some = db::examples::approved(&scope, &app.db, new.agent_id, after, EXAMPLES_AT_ONCE).await?;
+        let Some((last, _)) = some.last() else { break };
+        after = Some(*last);
+        let mut lines = Vec::new();
+        for (_, example) in some {
+            write_row(&mut lines, &chat_row(example)).map_err(AppError::internal)?;
+        }
+        writer.write(&lines).await.map_err(AppError::io)?;
+    }
+    if after.is_none() {
+        let message = "None of this assistant's examples is approved yet. Approve some, then build the dataset.";
+        return Err(AppError::conflict(message));
+    }
+    let origin = Origin {
+        name: new.name.trim().to_owned(),
+        agent_id: Some(new.agent_id),
+        source: DatasetSource::Examples,
+    };
+    store(app, scope, origin, writer).await
+}
+
+/// Keeps an uploaded file of chat rows; without a name it gets the file's.
+pub async fn take_in(app: Arc<App>, scope: Scope, name: Option<String>, upload: Upload) -> AppResult<Dataset> {
+    let name = name.unwrap_or(upload.name);
+    let origin = Origin {
+        name: name.trim().chars().take(MAX_NAME_CHARS).collect(),
+        agent_id: None,
+        source: DatasetSource::Upload,
+    };
+    store(app, scope, origin, upload.writer).await
+}
+
+/// Deletes a dataset and then its file.
+pub async fn delete(app: &App, scope: &Scope, id: DatasetId) -> AppResult<()> {
+    let mut write = app.db.write(scope).await?;
+    let blob_key = db::datasets::delete(&mut write, id).await?;
+    write.commit().await?;
+    documents::remove_file(app, &blob_key).await;
+    Ok(())
+}
+
+/// Goes on to the end if the client leaves meanwhile.
+async fn store(app: Arc<App>, scope: Scope, origin: Origin, writer: Writer) -> AppResult<Dataset> {
+    let storing = async move {
+        let id = DatasetId(Uuid::now_v7());
+        let blob_key = Storage::key("datasets", scope.workspace_id, id, "rows.jsonl");
+        let stored = writer.finish(&blob_key).await.map_err(AppError::io)?;
+        let dataset = StoredDataset {
+            id,
+            agent_id: origin.agent_id,
+            name: origin.name,
+            source: origin.source,
+            blob_key: blob_key.clone(),
+            size_bytes: stored.size_bytes,
+            sha256: stored.sha256,
+        };
+        let inserted = insert(&app, &scope, dataset).await;
+        if inserted.is_err() {
+            documents::remove_file(&app, &blob_key).await;
+        }
+        inserted
+    };
+    tokio::spawn(storing).await.map_err(AppError::internal)?
+}
+
+async fn insert(app: &App, scope: &Scope, dataset: StoredDataset) -> AppResult<Dataset> {
+    let dataset_id = dataset.id;
+    let mut write = app.db.write(scope).await?;
+    let dataset = db::datasets::insert(&mut write, dataset).await?;
+    let options = Enqueue {
+        workspace_id: Some(scope.workspace_id.0),
+        dedup_key: Some(dataset_id.to_string()),
+        ..Enqueue::default()
+    };
+    enqueue(write.connection(), &ValidateDataset { dataset_id }, options).await?;
+    write.commit().await?;
+    Ok(dataset)
+}
+
+fn chat_row(example: ApprovedExample) -> ChatRow {
+    let message = |role, content, reasoning_content| Message {
+        role,
+        content: Some(content),
+        reasoning_content,
+        weight: None,
+        other: serde_json::Map::new(),
+    };
+    let reasoning = Some(example.reasoning).filter(|reasoning| !reasoning.trim().is_empty());
+    ChatRow {
+        messages: vec![
+            message(Role::User, example.prompt, None),
+            message(Role::Assistant, example.response, reasoning),
+        ],
+        other: serde_json::Map::new(),
+    }
+}

@@ -1,0 +1,139 @@
+//! Documents: taking files in, reading them in a child process, and letting them go.
+
+pub mod extraction;
+
+use crate::{
+    error::{AppError, AppResult},
+    state::App,
+    storage::Storage,
+    upload::Upload,
+};
+use cerebros_common::{
+    documents::{Document, DocumentFormat, NewDocument},
+    errors::ErrorCode,
+    ids::DocumentId,
+};
+use cerebros_db::{self as db, Scope, Write, documents::StoredDocument};
+use cerebros_ingest::{Format, SniffCode, SniffError};
+use cerebros_queue::{Enqueue, enqueue};
+use extraction::ExtractDocument;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Keeps an uploaded file and asks for its text. Goes on to the end if the client leaves meanwhile.
+///
+/// # Errors
+/// 400 for an empty file, 415 for one that cannot be read, 409 for one that is too many or here already, 507 on a full
+/// disk. Nothing is kept then.
+pub async fn store(app: Arc<App>, scope: Scope, new: NewDocument, upload: Upload) -> AppResult<Document> {
+    let Upload { name, writer } = upload;
+    let path = writer.path().to_owned();
+    let sniffed = {
+        let name = name.clone();
+        tokio::task::spawn_blocking(move || cerebros_ingest::sniff_path(&path, &name)).await
+    };
+    let format = sniffed.map_err(AppError::internal)?.map_err(refuse_file)?;
+    let storing = async move {
+        let id = DocumentId(Uuid::now_v7());
+        let blob_key = Storage::key("documents", scope.workspace_id, id, "original");
+        let stored = writer.finish(&blob_key).await.map_err(AppError::io)?;
+        let document = StoredDocument {
+            id,
+            agent_id: new.agent_id,
+            kind: new.kind,
+            name,
+            format: wire_format(format),
+            blob_key: blob_key.clone(),
+            size_bytes: stored.size_bytes,
+            sha256: stored.sha256,
+        };
+        let inserted = insert(&app, &scope, document).await;
+        if inserted.is_err() {
+            remove_file(&app, &blob_key).await;
+        }
+        inserted
+    };
+    tokio::spawn(storing).await.map_err(AppError::internal)?
+}
+
+/// Reads a document once more whose file could not be read before.
+pub async fn retry(app: &App, scope: &Scope, id: DocumentId) -> AppResult<Document> {
+    let mut write = app.db.write(scope).await?;
+    let document = db::documents::retry(&mut write, id).await?;
+    enqueue_extraction(&write, id).await?;
+    write.commit().await?;
+    Ok(document)
+}
+
+/// Deletes a document and then its file.
+pub async fn delete(app: &App, scope: &Scope, id: DocumentId) -> AppResult<()> {
+    let mut write = app.db.write(scope).await?;
+    let blob_key = db::documents::delete(&mut write, id).await?;
+    write.commit().await?;
+    remove_file(app, &blob_key).await;
+    Ok(())
+}
+
+/// Removes a file that no row names any more. What fails is the operator's to clean up: the row is gone already.
+pub async fn remove_file(app: &App, blob_key: &str) {
+    if let Err(error) = app.storage.remove(blob_key).await {
+        tracing::error!(blob.key = blob_key, error = %error, "the file of a deleted row could not be removed");
+    }
+}
+
+pub fn media_type(format: DocumentFormat) -> &'static str {
+    ingest_format(format).media_type()
+}
+
+async fn insert(app: &App, scope: &Scope, document: StoredDocument) -> AppResult<Document> {
+    let id = document.id;
+    let mut write = app.db.write(scope).await?;
+    let document = db::documents::insert(&mut write, document).await?;
+    enqueue_extraction(&write, id).await?;
+    write.commit().await?;
+    Ok(document)
+}
+
+async fn enqueue_extraction(write: &Write, document_id: DocumentId) -> AppResult<()> {
+    let options = Enqueue {
+        workspace_id: Some(write.workspace_id()?.0),
+        dedup_key: Some(document_id.to_string()),
+        ..Enqueue::default()
+    };
+    enqueue(write.connection(), &ExtractDocument { document_id }, options).await?;
+    Ok(())
+}
+
+fn refuse_file(error: SniffError) -> AppError {
+    match error.code {
+        SniffCode::Unreadable => AppError::internal(error),
+        SniffCode::Empty => AppError::field("file", "empty", "is empty"),
+        SniffCode::Unsupported | SniffCode::Protected | SniffCode::NotText | SniffCode::Damaged => {
+            AppError::new(ErrorCode::UnsupportedMediaType, error.message)
+        }
+    }
+}
+
+fn wire_format(format: Format) -> DocumentFormat {
+    match format {
+        Format::Pdf => DocumentFormat::Pdf,
+        Format::Docx => DocumentFormat::Docx,
+        Format::Txt => DocumentFormat::Txt,
+        Format::Md => DocumentFormat::Md,
+        Format::Csv => DocumentFormat::Csv,
+        Format::Json => DocumentFormat::Json,
+        Format::Xml => DocumentFormat::Xml,
+    }
+}
+
+fn ingest_format(format: DocumentFormat) -> Format {
+    match format {
+        DocumentFormat::Pdf => Format::Pdf,
+        DocumentFormat::Docx => Format::Docx,
+        DocumentFormat::Txt => Format::Txt,
+        DocumentFormat::Md => Format::Md,
+        DocumentFormat::Csv => Format::Csv,
+        DocumentFormat::Json => Format::Json,
+        DocumentFormat::Xml => Format::Xml,
+    }
+}

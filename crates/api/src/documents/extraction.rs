@@ -1,0 +1,244 @@
+//! The task that reads a document, in a child process with limits of its own.
+
+use crate::{error::AppError, examples, state::App};
+use cerebros_common::{
+    documents::{DocumentError, DocumentKind, DocumentPage},
+    ids::{DocumentId, WorkspaceId},
+};
+use cerebros_db::{
+    self as db, Scope,
+    documents::{Extraction, LocatedDocument, NewChunk},
+};
+use cerebros_ingest::{
+    ChunkOptions, ExtractCode, ExtractError, Extracted,
+    child::{Exit, outcome_of_exit},
+};
+use cerebros_queue::{Burial, HookError, Lease, Task, TaskError};
+use rustix::process::{Pid, Signal, kill_process_group};
+use serde::{Deserialize, Serialize};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    fs,
+    process::{Child, Command},
+};
+
+/// Wall-clock time for one file; the child limits its CPU time by itself.
+const DEADLINE: Duration = Duration::from_secs(180);
+/// A child that ended from outside says nothing about the file, so it gets another chance; one that ends so each time does.
+const CRASHES_BELIEVED: u32 = 3;
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ExtractDocument {
+    pub document_id: DocumentId,
+}
+
+impl Task for ExtractDocument {
+    const NAME: &'static str = "extract_document";
+    const QUEUE: &'static str = "documents";
+    const MAX_ATTEMPTS: u32 = 5;
+}
+
+/// Clears away what interrupted tasks left. Only for a process that knows that it is alone.
+///
+/// # Errors
+/// When the directory cannot be removed.
+pub fn clear(app: &App) -> io::Result<()> {
+    match std::fs::remove_dir_all(work_dir(app)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Reads the file and stores its text and chunks, or why there are none. A document that is gone or settled stays as it is.
+pub async fn run(app: Arc<App>, task: ExtractDocument, lease: Lease) -> Result<(), TaskError> {
+    let scope = scope_of(lease.workspace_id())?;
+    let mut write = app.db.write(&scope).await.map_err(AppError::from)?;
+    lease.fence(write.connection()).await?;
+    let begun = db::documents::begin(&mut write, task.document_id)
+        .await
+        .map_err(AppError::from)?;
+    let Some(located) = begun else {
+        lease.complete(write.connection()).await?;
+        write.commit().await.map_err(AppError::from)?;
+        return Ok(());
+    };
+    write.commit().await.map_err(AppError::from)?;
+    let outcome = extract(&app, &located, &lease).await?;
+    if let Err(error) = &outcome
+        && matches!(error.code, ExtractCode::Crashed | ExtractCode::OutOfMemory)
+        && lease.attempt() < CRASHES_BELIEVED
+    {
+        return Err(TaskError::Retry {
+            message: error.message.clone(),
+            after: Some(Duration::from_millis(200)),
+        });
+    }
+    let mut write = app.db.write(&scope).await.map_err(AppError::from)?;
+    match outcome {
+        Ok(extraction) => {
+            let kind = db::documents::finish(&mut write, task.document_id, extraction)
+                .await
+                .map_err(AppError::from)?;
+            if kind == Some(DocumentKind::WorkProduct) {
+                examples::enqueue_generation(&write, &scope, task.document_id).await?;
+            }
+        }
+        Err(error) => {
+            let error = DocumentError {
+                code: error.code.as_str().to_owned(),
+                message: error.message,
+            };
+            db::documents::fail(&mut write, task.document_id, &error)
+                .await
+                .map_err(AppError::from)?;
+        }
+    }
+    lease.complete(write.connection()).await?;
+    write.commit().await.map_err(AppError::from)?;
+    Ok(())
+}
+
+/// Says on the document that the server gave up.
+pub async fn bury(app: Arc<App>, task: ExtractDocument, burial: Burial) -> Result<(), HookError> {
+    let Some(workspace_id) = burial.workspace_id() else {
+        return Ok(());
+    };
+    let mut write = app.db.write(&Scope::system(WorkspaceId(workspace_id))).await?;
+    let error = DocumentError {
+        code: "interrupted".to_owned(),
+        message: "The server failed each time it read this file. Try again; if it stays, tell the operator.".to_owned(),
+    };
+    db::documents::fail(&mut write, task.document_id, &error).await?;
+    burial.bury(write.connection()).await?;
+    write.commit().await?;
+    Ok(())
+}
+
+/// The scope of a task that was enqueued for a workspace.
+pub fn scope_of(workspace_id: Option<uuid::Uuid>) -> Result<Scope, TaskError> {
+    workspace_id
+        .map(|id| Scope::system(WorkspaceId(id)))
+        .ok_or_else(|| TaskError::permanent("The task belongs to no workspace"))
+}
+
+async fn extract(
+    app: &App,
+    located: &LocatedDocument,
+    lease: &Lease,
+) -> Result<Result<Extraction, ExtractError>, TaskError> {
+    let directory = work_dir(app).join(lease.task_id().to_string());
+    let output = directory.join("outcome.json");
+    // What an earlier attempt left would be taken for this one's.
+    remove(&directory).await?;
+    fs::create_dir_all(&directory).await.map_err(failed)?;
+    let exit = run_child(app, located, &output, lease).await;
+    let outcome = match exit {
+        Ok(exit) => {
+            let output = output.clone();
+            let read = move || outcome_of_exit(exit, &output).map(cut);
+            tokio::task::spawn_blocking(read)
+                .await
+                .map_err(|_| TaskError::retry("Reading the extracted text failed"))
+        }
+        Err(error) => Err(error),
+    };
+    remove(&directory).await?;
+    outcome
+}
+
+async fn run_child(app: &App, located: &LocatedDocument, output: &Path, lease: &Lease) -> Result<Exit, TaskError> {
+    let format = super::ingest_format(located.document.format);
+    let mut command = Command::new(&app.config.child_program);
+    command
+        .arg("extract")
+        .arg(app.storage.path(&located.blob_key))
+        .arg(format.as_str())
+        .arg(output)
+        // The settings hold secrets, which a child that reads untrusted files has no use for.
+        .env_clear()
+        .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .kill_on_drop(true);
+    let mut child = Group(command.spawn().map_err(failed)?);
+    // Open as long as this process lives: by its end the child learns of ours. `wait` would close it.
+    let leash = child.0.stdin.take();
+    let exit = tokio::select! {
+        status = child.0.wait() => Ok(Exit::from(status.map_err(failed)?)),
+        () = tokio::time::sleep(DEADLINE) => Ok(Exit::TimedOut),
+        () = lease.cancellation().cancelled() => Err(TaskError::Interrupted),
+    };
+    drop(child);
+    drop(leash);
+    exit
+}
+
+/// A child that leads a process group. Dropped, the whole group is killed.
+struct Group(Child);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // No id: it was waited for, and the number may be another's by now.
+        let pid = self
+            .0
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .and_then(Pid::from_raw);
+        if let Some(pid) = pid
+            && let Err(error) = kill_process_group(pid, Signal::KILL)
+        {
+            tracing::warn!(error = %error, "an extraction could not be killed");
+        }
+    }
+}
+
+fn cut(extracted: Extracted) -> Extraction {
+    let chunks = cerebros_ingest::chunk(&extracted.text, &extracted.pages, &ChunkOptions::default());
+    Extraction {
+        characters: extracted.text.chars().count() as u64,
+        pages: extracted
+            .pages
+            .iter()
+            .map(|page| DocumentPage {
+                number: page.number,
+                start: page.start as u64,
+                end: page.end as u64,
+            })
+            .collect(),
+        chunks: chunks
+            .into_iter()
+            .map(|chunk| NewChunk {
+                start: chunk.start as u64,
+                end: chunk.end as u64,
+                page: chunk.page,
+                heading: chunk.heading,
+                text: chunk.text,
+            })
+            .collect(),
+        text: extracted.text,
+    }
+}
+
+fn work_dir(app: &App) -> PathBuf {
+    app.config.data_dir.join("work/extraction")
+}
+
+async fn remove(directory: &Path) -> Result<(), TaskError> {
+    match fs::remove_dir_all(directory).await {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
+        _ => Ok(()),
+    }
+}
+
+fn failed(error: io::Error) -> TaskError {
+    tracing::warn!(error = %error, "an extraction could not be run");
+    TaskError::retry(format!("The extraction could not be run: {error}"))
+}

@@ -1,0 +1,386 @@
+//! Extractors: who asks and in which workspace, and input that is checked as it is read.
+
+use crate::{
+    auth,
+    error::{AppError, AppResult},
+    state::App,
+};
+use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web};
+use cerebros_common::{
+    accounts::{Role, User},
+    errors::{ErrorCode, FieldError},
+    ids::WorkspaceId,
+};
+use cerebros_db::{Actor, Scope, api_keys, sessions, workspaces};
+use futures_util::{StreamExt, future::LocalBoxFuture};
+use serde::de::DeserializeOwned;
+use std::ops::Deref;
+use validator::{Validate, ValidationErrors, ValidationErrorsKind};
+
+const MAX_JSON_BYTES: usize = 1024 * 1024;
+
+/// Who is signed in in this browser.
+pub struct SignedIn {
+    pub user: User,
+    pub token_hash: String,
+}
+
+/// Whom the request acts for, and with which role.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller {
+    pub scope: Scope,
+    pub role: Role,
+}
+
+macro_rules! roles {
+    ($($(#[$doc:meta])* $name:ident => $role:expr),+ $(,)?) => {$(
+        $(#[$doc])*
+        pub struct $name(pub Scope);
+
+        impl FromRequest for $name {
+            type Error = AppError;
+            type Future = LocalBoxFuture<'static, AppResult<Self>>;
+
+            fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+                let request = request.clone();
+                Box::pin(async move { Ok(Self(require(&request, $role).await?)) })
+            }
+        }
+    )+};
+}
+
+roles!(
+    /// May read.
+    Viewer => Role::Viewer,
+    /// May also judge examples.
+    Reviewer => Role::Reviewer,
+    /// May also create, change, train and delete.
+    Editor => Role::Editor,
+    /// May also manage API keys.
+    Admin => Role::Admin,
+);
+
+async fn require(request: &HttpRequest, least: Role) -> AppResult<Scope> {
+    let caller = authenticate(request).await?;
+    if caller.role < least {
+        let detail = format!(
+            "This takes the role {least:?} or above in the workspace; yours is {:?}.",
+            caller.role
+        );
+        return Err(AppError::new(ErrorCode::Forbidden, detail));
+    }
+    Ok(caller.scope)
+}
+
+/// Finds out who asks: an API key wins over a cookie.
+pub async fn authenticate(request: &HttpRequest) -> AppResult<Caller> {
+    if let Some(key) = bearer(request) {
+        return by_api_key(app(request)?, key).await;
+    }
+    let signed_in = signed_in(request).await?;
+    let db = &app(request)?.db;
+    let workspace_id = match named_workspace(request)? {
+        Some(id) => id,
+        None => workspaces::find_personal_unscoped(db, signed_in.user.id)
+            .await?
+            .ok_or_else(|| AppError::not_found("workspace"))?,
+    };
+    let role = workspaces::find_role_unscoped(db, signed_in.user.id, workspace_id)
+        .await?
+        .ok_or_else(|| AppError::not_found("workspace"))?;
+    Ok(Caller {
+        scope: Scope {
+            workspace_id,
+            actor: Actor::User(signed_in.user.id),
+        },
+        role,
+    })
+}
+
+async fn by_api_key(app: &App, key: &str) -> AppResult<Caller> {
+    let wrong = || {
+        AppError::new(
+            ErrorCode::Unauthenticated,
+            "The API key is not known here, or was revoked.",
+        )
+    };
+    if !auth::is_api_key(key) {
+        return Err(wrong());
+    }
+    let found = api_keys::authenticate_unscoped(&app.db, &auth::digest(key)).await?;
+    let (scope, role) = found.ok_or_else(wrong)?;
+    Ok(Caller { scope, role })
+}
+
+async fn signed_in(request: &HttpRequest) -> AppResult<SignedIn> {
+    let nobody = || {
+        AppError::new(
+            ErrorCode::Unauthenticated,
+            "Sign in, or send an API key as a bearer token.",
+        )
+    };
+    let cookie = request.cookie(auth::SESSION_COOKIE).ok_or_else(nobody)?;
+    let token_hash = auth::digest(cookie.value());
+    let user = sessions::find_user_unscoped(&app(request)?.db, &token_hash)
+        .await?
+        .ok_or_else(nobody)?;
+    Ok(SignedIn { user, token_hash })
+}
+
+impl FromRequest for SignedIn {
+    type Error = AppError;
+    type Future = LocalBoxFuture<'static, AppResult<Self>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { signed_in(&request).await })
+    }
+}
+
+fn bearer(request: &HttpRequest) -> Option<&str> {
+    let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// `X-Workspace-Id`, or `workspace_id` in the query for what cannot send headers.
+fn named_workspace(request: &HttpRequest) -> AppResult<Option<WorkspaceId>> {
+    let invalid = |path: &str| AppError::field(path, "type", "must be the id of a workspace");
+    if let Some(value) = request.headers().get("x-workspace-id") {
+        let id = value.to_str().ok().and_then(|text| text.parse().ok());
+        return id.map(Some).ok_or_else(|| invalid("X-Workspace-Id"));
+    }
+    let mut pairs = url::form_urlencoded::parse(request.query_string().as_bytes());
+    match pairs.find(|(name, _)| name == "workspace_id") {
+        Some((_, value)) => value.parse().map(Some).map_err(|_| invalid("workspace_id")),
+        None => Ok(None),
+    }
+}
+
+pub fn app(request: &HttpRequest) -> AppResult<&App> {
+    match request.app_data::<web::Data<App>>() {
+        Some(app) => Ok(app.get_ref()),
+        None => Err(AppError::internal(anyhow::anyhow!("the application state is missing"))),
+    }
+}
+
+/// A JSON body: known fields only, right types, within bounds.
+pub struct Body<T>(pub T);
+
+impl<T: DeserializeOwned + Validate + 'static> FromRequest for Body<T> {
+    type Error = AppError;
+    type Future = LocalBoxFuture<'static, AppResult<Self>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        let payload = payload.take();
+        Box::pin(async move {
+            let bytes = read_json_body(&request, payload).await?;
+            let value: T = parse_json(&bytes)?;
+            validate(&value)?;
+            Ok(Self(value))
+        })
+    }
+}
+
+/// Reads a body that says it is JSON, up to 1 MiB.
+pub async fn read_json_body(request: &HttpRequest, mut payload: Payload) -> AppResult<Vec<u8>> {
+    let content_type = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("");
+    let essence = content_type.split(';').next().unwrap_or("").trim();
+    if !essence.eq_ignore_ascii_case("application/json") {
+        let detail = "Send the body as JSON, with `Content-Type: application/json`.";
+        return Err(AppError::new(ErrorCode::UnsupportedMediaType, detail));
+    }
+    let mut bytes = Vec::new();
+    while let Some(part) = payload.next().await {
+        let part = part.map_err(|_| AppError::new(ErrorCode::MalformedBody, "The body broke off. Send it again."))?;
+        if bytes.len() + part.len() > MAX_JSON_BYTES {
+            return Err(AppError::new(
+                ErrorCode::PayloadTooLarge,
+                "A JSON body may have at most 1 MiB.",
+            ));
+        }
+        bytes.extend_from_slice(&part);
+    }
+    Ok(bytes)
+}
+
+/// Parses JSON; what does not fit the type is told by its path.
+pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> AppResult<T> {
+    if holds_nul(bytes) {
+        return Err(AppError::field("body", "nul", NO_NUL));
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let inner = error.inner();
+        if inner.is_data() {
+            let path = error.path().to_string();
+            let message = without_position(&inner.to_string());
+            return field_of(&path, &message);
+        }
+        let at = format!("line {}, column {}", inner.line(), inner.column());
+        AppError::new(ErrorCode::MalformedBody, format!("The body is not valid JSON ({at})."))
+    })?;
+    deserializer.end().map_err(|_| {
+        AppError::new(
+            ErrorCode::MalformedBody,
+            "Something follows the JSON value in the body.",
+        )
+    })?;
+    Ok(value)
+}
+
+/// PostgreSQL's text cannot hold it, and no text of a person does.
+const NO_NUL: &str = "must not hold the character U+0000";
+
+/// Whether JSON holds the escape `\u0000`: one whose backslash is not itself escaped.
+fn holds_nul(json: &[u8]) -> bool {
+    const ESCAPE: &[u8] = b"\\u0000";
+    let backslashes_before = |at: usize| json[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
+    json.windows(ESCAPE.len())
+        .enumerate()
+        .any(|(at, window)| window == ESCAPE && backslashes_before(at) % 2 == 0)
+}
+
+fn without_position(message: &str) -> String {
+    message.split(" at line ").next().unwrap_or(message).to_owned()
+}
+
+/// Names the field of serde's message: an unknown or missing one stands in the message, not in the path.
+fn field_of(path: &str, message: &str) -> AppError {
+    let quoted = message.split('`').nth(1).unwrap_or_default();
+    let inside = |name: &str| {
+        // serde_path_to_error already points at an unknown field, but at the parent of a missing one.
+        if path == "." || path.is_empty() || path == name || path.ends_with(&format!(".{name}")) {
+            if path.ends_with(name) && path != "." {
+                path.to_owned()
+            } else {
+                name.to_owned()
+            }
+        } else {
+            format!("{path}.{name}")
+        }
+    };
+    if message.starts_with("unknown field") {
+        return AppError::field(&inside(quoted), "unknown", "is not a known field");
+    }
+    if message.starts_with("missing field") {
+        return AppError::field(&inside(quoted), "missing", "is missing");
+    }
+    let path = if path == "." { "body" } else { path };
+    AppError::field(path, "type", format!("does not fit: {message}"))
+}
+
+/// A query string: known parameters only, right types, within bounds.
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned + Validate> FromRequest for Query<T> {
+    type Error = AppError;
+    type Future = std::future::Ready<AppResult<Self>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        std::future::ready(parse_query(request.query_string()).map(Self))
+    }
+}
+
+fn parse_query<T: DeserializeOwned + Validate>(query: &str) -> AppResult<T> {
+    let pairs = url::form_urlencoded::parse(query.as_bytes());
+    if let Some((name, _)) = pairs.clone().find(|(_, value)| value.contains('\0')) {
+        return Err(AppError::field(&name, "nul", NO_NUL));
+    }
+    let deserializer = serde_urlencoded::Deserializer::new(pairs);
+    let value: T = serde_path_to_error::deserialize(deserializer)
+        .map_err(|error| field_of(&error.path().to_string(), &error.inner().to_string()))?;
+    validate(&value)?;
+    Ok(value)
+}
+
+/// One id in the path.
+pub struct Id<T>(pub T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for Id<T> {
+    type Error = AppError;
+    type Future = std::future::Ready<AppResult<Self>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let id = web::Path::<T>::from_request(request, payload).into_inner();
+        std::future::ready(match id {
+            Ok(id) => Ok(Self(id.into_inner())),
+            Err(_) => Err(AppError::field("id", "type", "must be a UUID")),
+        })
+    }
+}
+
+/// The version that a change builds on; `*` takes any.
+pub struct IfMatch(pub Option<i64>);
+
+impl FromRequest for IfMatch {
+    type Error = AppError;
+    type Future = std::future::Ready<AppResult<Self>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let Some(value) = request.headers().get(header::IF_MATCH) else {
+            let detail = "Send the resource's ETag in `If-Match`, so that nobody's change is lost.";
+            return std::future::ready(Err(AppError::new(ErrorCode::PreconditionRequired, detail)));
+        };
+        let text = value.to_str().unwrap_or_default().trim();
+        if text == "*" {
+            return std::future::ready(Ok(Self(None)));
+        }
+        let version = text
+            .strip_prefix('"')
+            .and_then(|text| text.strip_suffix('"'))
+            .and_then(|text| text.parse().ok());
+        std::future::ready(match version {
+            Some(version) => Ok(Self(Some(version))),
+            None => Err(AppError::field(
+                "If-Match",
+                "type",
+                "must be an ETag of this resource, such as \"3\"",
+            )),
+        })
+    }
+}
+
+fn validate(value: &impl Validate) -> AppResult<()> {
+    let Err(errors) = value.validate() else { return Ok(()) };
+    let mut fields = Vec::new();
+    collect("", &errors, &mut fields);
+    fields.sort_by(|a, b| a.path.cmp(&b.path));
+    Err(AppError::fields(fields))
+}
+
+fn collect(prefix: &str, errors: &ValidationErrors, fields: &mut Vec<FieldError>) {
+    for (name, kind) in errors.errors() {
+        let path = if prefix.is_empty() {
+            name.to_string()
+        } else {
+            format!("{prefix}.{name}")
+        };
+        match kind {
+            ValidationErrorsKind::Field(found) => fields.extend(found.iter().map(|error| FieldError {
+                path: path.clone(),
+                code: error.code.to_string(),
+                message: error.message.as_deref().unwrap_or("is not valid").to_owned(),
+            })),
+            ValidationErrorsKind::Struct(inner) => collect(&path, inner, fields),
+            ValidationErrorsKind::List(items) => {
+                for (index, inner) in items {
+                    collect(&format!("{path}.{index}"), inner, fields);
+                }
+            }
+        }
+    }
+}
+
+impl<T> Deref for Body<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}

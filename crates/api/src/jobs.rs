@@ -1,0 +1,362 @@
+//! Training as a background task: prepares the job's directory, runs the trainer as a child, stores what it reports.
+//!
+//! The directory `jobs/<id>` below the data directory belongs to the trainer alone. Whatever is killed, running the task
+//! again goes on from the trainer's last checkpoint and ends with the same model.
+
+mod child;
+mod finish;
+mod prepare;
+
+use crate::state::App;
+use cerebros_common::{
+    agents::TrainingState,
+    ids::{JobId, WorkspaceId},
+    jobs::{Job, JobFailure, JobPlan, JobStatus, MetricPoint},
+};
+use cerebros_db::{self as db, DbError, Scope, Write};
+use cerebros_queue::{Burial, Enqueue, HookError, Lease, Task, TaskError, enqueue};
+use cerebros_trainer::protocol::{Event, LogLevel};
+use serde::{Deserialize, Serialize};
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+/// Between two writes of metric points: often enough to look live, seldom enough not to load the database.
+const FLUSH_EVERY: Duration = Duration::from_millis(250);
+/// A lost child is started again at once; repeated losses wait longer.
+const RESTART_AFTER: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TrainJob {
+    workspace_id: WorkspaceId,
+    job_id: JobId,
+}
+
+impl Task for TrainJob {
+    const NAME: &'static str = "train_job";
+    const QUEUE: &'static str = "training";
+    const MAX_ATTEMPTS: u32 = 10;
+}
+
+/// Queues the training of a job as part of the transaction that created or resumed it.
+pub async fn enqueue_training(write: &Write, job: &Job) -> Result<(), crate::error::AppError> {
+    let workspace_id = write.workspace_id()?;
+    let task = TrainJob {
+        workspace_id,
+        job_id: job.id,
+    };
+    let options = Enqueue {
+        workspace_id: Some(workspace_id.0),
+        ..Enqueue::default()
+    };
+    enqueue(write.connection(), &task, options).await?;
+    Ok(())
+}
+
+/// The directory that a job's trainer works in.
+pub fn directory(app: &App, id: JobId) -> PathBuf {
+    app.config.data_dir.join("jobs").join(id.to_string())
+}
+
+pub async fn train(app: Arc<App>, task: TrainJob, lease: Lease) -> Result<(), TaskError> {
+    let run = Run {
+        scope: Scope::system(task.workspace_id),
+        app,
+        id: task.job_id,
+        lease,
+    };
+    let Some(job) = run.begin().await? else { return Ok(()) };
+    if job.status != JobStatus::Running {
+        // Over or asked to stop before it began.
+        return run.end(&job, End::Cancelled).await;
+    }
+    if let Err(failure) = prepare::directory(&run.app, &run.scope, &job).await? {
+        return run.end(&job, End::Failed(failure)).await;
+    }
+    let end = run.follow(&job).await?;
+    run.end(&job, end).await
+}
+
+/// A task that cannot go on leaves its job failed, resumable.
+pub async fn bury(app: Arc<App>, task: TrainJob, burial: Burial) -> Result<(), HookError> {
+    let scope = Scope::system(task.workspace_id);
+    let failure = JobFailure {
+        code: "interrupted".to_owned(),
+        message: format!(
+            "Training was interrupted again and again: {}.",
+            burial.message().trim_end_matches('.')
+        ),
+        remedy: "Resume the job: it goes on from its last checkpoint. If it stops again, look at the server's memory \
+                 and log."
+            .to_owned(),
+    };
+    let mut write = app.db.write(&scope).await?;
+    match db::jobs::finish(&mut write, task.job_id, JobStatus::Failed, Some(&failure)).await {
+        Ok(()) | Err(DbError::NotFound(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    burial.bury(write.connection()).await?;
+    write.commit().await?;
+    let job = db::jobs::find(&scope, &app.db, task.job_id).await?;
+    if let Some(agent_id) = job.agent_id {
+        let mut write = app.db.write(&scope).await?;
+        db::agents::set_training(&mut write, agent_id, job.id, TrainingState::Failed, None).await?;
+        write.commit().await?;
+    }
+    Ok(())
+}
+
+/// How a run of the trainer ended.
+enum End {
+    Done(finish::Adapter),
+    Failed(JobFailure),
+    Cancelled,
+}
+
+struct Run {
+    app: Arc<App>,
+    scope: Scope,
+    id: JobId,
+    lease: Lease,
+}
+
+impl Run {
+    /// Marks the job running. `None` when the job is gone or over: the task ends.
+    async fn begin(&self) -> Result<Option<Job>, TaskError> {
+        let mut write = self.write().await?;
+        let job = match db::jobs::start(&mut write, self.id).await {
+            Ok(job) => job,
+            Err(DbError::NotFound(_)) => return Ok(None),
+            Err(error) => return Err(database(error)),
+        };
+        if job.status.is_over() {
+            return Ok(None);
+        }
+        if let (Some(agent_id), JobStatus::Running) = (job.agent_id, job.status) {
+            let state = TrainingState::Running;
+            db::agents::set_training(&mut write, agent_id, self.id, state, None)
+                .await
+                .map_err(database)?;
+        }
+        write.commit().await.map_err(database)?;
+        Ok(Some(job))
+    }
+
+    /// Runs the trainer to its end and stores what it says on the way.
+    async fn follow(&self, job: &Job) -> Result<End, TaskError> {
+        let mut child = child::Trainer::start(&self.app, self.id).map_err(|error| {
+            tracing::error!(job.id = %self.id, error = ?error, "the trainer cannot be started");
+            TaskError::retry("The trainer could not be started")
+        })?;
+        let mut changes = self.app.db.subscribe();
+        // Somebody may have cancelled it before this process watched.
+        changes.mark_changed();
+        let mut pending: Vec<Event> = Vec::new();
+        let mut flush = tokio::time::interval(FLUSH_EVERY);
+        let mut last = None;
+        let mut cancelled = false;
+        loop {
+            tokio::select! {
+                () = self.lease.cancellation().cancelled() => {
+                    child.leave().await;
+                    self.store(&mut pending).await?;
+                    return Err(TaskError::Interrupted);
+                }
+                event = child.next() => match event {
+                    Some(event @ (Event::Done { .. } | Event::Failed { .. })) => last = Some(event),
+                    Some(event) => pending.push(event),
+                    None => break,
+                },
+                _ = flush.tick() => self.store(&mut pending).await?,
+                _ = changes.changed(), if !cancelled => {
+                    if db::jobs::cancel_requested(&self.scope, &self.app.db, self.id).await.map_err(database)? {
+                        cancelled = true;
+                        child.ask_to_leave();
+                    }
+                }
+            }
+        }
+        let exit = child.wait().await;
+        self.store(&mut pending).await?;
+        match last {
+            Some(Event::Done {
+                train_loss,
+                initial_validation_loss,
+                validation_loss,
+                steps,
+                files,
+                ..
+            }) => {
+                let sha256 = files.iter().find(|file| file.name == "adapter_model.safetensors");
+                Ok(End::Done(finish::Adapter {
+                    train_loss,
+                    initial_validation_loss,
+                    validation_loss,
+                    steps,
+                    sha256: sha256.map(|file| file.sha256.clone()).unwrap_or_default(),
+                    seed: job.parameters.seed,
+                }))
+            }
+            Some(Event::Failed { code, .. }) if is_locked(code) => Err(TaskError::Retry {
+                message: "An earlier trainer is still leaving".to_owned(),
+                after: Some(RESTART_AFTER),
+            }),
+            Some(Event::Failed { code, message, remedy }) => {
+                let code = serde_json::to_value(code)
+                    .ok()
+                    .and_then(|code| code.as_str().map(str::to_owned));
+                Ok(End::Failed(JobFailure {
+                    code: code.unwrap_or_default(),
+                    message,
+                    remedy,
+                }))
+            }
+            _ if cancelled => Ok(End::Cancelled),
+            _ => {
+                tracing::warn!(job.id = %self.id, exit = %exit, "the trainer went away");
+                let after = RESTART_AFTER * self.lease.attempt();
+                Err(TaskError::Retry {
+                    message: format!("The trainer went away ({exit})"),
+                    after: Some(after),
+                })
+            }
+        }
+    }
+
+    /// Stores events in one transaction that the lease guards.
+    async fn store(&self, events: &mut Vec<Event>) -> Result<(), TaskError> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let mut write = self.write().await?;
+        for event in events.drain(..) {
+            self.store_one(&mut write, event).await.map_err(database)?;
+        }
+        write.commit().await.map_err(database)
+    }
+
+    async fn store_one(&self, write: &mut Write, event: Event) -> Result<(), DbError> {
+        match event {
+            Event::Started {
+                total_steps,
+                train_rows,
+                validation_rows,
+                train_tokens,
+                trainable_tokens,
+                truncated_rows,
+                dropped_rows,
+                trainable_parameters,
+                resumed_from_step,
+                ..
+            } => {
+                let plan = JobPlan {
+                    total_steps,
+                    train_rows,
+                    validation_rows,
+                    train_tokens,
+                    trainable_tokens,
+                    truncated_rows,
+                    dropped_rows,
+                    trainable_parameters,
+                };
+                db::jobs::set_plan(write, self.id, &plan).await?;
+                let message = match resumed_from_step {
+                    0 => format!("Training starts: {total_steps} steps over {train_rows} rows."),
+                    step => format!("Training goes on from the checkpoint at step {step} of {total_steps}."),
+                };
+                db::jobs::append_log(write, self.id, "info", &message).await
+            }
+            Event::Metric {
+                step,
+                epoch,
+                loss,
+                learning_rate,
+                grad_norm,
+                tokens_per_second,
+                memory_bytes,
+                validation_loss,
+                validation_token_accuracy,
+            } => {
+                let trained = step > 0;
+                let point = MetricPoint {
+                    step,
+                    epoch,
+                    loss: trained.then_some(loss),
+                    learning_rate: trained.then_some(learning_rate),
+                    grad_norm: trained.then_some(grad_norm),
+                    tokens_per_second: trained.then_some(tokens_per_second),
+                    memory_bytes: Some(memory_bytes),
+                    validation_loss,
+                    validation_token_accuracy,
+                };
+                db::jobs::put_metric(write, self.id, &point).await
+            }
+            Event::Checkpoint { step } => {
+                db::jobs::append_log(write, self.id, "info", &format!("Checkpoint at step {step}.")).await
+            }
+            Event::Log { level, message } => {
+                let level = match level {
+                    LogLevel::Info => "info",
+                    LogLevel::Warning => "warn",
+                };
+                db::jobs::append_log(write, self.id, level, &message).await
+            }
+            Event::Done { .. } | Event::Failed { .. } => Ok(()),
+        }
+    }
+
+    /// Ends job and task in one transaction.
+    async fn end(&self, job: &Job, end: End) -> Result<(), TaskError> {
+        let stored = match &end {
+            End::Done(adapter) => Some(finish::store(&self.app, &self.scope, job, adapter).await?),
+            End::Failed(_) | End::Cancelled => None,
+        };
+        let mut write = self.write().await?;
+        let (status, failure, training) = match &end {
+            End::Done(_) => (JobStatus::Succeeded, None, TrainingState::Idle),
+            End::Failed(failure) => (JobStatus::Failed, Some(failure), TrainingState::Failed),
+            End::Cancelled => (JobStatus::Cancelled, None, TrainingState::Idle),
+        };
+        if let Some(model) = &stored {
+            db::models::insert(&mut write, model).await.map_err(database)?;
+        }
+        if let Some(failure) = failure {
+            let line = format!("{} {}", failure.message, failure.remedy);
+            db::jobs::append_log(&mut write, self.id, "error", &line)
+                .await
+                .map_err(database)?;
+        }
+        db::jobs::finish(&mut write, self.id, status, failure)
+            .await
+            .map_err(database)?;
+        if let Some(agent_id) = job.agent_id {
+            let model_id = stored.as_ref().map(|model| model.id);
+            db::agents::set_training(&mut write, agent_id, self.id, training, model_id)
+                .await
+                .map_err(database)?;
+        }
+        self.lease.complete(write.connection()).await?;
+        write.commit().await.map_err(database)?;
+        if stored.is_some()
+            && let Err(error) = tokio::fs::remove_dir_all(directory(&self.app, self.id)).await
+        {
+            tracing::warn!(job.id = %self.id, error = %error, "a finished job's directory could not be removed");
+        }
+        Ok(())
+    }
+
+    /// A transaction that fails if somebody else has taken the task over.
+    async fn write(&self) -> Result<Write, TaskError> {
+        let write = self.app.db.write(&self.scope).await.map_err(database)?;
+        self.lease.fence(write.connection()).await?;
+        Ok(write)
+    }
+}
+
+fn is_locked(code: cerebros_trainer::protocol::FailureCode) -> bool {
+    code == cerebros_trainer::protocol::FailureCode::Locked
+}
+
+/// A database that fails inside a task may answer the next attempt.
+pub fn database(error: DbError) -> TaskError {
+    tracing::warn!(error = ?error, "the database failed inside a task");
+    TaskError::retry("The database could not be used")
+}

@@ -1,0 +1,103 @@
+//! The `cerebros` command.
+
+#![expect(clippy::print_stdout, reason = "a command answers on stdout")]
+
+use cerebros_api::{Config, Parts};
+use clap::{Parser, Subcommand};
+use std::{path::PathBuf, process::ExitCode};
+
+#[derive(Parser)]
+#[command(
+    name = "cerebros",
+    version,
+    about = "Turns your documents into assistants and models you own"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server: browser app, API and background tasks
+    Serve,
+    /// Run background tasks only (needs PostgreSQL beside a server)
+    Work,
+    /// Bring the database schema up to date and leave
+    Migrate,
+    /// Print the OpenAPI document
+    Openapi,
+    /// Train the job in a directory (run by the server)
+    #[command(hide = true)]
+    Train { job: PathBuf },
+    /// Answer inference requests on a Unix socket (run by the server)
+    #[command(hide = true)]
+    Infer { socket: PathBuf },
+    /// Extract the text of one file (run by the server)
+    #[command(hide = true)]
+    Extract {
+        input: PathBuf,
+        format: cerebros_ingest::Format,
+        output: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Train { job } => cerebros_trainer::train_main(&job),
+        Command::Infer { socket } => cerebros_trainer::infer_main(&socket),
+        Command::Extract { input, format, output } => cerebros_ingest::child::extract_main(&input, format, &output),
+        Command::Openapi => report(openapi()),
+        Command::Serve => report(run(Parts::All)),
+        Command::Work => report(run(Parts::Work)),
+        Command::Migrate => report(migrate()),
+    }
+}
+
+fn report(result: anyhow::Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn openapi() -> anyhow::Result<()> {
+    println!("{}", cerebros_api::openapi_document().to_pretty_json()?);
+    Ok(())
+}
+
+fn migrate() -> anyhow::Result<()> {
+    cerebros_api::telemetry::init()?;
+    let config = Config::from_env()?;
+    tokio::runtime::Runtime::new()?.block_on(cerebros_api::migrate(&config))
+}
+
+fn run(parts: Parts) -> anyhow::Result<()> {
+    cerebros_api::telemetry::init()?;
+    let config = Config::from_env()?;
+    tokio::runtime::Runtime::new()?.block_on(async move {
+        let running = cerebros_api::start(config, parts).await?;
+        match parts {
+            Parts::All => println!("Cerebros is ready at {}", running.url),
+            Parts::Work => println!("Cerebros works on tasks"),
+        }
+        wait_for_signal().await?;
+        tracing::info!("stopping");
+        running.stop().await;
+        Ok(())
+    })
+}
+
+async fn wait_for_signal() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,175 @@
+//! The OpenAPI document: collected from the routes, then given the errors that every operation shares.
+
+use crate::{respond, routes};
+use actix_web::App;
+use cerebros_common::{
+    agents::AgentSort,
+    chat::WireError,
+    errors::{ErrorCode, Problem},
+};
+use utoipa::{
+    OpenApi as _, ToSchema as _,
+    openapi::{
+        Components, ContentBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder,
+        path::{Operation, PathItem},
+        security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
+    },
+};
+use utoipa_actix_web::AppExt;
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Cerebros",
+        description = "Turn your own documents into reviewed training examples, datasets, fine-tuned models and an \
+                       assistant that answers with them.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+        contact(),
+    ),
+    components(schemas(AgentSort, Problem, WireError)),
+    tags(
+        (name = "auth", description = "Sign up, in and out"),
+        (name = "workspaces", description = "Where rows belong"),
+        (name = "api_keys", description = "Keys for scripts"),
+        (name = "agents", description = "What you make from documents; assistants on screen"),
+        (name = "documents", description = "Uploads, their text and chunks"),
+        (name = "search", description = "Passages by words"),
+        (name = "examples", description = "Prompt, reasoning, response: reviewed by people"),
+        (name = "datasets", description = "Validated chat rows"),
+        (name = "bases", description = "Models that training starts from"),
+        (name = "jobs", description = "LoRA training"),
+        (name = "models", description = "Trained adapters"),
+        (name = "dashboard", description = "Figures from recorded calls"),
+        (name = "events", description = "Live changes"),
+        (name = "openai", description = "OpenAI's wire: point the stock SDKs here"),
+    ),
+)]
+struct Base;
+
+/// The document as it is committed and served.
+pub fn document() -> OpenApi {
+    let (_, mut document) = App::new()
+        .into_utoipa_app()
+        .openapi(Base::openapi())
+        .configure(routes::configure)
+        .split_for_parts();
+    let components = document.components.get_or_insert_with(Components::new);
+    add_security(components);
+    add_errors(components);
+    document.security = Some(vec![requirement("session"), requirement("api_key")]);
+    for (path, item) in &mut document.paths.paths {
+        let wire = respond::is_wire(path);
+        for (method, operation) in operations_mut(item) {
+            reference_errors(method, operation, wire);
+        }
+    }
+    document
+}
+
+/// Which methods each documented path takes.
+pub struct Routes(Vec<(Vec<String>, Vec<&'static str>)>);
+
+impl Routes {
+    pub fn new(document: &mut OpenApi) -> Self {
+        let routes = document.paths.paths.iter_mut().map(|(path, item)| {
+            let methods = operations_mut(item).into_iter().map(|(method, _)| method).collect();
+            (path.split('/').map(str::to_owned).collect(), methods)
+        });
+        Self(routes.collect())
+    }
+
+    pub fn methods_of(&self, path: &str) -> Vec<&'static str> {
+        let segments: Vec<&str> = path.split('/').collect();
+        let matching = self.0.iter().filter(|(pattern, _)| {
+            pattern.len() == segments.len()
+                && pattern
+                    .iter()
+                    .zip(&segments)
+                    .all(|(pattern, segment)| pattern.starts_with('{') || pattern == segment)
+        });
+        matching.flat_map(|(_, methods)| methods.iter().copied()).collect()
+    }
+}
+
+fn operations_mut(item: &mut PathItem) -> Vec<(&'static str, &mut Operation)> {
+    [
+        ("GET", &mut item.get),
+        ("POST", &mut item.post),
+        ("PUT", &mut item.put),
+        ("PATCH", &mut item.patch),
+        ("DELETE", &mut item.delete),
+    ]
+    .into_iter()
+    .filter_map(|(method, operation)| operation.as_mut().map(|operation| (method, operation)))
+    .collect()
+}
+
+fn requirement(name: &str) -> SecurityRequirement {
+    SecurityRequirement::new::<&str, [&str; 0], &str>(name, [])
+}
+
+fn add_security(components: &mut Components) {
+    let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(crate::auth::SESSION_COOKIE)));
+    let bearer = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
+    components.add_security_scheme("session", cookie);
+    components.add_security_scheme("api_key", bearer);
+}
+
+fn add_errors(components: &mut Components) {
+    for code in ErrorCode::ALL {
+        let status = code.status().to_string();
+        let native = ContentBuilder::new()
+            .schema(Some(Ref::from_schema_name(Problem::name())))
+            .build();
+        let wire = ContentBuilder::new()
+            .schema(Some(Ref::from_schema_name(WireError::name())))
+            .build();
+        let native = ResponseBuilder::new()
+            .description(describe(code.status()))
+            .content("application/problem+json", native);
+        let wire = ResponseBuilder::new()
+            .description(describe(code.status()))
+            .content("application/json", wire);
+        components
+            .responses
+            .insert(format!("Problem{status}"), RefOr::T(native.build()));
+        components
+            .responses
+            .insert(format!("WireError{status}"), RefOr::T(wire.build()));
+    }
+}
+
+fn describe(status: u16) -> &'static str {
+    ErrorCode::ALL
+        .iter()
+        .find(|code| code.status() == status)
+        .map_or("An error", |code| code.title())
+}
+
+fn reference_errors(method: &str, operation: &mut Operation, wire: bool) {
+    let conditional = operation
+        .parameters
+        .iter()
+        .flatten()
+        .any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == "If-Match"));
+    let has_body = operation.request_body.is_some();
+    let mut statuses = vec![400, 401, 403, 404, 500, 503];
+    if has_body {
+        statuses.extend([413, 415]);
+    }
+    if method != "GET" {
+        statuses.extend([409, 507]);
+    }
+    if conditional {
+        statuses.extend([412, 428]);
+    }
+    let prefix = if wire { "WireError" } else { "Problem" };
+    for status in statuses {
+        let reference: RefOr<Response> = RefOr::Ref(Ref::from_response_name(format!("{prefix}{status}")));
+        operation
+            .responses
+            .responses
+            .entry(status.to_string())
+            .or_insert(reference);
+    }
+}

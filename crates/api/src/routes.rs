@@ -1,0 +1,39 @@
+//! Every operation, by noun. `configure` is the one list: the router and the OpenAPI document are made from it.
+
+mod agents;
+mod api_keys;
+mod auth;
+mod bases;
+mod dashboard;
+mod datasets;
+mod documents;
+mod events;
+mod examples;
+pub mod health;
+mod jobs;
+mod models;
+mod openai;
+mod search;
+mod workspaces;
+
+use utoipa_actix_web::{scope, service_config::ServiceConfig};
+
+pub fn configure(config: &mut ServiceConfig) {
+    config.service(
+        scope::scope("/api/v1")
+            .configure(auth::configure)
+            .configure(workspaces::configure)
+            .configure(api_keys::configure)
+            .configure(agents::configure)
+            .configure(documents::configure)
+            .configure(examples::configure)
+            .configure(search::configure)
+            .configure(datasets::configure)
+            .configure(bases::configure)
+            .configure(jobs::configure)
+            .configure(models::configure)
+            .configure(dashboard::configure)
+            .configure(events::configure),
+    );
+    config.service(scope::scope("/v1").configure(openai::configure));
+}

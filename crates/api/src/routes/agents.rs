@@ -1,0 +1,110 @@
+//! Agents; assistants on screen.
+
+use crate::{
+    agents,
+    error::AppResult,
+    extract::{Body, Editor, Id, IfMatch, Query, Viewer},
+    respond,
+    state::App,
+};
+use actix_web::{delete, get, patch, post, web};
+use cerebros_common::{
+    agents::{Agent, AgentPatch, AgentQuery, NewAgent},
+    ids::AgentId,
+    wire::{Envelope, Page},
+};
+use cerebros_db as db;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+pub fn configure(config: &mut ServiceConfig) {
+    config
+        .service(list_agents)
+        .service(create_agent)
+        .service(find_agent)
+        .service(update_agent)
+        .service(delete_agent);
+}
+
+/// List agents
+#[utoipa::path(
+    tag = "agents",
+    params(AgentQuery),
+    responses((status = 200, description = "A page of agents", body = Envelope<Page<Agent>>)),
+)]
+#[get("/agents")]
+async fn list_agents(app: web::Data<App>, Viewer(scope): Viewer, query: Query<AgentQuery>) -> AppResult {
+    Ok(respond::ok(db::agents::list(&scope, &app.db, &query.0).await?))
+}
+
+/// Create an agent
+#[utoipa::path(
+    tag = "agents",
+    request_body = NewAgent,
+    responses((status = 201, description = "A draft without documents", body = Envelope<Agent>)),
+)]
+#[post("/agents")]
+async fn create_agent(app: web::Data<App>, Editor(scope): Editor, body: Body<NewAgent>) -> AppResult {
+    let mut write = app.db.write(&scope).await?;
+    let agent = db::agents::insert(&mut write, &body).await?;
+    write.commit().await?;
+    let version = agent.version;
+    Ok(respond::created_versioned(
+        format!("/api/v1/agents/{}", agent.id),
+        agent,
+        version,
+    ))
+}
+
+/// Find an agent
+#[utoipa::path(
+    tag = "agents",
+    params(("id" = AgentId, Path)),
+    responses((status = 200, description = "The agent; `ETag` holds its version", body = Envelope<Agent>)),
+)]
+#[get("/agents/{id}")]
+async fn find_agent(app: web::Data<App>, Viewer(scope): Viewer, id: Id<AgentId>) -> AppResult {
+    let agent = db::agents::find(&scope, &app.db, id.0).await?;
+    let version = agent.version;
+    Ok(respond::ok_versioned(agent, version))
+}
+
+/// Change an agent
+///
+/// `model_id` takes a model live, or the agent offline with null.
+#[utoipa::path(
+    tag = "agents",
+    params(("id" = AgentId, Path), ("If-Match" = String, Header, description = "The agent's ETag, or `*`")),
+    request_body = AgentPatch,
+    responses((status = 200, description = "The agent as it is now", body = Envelope<Agent>)),
+)]
+#[patch("/agents/{id}")]
+async fn update_agent(
+    app: web::Data<App>,
+    Editor(scope): Editor,
+    id: Id<AgentId>,
+    version: IfMatch,
+    body: Body<AgentPatch>,
+) -> AppResult {
+    let mut write = app.db.write(&scope).await?;
+    if let Some(Some(model_id)) = body.model_id {
+        db::models::require(&write, model_id).await?;
+    }
+    let agent = db::agents::update(&mut write, id.0, version.0, &body).await?;
+    write.commit().await?;
+    let version = agent.version;
+    Ok(respond::ok_versioned(agent, version))
+}
+
+/// Delete an agent
+///
+/// Its documents and examples go along. Datasets, jobs and models stay.
+#[utoipa::path(
+    tag = "agents",
+    params(("id" = AgentId, Path), ("If-Match" = String, Header, description = "The agent's ETag, or `*`")),
+    responses((status = 204, description = "It is gone")),
+)]
+#[delete("/agents/{id}")]
+async fn delete_agent(app: web::Data<App>, Editor(scope): Editor, id: Id<AgentId>, version: IfMatch) -> AppResult {
+    agents::delete(&app, &scope, id.0, version.0).await?;
+    Ok(respond::no_content())
+}

@@ -1,0 +1,76 @@
+//! Keys for scripts.
+
+use crate::{
+    auth,
+    error::{AppError, AppResult},
+    extract::{Admin, Body, Id, Query},
+    respond,
+    state::App,
+};
+use actix_web::{delete, get, post, web};
+use cerebros_common::{
+    api_keys::{ApiKey, ApiKeyQuery, NewApiKey, NewApiKeySecret},
+    ids::ApiKeyId,
+    wire::{Envelope, Page, Paging},
+};
+use cerebros_db::{Actor, api_keys};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+pub fn configure(config: &mut ServiceConfig) {
+    config
+        .service(list_api_keys)
+        .service(create_api_key)
+        .service(delete_api_key);
+}
+
+/// List API keys
+#[utoipa::path(
+    tag = "api_keys",
+    params(ApiKeyQuery),
+    responses((status = 200, description = "A page of keys, newest first", body = Envelope<Page<ApiKey>>)),
+)]
+#[get("/api-keys")]
+async fn list_api_keys(app: web::Data<App>, Admin(scope): Admin, query: Query<ApiKeyQuery>) -> AppResult {
+    let paging = Paging::new(query.0.page, query.0.limit);
+    Ok(respond::ok(api_keys::list(&scope, &app.db, paging).await?))
+}
+
+/// Create an API key
+///
+/// The secret is in this answer only. The key acts in this workspace with your role.
+#[utoipa::path(
+    tag = "api_keys",
+    request_body = NewApiKey,
+    responses((status = 201, description = "The key and its secret", body = Envelope<NewApiKeySecret>)),
+)]
+#[post("/api-keys")]
+async fn create_api_key(app: web::Data<App>, Admin(scope): Admin, body: Body<NewApiKey>) -> AppResult {
+    let user_id = match scope.actor {
+        Actor::User(user_id) | Actor::ApiKey(_, user_id) => user_id,
+        Actor::System => return Err(AppError::internal(anyhow::anyhow!("a task asked for an API key"))),
+    };
+    let secret = auth::api_key();
+    let mut write = app.db.write(&scope).await?;
+    let prefix = auth::api_key_prefix(&secret);
+    let digest = auth::digest(&secret);
+    let api_key = api_keys::insert(&mut write, user_id, body.name.trim(), &prefix, &digest).await?;
+    write.commit().await?;
+    Ok(respond::created(
+        format!("/api/v1/api-keys/{}", api_key.id),
+        NewApiKeySecret { api_key, secret },
+    ))
+}
+
+/// Revoke an API key
+#[utoipa::path(
+    tag = "api_keys",
+    params(("id" = ApiKeyId, Path)),
+    responses((status = 204, description = "It is refused from now on")),
+)]
+#[delete("/api-keys/{id}")]
+async fn delete_api_key(app: web::Data<App>, Admin(scope): Admin, id: Id<ApiKeyId>) -> AppResult {
+    let mut write = app.db.write(&scope).await?;
+    api_keys::delete(&mut write, id.0).await?;
+    write.commit().await?;
+    Ok(respond::no_content())
+}

@@ -1,0 +1,169 @@
+//! Documents: upload, what was read in them, download.
+
+use crate::{
+    documents, download,
+    error::{AppError, AppResult},
+    extract::{Editor, Id, Query, Viewer},
+    paging, respond,
+    state::App,
+    upload::{self, Form},
+};
+use actix_multipart::Multipart;
+use actix_web::{delete, get, post, web};
+use cerebros_common::{
+    documents::{Chunk, ChunkQuery, Document, DocumentQuery, DocumentText, DocumentTextQuery, FileForm, NewDocument},
+    ids::DocumentId,
+    wire::{CursorPage, Envelope, Page},
+};
+use cerebros_db as db;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+const DEFAULT_TEXT_LENGTH: u64 = 20_000;
+
+pub fn configure(config: &mut ServiceConfig) {
+    config
+        .service(list_documents)
+        .service(create_document)
+        .service(find_document)
+        .service(delete_document)
+        .service(find_document_text)
+        .service(list_document_chunks)
+        .service(find_document_content)
+        .service(retry_document);
+}
+
+/// List documents
+#[utoipa::path(
+    tag = "documents",
+    params(DocumentQuery),
+    responses((status = 200, description = "A page of documents, newest first", body = Envelope<Page<Document>>)),
+)]
+#[get("/documents")]
+async fn list_documents(app: web::Data<App>, Viewer(scope): Viewer, query: Query<DocumentQuery>) -> AppResult {
+    Ok(respond::ok(db::documents::list(&scope, &app.db, &query.0).await?))
+}
+
+/// Upload a document
+///
+/// PDF, DOCX, TXT, MD, CSV, JSON or XML, told by the bytes. Its text is read in the background: wait for the status
+/// `ready` or `error`.
+#[utoipa::path(
+    tag = "documents",
+    params(NewDocument),
+    request_body(content = FileForm, content_type = "multipart/form-data"),
+    responses((status = 201, description = "Stored, and waiting to be read", body = Envelope<Document>)),
+)]
+#[post("/documents")]
+async fn create_document(
+    app: web::Data<App>,
+    Editor(scope): Editor,
+    query: Query<NewDocument>,
+    form: Multipart,
+) -> AppResult {
+    let mut form = Form::new(form);
+    if let Err(refused) = db::documents::check_room(&scope, &app.db, query.0.agent_id, query.0.kind).await {
+        upload::discard(&mut form).await;
+        return Err(refused.into());
+    }
+    let upload = upload::receive(&app.storage, &mut form, app.config.max_document_bytes).await?;
+    let document = documents::store(app.into_inner(), scope, query.0, upload).await?;
+    Ok(respond::created(format!("/api/v1/documents/{}", document.id), document))
+}
+
+/// Find a document
+#[utoipa::path(
+    tag = "documents",
+    params(("id" = DocumentId, Path)),
+    responses((status = 200, description = "The document", body = Envelope<Document>)),
+)]
+#[get("/documents/{id}")]
+async fn find_document(app: web::Data<App>, Viewer(scope): Viewer, id: Id<DocumentId>) -> AppResult {
+    Ok(respond::ok(db::documents::find(&scope, &app.db, id.0).await?))
+}
+
+/// Delete a document
+///
+/// Its examples and its file go along. Datasets built from them stay.
+#[utoipa::path(
+    tag = "documents",
+    params(("id" = DocumentId, Path)),
+    responses((status = 204, description = "It is gone")),
+)]
+#[delete("/documents/{id}")]
+async fn delete_document(app: web::Data<App>, Editor(scope): Editor, id: Id<DocumentId>) -> AppResult {
+    documents::delete(&app, &scope, id.0).await?;
+    Ok(respond::no_content())
+}
+
+/// Read a document's text
+#[utoipa::path(
+    tag = "documents",
+    params(("id" = DocumentId, Path), DocumentTextQuery),
+    responses((status = 200, description = "A stretch of the text", body = Envelope<DocumentText>)),
+)]
+#[get("/documents/{id}/text")]
+async fn find_document_text(
+    app: web::Data<App>,
+    Viewer(scope): Viewer,
+    id: Id<DocumentId>,
+    query: Query<DocumentTextQuery>,
+) -> AppResult {
+    let offset = query.0.offset.unwrap_or(0);
+    let length = query.0.length.unwrap_or(DEFAULT_TEXT_LENGTH);
+    Ok(respond::ok(
+        db::documents::text(&scope, &app.db, id.0, offset, length).await?,
+    ))
+}
+
+/// List a document's chunks
+#[utoipa::path(
+    tag = "documents",
+    params(("id" = DocumentId, Path), ChunkQuery),
+    responses((status = 200, description = "Chunks in order; none until the document is ready", body = Envelope<CursorPage<Chunk>>)),
+)]
+#[get("/documents/{id}/chunks")]
+async fn list_document_chunks(
+    app: web::Data<App>,
+    Viewer(scope): Viewer,
+    id: Id<DocumentId>,
+    query: Query<ChunkQuery>,
+) -> AppResult {
+    let after = paging::cursor(query.0.cursor.as_deref())?;
+    let limit = paging::limit(query.0.limit);
+    Ok(respond::ok(
+        db::documents::chunks(&scope, &app.db, id.0, after, limit).await?,
+    ))
+}
+
+/// Download a document
+#[utoipa::path(
+    tag = "documents",
+    params(("id" = DocumentId, Path)),
+    responses((status = 200, description = "The file as it was uploaded", body = Vec<u8>, content_type = "application/octet-stream")),
+)]
+#[get("/documents/{id}/content")]
+async fn find_document_content(app: web::Data<App>, Viewer(scope): Viewer, id: Id<DocumentId>) -> AppResult {
+    let located = db::documents::find_located(&scope, &app.db, id.0).await?;
+    let file = app
+        .storage
+        .open_file(&located.blob_key)
+        .await
+        .map_err(AppError::internal)?;
+    let media_type = documents::media_type(located.document.format);
+    download::attachment(file, media_type, &located.document.name)
+        .await
+        .map_err(AppError::internal)
+}
+
+/// Read a document once more
+///
+/// Only one in status `error`.
+#[utoipa::path(
+    tag = "documents",
+    params(("id" = DocumentId, Path)),
+    responses((status = 200, description = "Waiting to be read again", body = Envelope<Document>)),
+)]
+#[post("/documents/{id}/retry")]
+async fn retry_document(app: web::Data<App>, Editor(scope): Editor, id: Id<DocumentId>) -> AppResult {
+    Ok(respond::ok(documents::retry(&app, &scope, id.0).await?))
+}

@@ -1,0 +1,87 @@
+//! Trained adapters.
+
+use crate::{
+    error::{AppError, AppResult},
+    extract::{Editor, Id, Query, Viewer},
+    respond,
+    state::App,
+};
+use actix_web::{HttpResponse, delete, get, http::header, web};
+use cerebros_common::{
+    ids::ModelId,
+    models::{Model, ModelQuery},
+    wire::{Envelope, Page},
+};
+use cerebros_db as db;
+use tokio_util::io::ReaderStream;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+pub fn configure(config: &mut ServiceConfig) {
+    config
+        .service(list_models)
+        .service(find_model)
+        .service(download_adapter)
+        .service(delete_model);
+}
+
+/// List models
+#[utoipa::path(
+    tag = "models",
+    params(ModelQuery),
+    responses((status = 200, description = "A page of models, newest first", body = Envelope<Page<Model>>)),
+)]
+#[get("/models")]
+async fn list_models(app: web::Data<App>, Viewer(scope): Viewer, query: Query<ModelQuery>) -> AppResult {
+    Ok(respond::ok(db::models::list(&scope, &app.db, &query.0).await?))
+}
+
+/// Find a model
+#[utoipa::path(
+    tag = "models",
+    params(("id" = ModelId, Path)),
+    responses((status = 200, description = "The model and its lineage", body = Envelope<Model>)),
+)]
+#[get("/models/{id}")]
+async fn find_model(app: web::Data<App>, Viewer(scope): Viewer, id: Id<ModelId>) -> AppResult {
+    Ok(respond::ok(db::models::find(&scope, &app.db, id.0).await?.model))
+}
+
+/// Download a model's adapter
+///
+/// A ZIP archive of a PEFT directory: unpack it and give it to `PeftModel.from_pretrained`.
+#[utoipa::path(
+    tag = "models",
+    params(("id" = ModelId, Path)),
+    responses((status = 200, description = "The archive", body = Vec<u8>, content_type = "application/zip")),
+)]
+#[get("/models/{id}/adapter")]
+async fn download_adapter(app: web::Data<App>, Viewer(scope): Viewer, id: Id<ModelId>) -> AppResult {
+    let stored = db::models::find(&scope, &app.db, id.0).await?;
+    let file = app.storage.open_file(&stored.blob_key).await.map_err(AppError::io)?;
+    let length = file.metadata().await.map_err(AppError::io)?.len();
+    Ok(HttpResponse::Ok()
+        .content_type("application/zip")
+        .insert_header((
+            header::CONTENT_DISPOSITION,
+            format!("attachment; filename=\"adapter-{}.zip\"", id.0),
+        ))
+        .no_chunking(length)
+        .streaming(ReaderStream::new(file)))
+}
+
+/// Delete a model
+///
+/// Refused while an agent answers with it.
+#[utoipa::path(
+    tag = "models",
+    params(("id" = ModelId, Path)),
+    responses((status = 204, description = "Model and adapter are gone")),
+)]
+#[delete("/models/{id}")]
+async fn delete_model(app: web::Data<App>, Editor(scope): Editor, id: Id<ModelId>) -> AppResult {
+    let mut write = app.db.write(&scope).await?;
+    let blob_key = db::models::delete(&mut write, id.0).await?;
+    write.commit().await?;
+    app.storage.remove(&blob_key).await.map_err(AppError::io)?;
+    Ok(respond::no_content())
+}

@@ -1,0 +1,265 @@
+//! Puts the parts together and runs them until told to stop.
+
+use crate::{
+    auth::Hasher,
+    config::Config,
+    error::{AppError, AppResult},
+    extract,
+    infer::Inference,
+    openapi, respond, routes, spa,
+    state::App,
+    storage::Storage,
+    tasks,
+    telemetry::RequestSpan,
+};
+use actix_web::{
+    Error, HttpResponse, HttpServer,
+    body::MessageBody,
+    dev::{ServerHandle, ServiceRequest, ServiceResponse},
+    http::{Method, header},
+    middleware::{DefaultHeaders, Next, from_fn},
+    web,
+};
+use anyhow::Context;
+use cerebros_common::errors::ErrorCode;
+use cerebros_db::{Db, DbOptions};
+use cerebros_migrations::{Migrate, Migrator};
+use std::{
+    fs::File,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tracing_actix_web::TracingLogger;
+use utoipa_actix_web::AppExt;
+use utoipa_swagger_ui::SwaggerUi;
+
+/// How long running requests may take to end at a shutdown.
+const SHUTDOWN_S: u64 = 10;
+
+const CSP: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
+img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; worker-src 'self'; frame-src 'self'; \
+base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+/// Swagger UI brings inline style.
+const DOCS_CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// A running server; dropping it stops nothing, [`Running::stop`] does.
+pub struct Running {
+    app: Arc<App>,
+    pub address: SocketAddr,
+    pub url: String,
+    http: Option<(ServerHandle, JoinHandle<std::io::Result<()>>)>,
+    background: Vec<JoinHandle<anyhow::Result<()>>>,
+    _lock: Option<File>,
+}
+
+/// What runs in this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parts {
+    /// HTTP and tasks.
+    All,
+    /// Tasks alone.
+    Work,
+}
+
+/// Brings the schema up to date.
+pub async fn migrate(config: &Config) -> anyhow::Result<()> {
+    std::fs::create_dir_all(&config.data_dir)
+        .with_context(|| format!("DATA_DIR {} cannot be made", config.data_dir.display()))?;
+    let db = connect(config).await?;
+    Migrator::up(db.write_connection(), None)
+        .await
+        .context("the schema could not be brought up to date")
+}
+
+/// Starts the server or a worker and returns once it answers.
+pub async fn start(config: Config, parts: Parts) -> anyhow::Result<Running> {
+    // One TLS provider per process; a second call finds it in place.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    migrate(&config).await?;
+    let db = connect(&config).await?;
+    let lock = if db.is_sqlite() {
+        Some(lock_data_dir(&config)?)
+    } else {
+        None
+    };
+    if db.is_sqlite() {
+        cerebros_queue::void_leases(db.write_connection()).await?;
+    }
+    let storage = Storage::open(&config.data_dir)
+        .await
+        .context("DATA_DIR cannot be written")?;
+    let built_in = {
+        let config = config.clone();
+        tokio::task::spawn_blocking(move || crate::bases::write_built_in(&config)).await??
+    };
+    let app = Arc::new(App {
+        built_in,
+        hasher: Hasher::new()?,
+        inference: Inference::new(&config),
+        shutdown: CancellationToken::new(),
+        db,
+        storage,
+        config,
+    });
+    let mut background = tasks::start(&app)?;
+    background.extend(crate::wake::start(&app).await?);
+    let (http, address) = match parts {
+        Parts::Work => (None, app.config.bind),
+        Parts::All => {
+            let listener = TcpListener::bind(app.config.bind)
+                .with_context(|| format!("BIND {} cannot be used", app.config.bind))?;
+            let address = listener.local_addr()?;
+            (Some(serve(app.clone(), listener)?), address)
+        }
+    };
+    let url = app.config.origin(address);
+    Ok(Running {
+        app,
+        address,
+        url,
+        http,
+        background,
+        _lock: lock,
+    })
+}
+
+impl Running {
+    /// Changes its value after each commit of this process: tests wait on it instead of sleeping.
+    pub fn changes(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.app.db.subscribe()
+    }
+
+    /// Lets requests and tasks end within their deadlines.
+    pub async fn stop(mut self) {
+        self.app.shutdown.cancel();
+        if let Some((handle, server)) = self.http.take() {
+            handle.stop(true).await;
+            if let Ok(Err(error)) = server.await {
+                tracing::error!(error = ?error, "the HTTP server failed");
+            }
+        }
+        for part in self.background.drain(..) {
+            if let Ok(Err(error)) = part.await {
+                tracing::error!(error = ?error, "a background part failed");
+            }
+        }
+    }
+}
+
+async fn connect(config: &Config) -> anyhow::Result<Db> {
+    let options = DbOptions {
+        url: config.database_url.clone(),
+        max_connections: config.database_connections,
+    };
+    Db::connect(&options)
+        .await
+        .context("DATABASE_URL cannot be connected to")
+}
+
+/// On SQLite one process owns the data directory, so that a start may void all leases.
+fn lock_data_dir(config: &Config) -> anyhow::Result<File> {
+    let path = config.data_dir.join("lock");
+    let file = File::create(&path).with_context(|| format!("{} cannot be made", path.display()))?;
+    file.try_lock().map_err(|_| {
+        anyhow::anyhow!(
+            "another process uses the data directory {}. Stop it, choose another DATA_DIR, or use PostgreSQL to run \
+             several processes",
+            config.data_dir.display()
+        )
+    })?;
+    Ok(file)
+}
+
+fn serve(app: Arc<App>, listener: TcpListener) -> anyhow::Result<(ServerHandle, JoinHandle<std::io::Result<()>>)> {
+    let app = web::Data::from(app);
+    let mut document = openapi::document();
+    let known = web::Data::new(openapi::Routes::new(&mut document));
+    let server = HttpServer::new(move || {
+        let (actix, _) = actix_web::App::new()
+            .app_data(app.clone())
+            .app_data(known.clone())
+            .into_utoipa_app()
+            .configure(routes::configure)
+            .split_for_parts();
+        actix
+            .route("/livez", web::get().to(routes::health::livez))
+            .route("/readyz", web::get().to(routes::health::readyz))
+            .service(SwaggerUi::new("/docs/{_:.*}").url("/docs/openapi.json", document.clone()))
+            .default_service(web::to(spa::fallback))
+            .wrap(from_fn(same_site))
+            .wrap(from_fn(respond::envelope))
+            .wrap(TracingLogger::<RequestSpan>::new())
+            .wrap(from_fn(content_security))
+            .wrap(
+                DefaultHeaders::new()
+                    .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+                    .add((header::REFERRER_POLICY, "same-origin"))
+                    .add(("Cross-Origin-Opener-Policy", "same-origin")),
+            )
+    })
+    .workers(std::thread::available_parallelism().map_or(2, usize::from).min(8))
+    .shutdown_timeout(SHUTDOWN_S)
+    .client_request_timeout(Duration::from_secs(15))
+    .disable_signals()
+    .listen(listener)?
+    .run();
+    let handle = server.handle();
+    Ok((handle, tokio::spawn(server)))
+}
+
+async fn content_security(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let policy = if request.path().starts_with("/docs") {
+        DOCS_CSP
+    } else {
+        CSP
+    };
+    let mut response = next.call(request).await?;
+    response.headers_mut().insert(
+        header::CONTENT_SECURITY_POLICY,
+        header::HeaderValue::from_static(policy),
+    );
+    Ok(response)
+}
+
+/// Refuses changes that a browser sends on behalf of another site. Scripts send neither header.
+async fn same_site(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    if !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
+        && let Err(error) = refuse_cross_site(&request)
+    {
+        let (request, _) = request.into_parts();
+        return Ok(ServiceResponse::new(request, HttpResponse::from_error(error)));
+    }
+    Ok(next.call(request).await?.map_into_boxed_body())
+}
+
+fn refuse_cross_site(request: &ServiceRequest) -> AppResult<()> {
+    let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let cross_site = match (text("sec-fetch-site"), text("origin")) {
+        (Some(site), _) => !matches!(site, "same-origin" | "none"),
+        (None, Some(origin)) => {
+            let app = extract::app(request.request())?;
+            let host = text("host").unwrap_or_default();
+            let own = match &app.config.public_url {
+                Some(url) => url.origin().ascii_serialization(),
+                None => format!("http://{host}"),
+            };
+            origin != own
+        }
+        (None, None) => false,
+    };
+    if cross_site {
+        let detail = "Browsers may change things only from this site's own pages.";
+        return Err(AppError::new(ErrorCode::CrossSite, detail));
+    }
+    Ok(())
+}

@@ -1,0 +1,17 @@
+//! What handlers and tasks share.
+
+use crate::{auth::Hasher, config::Config, infer::Inference, storage::Storage};
+use cerebros_db::{Db, bases::BaseFacts};
+use tokio_util::sync::CancellationToken;
+
+pub struct App {
+    pub config: Config,
+    pub db: Db,
+    pub storage: Storage,
+    pub hasher: Hasher,
+    pub inference: Inference,
+    /// What the built-in base is.
+    pub built_in: BaseFacts,
+    /// Fires when the process is asked to stop.
+    pub shutdown: CancellationToken,
+}

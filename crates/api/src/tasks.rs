@@ -1,0 +1,73 @@
+//! Which background tasks there are, and how many of each queue run at once.
+
+use crate::{bases, datasets::validation, documents::extraction, examples, jobs, state::App};
+use cerebros_queue::{Lease, Runner, Task, TaskError, Waker};
+use chrono::{Duration, Utc};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use tokio::task::JoinHandle;
+
+const EVENTS_KEPT_DAYS: i64 = 7;
+const DONE_TASKS_KEPT: std::time::Duration = std::time::Duration::from_secs(7 * 24 * 3600);
+
+/// Starts the workers of this process.
+pub fn start(app: &Arc<App>) -> anyhow::Result<Vec<JoinHandle<anyhow::Result<()>>>> {
+    if app.db.is_sqlite() {
+        extraction::clear(app)?;
+    }
+    let waker = Waker::default();
+    let runner = Runner::new(app.db.write_connection().clone(), app.clone(), waker.clone())
+        .queue("default", 2)
+        .queue("training", app.config.training_concurrency)
+        .register(jobs::train)
+        .on_dead(jobs::bury)
+        .register(bases::fetch)
+        .on_dead(bases::bury)
+        .queue("documents", 2)
+        .register(extraction::run)
+        .on_dead(extraction::bury)
+        .register(validation::run)
+        .on_dead(validation::bury)
+        .queue("generation", 1)
+        .register(examples::run)
+        .register(tidy)
+        .cron("17 * * * *", &Tidy {});
+    let shutdown = app.shutdown.clone();
+    let run = tokio::spawn(async move { Ok(runner.run(shutdown).await?) });
+    Ok(vec![run, tokio::spawn(wake(app.clone(), waker))])
+}
+
+/// Every commit may have enqueued something.
+async fn wake(app: Arc<App>, waker: Waker) -> anyhow::Result<()> {
+    let mut changed = app.db.subscribe();
+    loop {
+        tokio::select! {
+            () = app.shutdown.cancelled() => return Ok(()),
+            result = changed.changed() => {
+                result?;
+                waker.wake();
+            }
+        }
+    }
+}
+
+/// Deletes what has expired.
+#[derive(Debug, Serialize, Deserialize)]
+struct Tidy {}
+
+impl Task for Tidy {
+    const NAME: &'static str = "tidy";
+    const QUEUE: &'static str = "default";
+    const MAX_ATTEMPTS: u32 = 3;
+}
+
+async fn tidy(app: Arc<App>, _: Tidy, _: Lease) -> Result<(), TaskError> {
+    let failed = |error: cerebros_db::DbError| TaskError::retry(error.to_string());
+    cerebros_db::sessions::expire_unscoped(&app.db).await.map_err(failed)?;
+    let before = Utc::now() - Duration::days(EVENTS_KEPT_DAYS);
+    cerebros_db::events::expire_unscoped(&app.db, before)
+        .await
+        .map_err(failed)?;
+    cerebros_queue::prune_done(app.db.write_connection(), DONE_TASKS_KEPT).await?;
+    Ok(())
+}

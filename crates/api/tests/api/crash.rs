@@ -1,0 +1,137 @@
+//! `kill -9` of the whole server at many moments: after a restart the work ends as if nothing had happened.
+
+use crate::{
+    helpers::{Client, ServerProcess, TestServer, TrainerProcess, fixture},
+    training::{built_in_base, end_of, ready_dataset, rows, start_job},
+};
+use cerebros_common::{
+    agents::Agent,
+    documents::{Document, DocumentStatus},
+    examples::Example,
+    jobs::{Job, JobStatus},
+    models::Model,
+    wire::{CursorPage, Page},
+};
+use serde_json::json;
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
+
+on_both_databases!(
+    documents_survive_kills_of_the_server,
+    training_survives_kills_of_the_server
+);
+
+/// A dead server's work goes on within this time of the restart.
+const GOES_ON_WITHIN: Duration = Duration::from_secs(10);
+
+async fn upload_two(client: &Client) -> Agent {
+    let agent: Agent = client.post("/api/v1/agents", json!({"name": "Policies"})).await.data();
+    for name in ["remote-work-policy.pdf", "project-handbook.docx"] {
+        let path = format!("/api/v1/documents?agent_id={}&kind=work_product", agent.id);
+        client.upload(&path, name, fixture(name)).await.data::<Document>();
+    }
+    agent
+}
+
+/// Waits until both documents are read and their examples built.
+async fn settled(client: &Client, agent: &Agent) -> Vec<Document> {
+    let path = format!("/api/v1/documents?agent_id={}", agent.id);
+    let done = |page: &Page<Document>| page.items.iter().all(|document| document.examples > 0);
+    client.wait(&path, done).await.items
+}
+
+async fn examples_of(client: &Client, agent: &Agent) -> Vec<(String, u64, u64)> {
+    let mut found = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let path = format!("/api/v1/examples?agent_id={}&limit=100{cursor}", agent.id);
+        let page: CursorPage<Example> = client.get(&path).await.data();
+        found.extend(page.items.into_iter().map(|example| {
+            let source = example.source.unwrap();
+            (
+                format!("{}: {}", source.document_name, example.prompt),
+                source.start,
+                source.end,
+            )
+        }));
+        match page.next_cursor {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    found.sort();
+    found
+}
+
+async fn documents_survive_kills_of_the_server(server: TestServer) {
+    let member = server.member().await;
+    let agent = upload_two(&member).await;
+    settled(&member, &agent).await;
+    let expected = examples_of(&member, &agent).await;
+
+    let process = ServerProcess::start(server.kind).await;
+    let mut client = process.member().await;
+    let agent = upload_two(&client).await;
+    let mut process = process;
+    for pause_ms in [0, 40, 90, 150, 220] {
+        // Not for anything to happen: the kills shall fall on different moments of the work.
+        tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+        process = process.kill_and_restart().await;
+        client = process.client(&client);
+    }
+    let documents = settled(&client, &agent).await;
+    assert!(
+        documents
+            .iter()
+            .all(|document| document.status == DocumentStatus::Ready)
+    );
+    let examples = examples_of(&client, &agent).await;
+    assert_eq!(
+        examples.iter().collect::<HashSet<_>>().len(),
+        examples.len(),
+        "no example twice"
+    );
+    assert_eq!(examples, expected);
+}
+
+async fn training_survives_kills_of_the_server(server: TestServer) {
+    let member = server.member().await;
+    let dataset = ready_dataset(&member, &rows(24)).await;
+    let job = start_job(&member, &dataset, None, 8).await;
+    let job = end_of(&member, &job).await;
+    let expected: Model = member
+        .get(&format!("/api/v1/models/{}", job.model_id.unwrap()))
+        .await
+        .data();
+
+    let mut process = ServerProcess::start(server.kind).await;
+    let mut client = process.member().await;
+    let dataset = ready_dataset(&client, &rows(24)).await;
+    assert_eq!(built_in_base(&client).await.name, "cerebros-tiny");
+    let job = start_job(&client, &dataset, None, 8).await;
+    let path = format!("/api/v1/jobs/{}", job.id);
+    for step in [2, 30] {
+        client.wait(&path, |job: &Job| job.step >= step).await;
+        process = process.kill_and_restart().await;
+        client = process.client(&client);
+        let restarted = Instant::now();
+        let running = || async { TrainerProcess::of(&job) };
+        while running().await.is_none() {
+            let over = client.get(&path).await.data::<Job>().status.is_over();
+            assert!(
+                !over && restarted.elapsed() < GOES_ON_WITHIN,
+                "training did not go on in time"
+            );
+            tokio::task::yield_now().await;
+        }
+    }
+    let job = end_of(&client, &job).await;
+    assert_eq!(job.status, JobStatus::Succeeded, "{:?}", job.failure);
+    let model: Model = client
+        .get(&format!("/api/v1/models/{}", job.model_id.unwrap()))
+        .await
+        .data();
+    assert_eq!(model.sha256, expected.sha256, "the adapter is the same, byte for byte");
+}

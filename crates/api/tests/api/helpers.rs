@@ -1,0 +1,465 @@
+//! A server per test, and the people who talk to it: `anonymous`, `member`, `stranger`.
+
+use cerebros_api::{Config, Parts, Running, start};
+use cerebros_common::errors::Problem;
+use reqwest::{Method, StatusCode, header};
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::{
+    future::Future,
+    process::Stdio,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+use tempfile::TempDir;
+use tokio::sync::{Mutex, OnceCell, watch};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+};
+
+/// Long enough for a loaded machine; nothing waits this long when all is well.
+pub const DEADLINE: Duration = Duration::from_secs(90);
+
+/// How often a server in another process is asked.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(25);
+
+/// Turns each `async fn(TestServer)` into two tests.
+macro_rules! on_both_databases {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[test] fn $name() { $crate::helpers::run($crate::helpers::Kind::Sqlite, super::$name); })+
+        }
+        mod postgres {
+            $(#[test] fn $name() { $crate::helpers::run($crate::helpers::Kind::Postgres, super::$name); })+
+        }
+    };
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+pub fn run<F: Future<Output = ()>>(kind: Kind, test: impl FnOnce(TestServer) -> F) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let server = TestServer::start(kind).await;
+        let stop = server.running.clone();
+        test(server).await;
+        if let Some(running) = stop.lock().await.take() {
+            running.stop().await;
+        }
+    });
+}
+
+pub struct TestServer {
+    pub url: String,
+    pub config: Config,
+    pub kind: Kind,
+    /// Stands in for the model hub.
+    pub hub: wiremock::MockServer,
+    pub changes: watch::Receiver<u64>,
+    running: std::sync::Arc<Mutex<Option<Running>>>,
+    _data: std::sync::Arc<TempDir>,
+}
+
+impl TestServer {
+    async fn start(kind: Kind) -> Self {
+        Self::start_with(kind, |_| {}).await
+    }
+
+    /// A server with other settings, on a database of its own. Whoever asks for it stops it.
+    pub async fn start_with(kind: Kind, change: impl FnOnce(&mut Config)) -> Self {
+        let data = TempDir::new().unwrap();
+        let hub = wiremock::MockServer::start().await;
+        let mut config = config(kind, &data).await;
+        config.hub_url = hub.uri().parse().unwrap();
+        change(&mut config);
+        let running = start(config.clone(), Parts::All).await.unwrap();
+        Self {
+            url: running.url.clone(),
+            config,
+            kind,
+            hub,
+            changes: running.changes(),
+            running: std::sync::Arc::new(Mutex::new(Some(running))),
+            _data: std::sync::Arc::new(data),
+        }
+    }
+
+    /// Makes the ended task of a type run once more, and waits for its end.
+    pub async fn rerun(&self, task: &str) {
+        let connection = Database::connect(&self.config.database_url).await.unwrap();
+        let mut changes = self.changes.clone();
+        let sql = format!(
+            "update tasks set status = 'queued', lease_token = null, finished_at = null where name = '{task}' and status = 'done'"
+        );
+        let statement = Statement::from_string(connection.get_database_backend(), sql);
+        assert_eq!(connection.execute_raw(statement).await.unwrap().rows_affected(), 1);
+        let ended = async {
+            loop {
+                changes.mark_unchanged();
+                let sql = format!("select 1 from tasks where name = '{task}' and status = 'done'");
+                let statement = Statement::from_string(connection.get_database_backend(), sql);
+                if connection.query_one_raw(statement).await.unwrap().is_some() {
+                    return;
+                }
+                changes.changed().await.unwrap();
+            }
+        };
+        tokio::time::timeout(DEADLINE, ended).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
+    /// Shuts the server down before the test ends.
+    pub async fn stop(&self) {
+        if let Some(running) = self.running.lock().await.take() {
+            running.stop().await;
+        }
+    }
+
+    pub fn anonymous(&self) -> Client {
+        Client {
+            url: self.url.clone(),
+            http: reqwest::Client::new(),
+            auth: Auth::None,
+            changes: Some(self.changes.clone()),
+        }
+    }
+
+    pub async fn member(&self) -> Client {
+        self.sign_up("member@example.org").await
+    }
+
+    pub async fn stranger(&self) -> Client {
+        self.sign_up("stranger@example.org").await
+    }
+
+    pub async fn sign_up(&self, email: &str) -> Client {
+        self.anonymous().sign_up(email).await
+    }
+}
+
+/// The built binary, as a process that can be killed.
+pub struct ServerProcess {
+    url: String,
+    child: Child,
+    environment: Vec<(&'static str, String)>,
+    data: TempDir,
+}
+
+impl ServerProcess {
+    pub async fn start(kind: Kind) -> Self {
+        let data = TempDir::new().unwrap();
+        let config = config(kind, &data).await;
+        let environment = vec![
+            ("DATA_DIR", config.data_dir.display().to_string()),
+            ("DATABASE_URL", config.database_url),
+            ("BIND", "127.0.0.1:0".to_owned()),
+            ("LOG", "error".to_owned()),
+        ];
+        Self::spawn(environment, data).await
+    }
+
+    async fn spawn(environment: Vec<(&'static str, String)>, data: TempDir) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_cerebros"))
+            .arg("serve")
+            .envs(environment.iter().map(|(name, value)| (*name, value.clone())))
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let line = tokio::time::timeout(DEADLINE, lines.next_line())
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
+        let url = line.rsplit(' ').next().unwrap().to_owned();
+        Self {
+            url,
+            child,
+            environment,
+            data,
+        }
+    }
+
+    pub async fn kill_and_restart(mut self) -> Self {
+        self.child.kill().await.unwrap();
+        Self::spawn(self.environment, self.data).await
+    }
+
+    pub async fn member(&self) -> Client {
+        let anonymous = Client {
+            url: self.url.clone(),
+            http: reqwest::Client::new(),
+            auth: Auth::None,
+            changes: None,
+        };
+        anonymous.sign_up("member@example.org").await
+    }
+
+    /// The same person after a restart.
+    pub fn client(&self, client: &Client) -> Client {
+        Client {
+            url: self.url.clone(),
+            ..client.clone()
+        }
+    }
+}
+
+/// A document to upload.
+pub fn fixture(name: &str) -> Vec<u8> {
+    let path = format!("{}/../ingest/tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read(path).unwrap()
+}
+
+/// Settings of a server on a free port with a fresh database.
+pub async fn config(kind: Kind, data: &TempDir) -> Config {
+    let database_url = match kind {
+        Kind::Sqlite => String::new(),
+        Kind::Postgres => fresh_postgres().await,
+    };
+    let directory = data.path().display().to_string();
+    Config::read(|name| match name {
+        "DATA_DIR" => Some(directory.clone()),
+        "BIND" => Some("127.0.0.1:0".to_owned()),
+        "DATABASE_URL" => Some(database_url.clone()),
+        "DATABASE_CONNECTIONS" => Some("4".to_owned()),
+        "CHILD_PROGRAM" => Some(env!("CARGO_BIN_EXE_cerebros").to_owned()),
+        _ => None,
+    })
+    .unwrap()
+}
+
+/// A database made from a template that holds the schema.
+async fn fresh_postgres() -> String {
+    static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let base = std::env::var("TEST_POSTGRES_URL")
+        .expect("TEST_POSTGRES_URL is not set: run the tests through `cargo run -p xtask -- with-postgres`");
+    let server = base.rsplit_once('/').unwrap().0.to_owned();
+    let _guard = ONE_AT_A_TIME.lock().await;
+    let admin = Database::connect(&base).await.unwrap();
+    let template = TEMPLATE
+        .get_or_init(|| async {
+            let name = format!("template_{}", std::process::id());
+            execute(&admin, &format!("create database {name}")).await;
+            let url = format!("{server}/{name}");
+            let data = TempDir::new().unwrap();
+            let directory = data.path().display().to_string();
+            let config = Config::read(|key| match key {
+                "DATABASE_URL" => Some(url.clone()),
+                "DATA_DIR" => Some(directory.clone()),
+                _ => None,
+            });
+            cerebros_api::migrate(&config.unwrap()).await.unwrap();
+            name
+        })
+        .await;
+    let name = format!("test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    execute(&admin, &format!("create database {name} template {template}")).await;
+    admin.close().await.unwrap();
+    format!("{server}/{name}")
+}
+
+async fn execute(connection: &DatabaseConnection, sql: &str) {
+    connection.execute_unprepared(sql).await.unwrap();
+}
+
+#[derive(Clone)]
+enum Auth {
+    None,
+    Cookie(String),
+    Key(String),
+}
+
+/// Somebody who sends requests.
+#[derive(Clone)]
+pub struct Client {
+    url: String,
+    http: reqwest::Client,
+    auth: Auth,
+    /// Of a server in this process; that of another process is looked at again and again.
+    changes: Option<watch::Receiver<u64>>,
+}
+
+impl Client {
+    pub async fn sign_up(self, email: &str) -> Self {
+        let body = json!({"email": email, "password": "correct horse battery", "name": "Somebody"});
+        let answer = self.post("/api/v1/auth/sign-up", body).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+        Self {
+            auth: Auth::Cookie(answer.session_cookie()),
+            ..self
+        }
+    }
+
+    pub fn with_key(&self, key: &str) -> Self {
+        Self {
+            auth: Auth::Key(key.to_owned()),
+            ..self.clone()
+        }
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.url));
+        match &self.auth {
+            Auth::None => request,
+            Auth::Cookie(cookie) => request.header(header::COOKIE, cookie),
+            Auth::Key(key) => request.bearer_auth(key),
+        }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        Answer::of(self.request(Method::GET, path)).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        Answer::of(self.request(Method::POST, path).json(&body)).await
+    }
+
+    pub async fn post_nothing(&self, path: &str) -> Answer {
+        Answer::of(self.request(Method::POST, path)).await
+    }
+
+    pub async fn patch(&self, path: &str, version: i64, body: Value) -> Answer {
+        let request = self
+            .request(Method::PATCH, path)
+            .header(header::IF_MATCH, format!("\"{version}\""));
+        Answer::of(request.json(&body)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        Answer::of(self.request(Method::DELETE, path)).await
+    }
+
+    pub async fn delete_any_version(&self, path: &str) -> Answer {
+        Answer::of(self.request(Method::DELETE, path).header(header::IF_MATCH, "*")).await
+    }
+
+    /// Sends one file as the form part `file`.
+    pub async fn upload(&self, path: &str, name: &str, bytes: impl Into<Vec<u8>>) -> Answer {
+        let boundary = "cerebros-test-boundary";
+        let mut body = format!(
+            "--{boundary}\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
+             content-type: application/octet-stream\r\n\r\n"
+        )
+        .into_bytes();
+        body.extend_from_slice(&bytes.into());
+        body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
+        let request = self
+            .request(Method::POST, path)
+            .header(
+                header::CONTENT_TYPE,
+                format!("multipart/form-data; boundary={boundary}"),
+            )
+            .body(body);
+        Answer::of(request).await
+    }
+
+    /// Reads `path` after every change until `ready` holds.
+    pub async fn wait<T: DeserializeOwned>(&self, path: &str, ready: impl Fn(&T) -> bool) -> T {
+        let mut changes = self.changes.clone();
+        let mut last = String::new();
+        let waited = tokio::time::timeout(DEADLINE, async {
+            loop {
+                if let Some(changes) = &mut changes {
+                    changes.mark_unchanged();
+                }
+                let answer = self.get(path).await;
+                last.clone_from(&answer.text);
+                let value: T = answer.data();
+                if ready(&value) {
+                    return value;
+                }
+                match &mut changes {
+                    Some(changes) => changes.changed().await.unwrap(),
+                    None => tokio::time::sleep(LOOK_AGAIN_AFTER).await,
+                }
+            }
+        });
+        match waited.await {
+            Ok(value) => value,
+            Err(_) => panic!("{path} did not get there in time; last: {last}"),
+        }
+    }
+}
+
+/// A running trainer, found by the job directory in its arguments.
+pub struct TrainerProcess(u32);
+
+impl TrainerProcess {
+    pub fn of(job: &cerebros_common::jobs::Job) -> Option<Self> {
+        let wanted = format!("jobs/{}", job.id);
+        std::fs::read_dir("/proc").unwrap().find_map(|entry| {
+            let pid = entry.ok()?.file_name().to_str()?.parse().ok()?;
+            let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+            String::from_utf8_lossy(&arguments)
+                .contains(&wanted)
+                .then_some(Self(pid))
+        })
+    }
+
+    pub fn kill(&self) {
+        let killed = std::process::Command::new("kill")
+            .args(["-9", &self.0.to_string()])
+            .status()
+            .unwrap();
+        assert!(killed.success());
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: header::HeaderMap,
+    pub text: String,
+    pub bytes: Vec<u8>,
+}
+
+impl Answer {
+    pub async fn of(request: reqwest::RequestBuilder) -> Self {
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let bytes = response.bytes().await.unwrap().to_vec();
+        Self {
+            status,
+            headers,
+            text: String::from_utf8_lossy(&bytes).into_owned(),
+            bytes,
+        }
+    }
+
+    /// The data of a successful native answer.
+    pub fn data<T: DeserializeOwned>(&self) -> T {
+        assert!(self.status.is_success(), "{} {}", self.status, self.text);
+        let mut envelope: Value = serde_json::from_str(&self.text).unwrap();
+        assert_eq!(envelope["success"], true, "{}", self.text);
+        serde_json::from_value(envelope["data"].take()).unwrap()
+    }
+
+    /// The problem document of a refused native request.
+    pub fn problem(&self) -> Problem {
+        let content_type = self.headers[header::CONTENT_TYPE].to_str().unwrap();
+        assert_eq!(content_type, "application/problem+json", "{}", self.text);
+        let problem: Problem = serde_json::from_str(&self.text).unwrap();
+        assert_eq!(problem.status, self.status.as_u16());
+        assert_eq!(problem.request_id, self.headers["x-request-id"].to_str().unwrap());
+        problem
+    }
+
+    pub fn session_cookie(&self) -> String {
+        let cookie = self.headers[header::SET_COOKIE].to_str().unwrap();
+        cookie.split(';').next().unwrap().to_owned()
+    }
+}

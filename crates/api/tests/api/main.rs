@@ -1,0 +1,19 @@
+//! HTTP tests of the real server, each on SQLite and on PostgreSQL with a database of its own.
+
+#![expect(clippy::unwrap_used, reason = "a failed test panics")]
+
+#[macro_use]
+mod helpers;
+
+mod accounts;
+mod agents;
+mod api_keys;
+mod contract;
+mod crash;
+mod datasets;
+mod documents;
+mod events;
+mod examples;
+mod search;
+mod tenancy;
+mod training;

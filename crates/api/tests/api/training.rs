@@ -1,0 +1,369 @@
+//! Jobs, models and chat: from a dataset to answers.
+
+use crate::helpers::{Answer, Client, TestServer, TrainerProcess};
+use cerebros_common::{
+    agents::{Agent, AgentStatus},
+    bases::Base,
+    chat::{ChatCompletion, ChatCompletionChunk, ModelObjectList, WireError},
+    dashboard::Dashboard,
+    datasets::{Dataset, DatasetStatus},
+    errors::ErrorCode,
+    jobs::{Job, JobLogLine, JobStatus, MetricPoint},
+    models::Model,
+    wire::{CursorPage, Page},
+};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use std::io::{Cursor, Read};
+
+on_both_databases!(
+    a_job_makes_a_model_that_answers,
+    a_cancelled_job_resumes_to_the_same_adapter,
+    a_killed_trainer_is_started_again_and_ends_alike,
+    bad_jobs_are_refused,
+    bad_chats_are_refused_as_openai_words_it,
+    bases_are_added_by_directory_and_looked_into,
+    a_base_comes_from_the_hub,
+);
+
+/// Chat rows that a tiny model can learn from.
+pub fn rows(count: usize) -> String {
+    let row = |index: usize| {
+        let row = json!({"messages": [
+            {"role": "user", "content": format!("What is stored on shelf {index}?")},
+            {"role": "assistant", "content": format!("Shelf {index} holds the binders of the year {}.", 1990 + index)},
+        ]});
+        format!("{row}\n")
+    };
+    (0..count).map(row).collect()
+}
+
+pub async fn ready_dataset(client: &Client, rows: &str) -> Dataset {
+    let dataset: Dataset = client
+        .upload("/api/v1/datasets/upload?name=Shelves", "shelves.jsonl", rows)
+        .await
+        .data();
+    let path = format!("/api/v1/datasets/{}", dataset.id);
+    let dataset: Dataset = client
+        .wait(&path, |dataset: &Dataset| dataset.status != DatasetStatus::Validating)
+        .await;
+    assert_eq!(dataset.status, DatasetStatus::Ready);
+    dataset
+}
+
+pub async fn built_in_base(client: &Client) -> Base {
+    client.get("/api/v1/bases").await.data::<Page<Base>>().items.remove(0)
+}
+
+pub async fn start_job(client: &Client, dataset: &Dataset, agent: Option<&Agent>, epochs: u32) -> Job {
+    let base = built_in_base(client).await;
+    let body = json!({
+        "dataset_id": dataset.id, "base_id": base.id, "agent_id": agent.map(|agent| agent.id),
+        "parameters": {"rank": 4, "epochs": epochs, "batch_size": 2, "max_seq_length": 128, "learning_rate": 0.003},
+    });
+    client.post("/api/v1/jobs", body).await.data()
+}
+
+pub async fn end_of(client: &Client, job: &Job) -> Job {
+    client
+        .wait(&format!("/api/v1/jobs/{}", job.id), |job: &Job| job.status.is_over())
+        .await
+}
+
+async fn model_of(client: &Client, job: &Job) -> Model {
+    assert_eq!(job.status, JobStatus::Succeeded, "{:?}", job.failure);
+    client
+        .get(&format!("/api/v1/models/{}", job.model_id.unwrap()))
+        .await
+        .data()
+}
+
+async fn a_job_makes_a_model_that_answers(server: TestServer) {
+    let member = server.member().await;
+    let agent: Agent = member.post("/api/v1/agents", json!({"name": "Archivist"})).await.data();
+    let dataset = ready_dataset(&member, &rows(20)).await;
+    let job = start_job(&member, &dataset, Some(&agent), 3).await;
+    let job = end_of(&member, &job).await;
+    let model = model_of(&member, &job).await;
+    assert!(model.validation_loss.unwrap() < model.initial_validation_loss.unwrap());
+
+    let points: CursorPage<MetricPoint> = member.get(&format!("/api/v1/jobs/{}/metrics", job.id)).await.data();
+    let steps: Vec<u64> = points.items.iter().map(|point| point.step).collect();
+    assert_eq!(steps, (0..=job.plan.as_ref().unwrap().total_steps).collect::<Vec<_>>());
+    let first: CursorPage<MetricPoint> = member
+        .get(&format!("/api/v1/jobs/{}/metrics?limit=2", job.id))
+        .await
+        .data();
+    let cursor = first.next_cursor.unwrap();
+    let next = member
+        .get(&format!("/api/v1/jobs/{}/metrics?limit=1&cursor={cursor}", job.id))
+        .await;
+    assert_eq!(next.data::<CursorPage<MetricPoint>>().items[0].step, 2);
+    let log: CursorPage<JobLogLine> = member.get(&format!("/api/v1/jobs/{}/log", job.id)).await.data();
+    assert!(log.items[0].message.contains("steps"));
+
+    let archive = member.get(&format!("/api/v1/models/{}/adapter", model.id)).await;
+    assert_eq!(archive.bytes.len() as u64, model.size_bytes);
+    let mut archive = zip::ZipArchive::new(Cursor::new(archive.bytes)).unwrap();
+    let mut config = String::new();
+    archive
+        .by_name("adapter_config.json")
+        .unwrap()
+        .read_to_string(&mut config)
+        .unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&config).unwrap()["peft_type"], "LORA");
+    assert!(archive.by_name("adapter_model.safetensors").is_ok());
+
+    let live: Agent = member.get(&format!("/api/v1/agents/{}", agent.id)).await.data();
+    assert_eq!((live.status, live.model_id), (AgentStatus::Ready, Some(model.id)));
+    chat_answers(&member, &format!("agent:{}", agent.id)).await;
+
+    let path = format!("/api/v1/models/{}", model.id);
+    assert_eq!(member.delete(&path).await.problem().error, ErrorCode::Conflict);
+    let offline = member
+        .patch(
+            &format!("/api/v1/agents/{}", agent.id),
+            live.version,
+            json!({"model_id": null}),
+        )
+        .await;
+    assert_eq!(offline.data::<Agent>().model_id, None);
+    assert_eq!(member.delete(&path).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(member.get(&path).await.problem().error, ErrorCode::NotFound);
+}
+
+async fn chat_answers(member: &Client, model: &str) {
+    let list: ModelObjectList = serde_json::from_str(&member.get("/v1/models").await.text).unwrap();
+    assert!(list.data.iter().any(|object| object.id == model));
+    let mut body = json!({
+        "model": model, "messages": [{"role": "user", "content": "What is stored on shelf 3?"}],
+        "max_tokens": 12, "temperature": 0, "a_member_of_the_future": true,
+    });
+    let whole: ChatCompletion =
+        serde_json::from_str(&member.post("/v1/chat/completions", body.clone()).await.text).unwrap();
+    assert!(!whole.choices[0].message.content.is_empty());
+    assert_eq!(
+        whole.usage.total_tokens,
+        whole.usage.prompt_tokens + whole.usage.completion_tokens
+    );
+    body["stream"] = json!(true);
+    body["stream_options"] = json!({"include_usage": true});
+    let stream = member.post("/v1/chat/completions", body).await.text;
+    let mut data: Vec<&str> = stream.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
+    assert_eq!(data.pop(), Some("[DONE]"));
+    let chunks: Vec<ChatCompletionChunk> = data.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let text: String = chunks
+        .iter()
+        .flat_map(|chunk| &chunk.choices)
+        .filter_map(|choice| choice.delta.content.clone())
+        .collect();
+    assert_eq!(
+        text, whole.choices[0].message.content,
+        "greedy answers are the same, streamed or not"
+    );
+    assert_eq!(chunks.last().unwrap().usage, Some(whole.usage));
+    let dashboard: Dashboard = member
+        .wait("/api/v1/dashboard", |dashboard: &Dashboard| {
+            dashboard.calls.value == Some(2.0)
+        })
+        .await;
+    assert_eq!(dashboard.success_rate.value, Some(1.0));
+    assert_eq!(dashboard.agents.value, Some(1.0));
+}
+
+/// The adapter that an undisturbed job makes of the rows.
+async fn undisturbed(member: &Client, dataset: &Dataset, epochs: u32) -> String {
+    let job = start_job(member, dataset, None, epochs).await;
+    let job = end_of(member, &job).await;
+    model_of(member, &job).await.sha256
+}
+
+async fn a_cancelled_job_resumes_to_the_same_adapter(server: TestServer) {
+    let member = server.member().await;
+    let dataset = ready_dataset(&member, &rows(24)).await;
+    let expected = undisturbed(&member, &dataset, 8).await;
+    let job = start_job(&member, &dataset, None, 8).await;
+    let path = format!("/api/v1/jobs/{}", job.id);
+    member.wait(&path, |job: &Job| job.step >= 5).await;
+    member.post_nothing(&format!("{path}/cancel")).await.data::<Job>();
+    let cancelled = end_of(&member, &job).await;
+    assert_eq!((cancelled.status, cancelled.model_id), (JobStatus::Cancelled, None));
+    member.post_nothing(&format!("{path}/resume")).await.data::<Job>();
+    let job = end_of(&member, &job).await;
+    assert_eq!(model_of(&member, &job).await.sha256, expected);
+    let over = member.post_nothing(&format!("{path}/cancel")).await.problem();
+    assert_eq!(over.error, ErrorCode::Conflict);
+}
+
+async fn a_killed_trainer_is_started_again_and_ends_alike(server: TestServer) {
+    let member = server.member().await;
+    let dataset = ready_dataset(&member, &rows(24)).await;
+    let expected = undisturbed(&member, &dataset, 8).await;
+    let job = start_job(&member, &dataset, None, 8).await;
+    let path = format!("/api/v1/jobs/{}", job.id);
+    member.wait(&path, |job: &Job| job.step >= 3).await;
+    TrainerProcess::of(&job).unwrap().kill();
+    let job = end_of(&member, &job).await;
+    assert_eq!(model_of(&member, &job).await.sha256, expected);
+    let points: CursorPage<MetricPoint> = member.get(&format!("{path}/metrics?limit=2000")).await.data();
+    let steps: Vec<u64> = points.items.iter().map(|point| point.step).collect();
+    assert_eq!(
+        steps,
+        (0..=job.plan.unwrap().total_steps).collect::<Vec<_>>(),
+        "no gap and no repeat"
+    );
+}
+
+async fn bad_jobs_are_refused(server: TestServer) {
+    let member = server.member().await;
+    let dataset = ready_dataset(&member, &rows(4)).await;
+    let base = built_in_base(&member).await;
+    let good = json!({"dataset_id": dataset.id, "base_id": base.id});
+    for (pointer, value, path) in [
+        ("rank", json!(0), "parameters.rank"),
+        ("dropout", json!(0.9), "parameters.dropout"),
+        ("learning_rate", json!("fast"), "parameters.learning_rate"),
+        ("colour", json!("red"), "parameters.colour"),
+    ] {
+        let mut body = good.clone();
+        body["parameters"] = json!({pointer: value});
+        let problem = member.post("/api/v1/jobs", body).await.problem();
+        assert_eq!(
+            (problem.error, problem.details[0].path.as_str()),
+            (ErrorCode::InvalidRequest, path)
+        );
+    }
+    let stranger = server.stranger().await;
+    assert_eq!(
+        stranger.post("/api/v1/jobs", good.clone()).await.problem().error,
+        ErrorCode::NotFound
+    );
+    let job = start_job(&member, &dataset, None, 1).await;
+    let path = format!("/api/v1/jobs/{}", job.id);
+    for (method, path) in [(Method::GET, path.clone()), (Method::POST, format!("{path}/cancel"))] {
+        let answer = Answer::of(stranger.request(method, &path)).await;
+        assert_eq!(answer.problem().error, ErrorCode::NotFound);
+    }
+    end_of(&member, &job).await;
+}
+
+async fn bad_chats_are_refused_as_openai_words_it(server: TestServer) {
+    let member = server.member().await;
+    let base = built_in_base(&member).await;
+    let good = json!({"model": format!("base:{}", base.id), "messages": [{"role": "user", "content": "Hi"}]});
+    let long = json!([{"role": "user", "content": "long ".repeat(2000)}]);
+    for (field, value, status, param) in [
+        ("model", json!("gpt-4"), 404, "model"),
+        ("temperature", json!(3), 400, "temperature"),
+        ("top_p", json!(0), 400, "top_p"),
+        ("n", json!(2), 400, "n"),
+        ("messages", json!([]), 400, "messages"),
+        ("messages", long, 400, "messages"),
+        ("stop", json!(["a", "b", "c", "d", "e"]), 400, "stop"),
+    ] {
+        let mut body = good.clone();
+        body[field] = value;
+        let answer = member.post("/v1/chat/completions", body).await;
+        let error: WireError = serde_json::from_str(&answer.text).unwrap();
+        assert_eq!(
+            (answer.status.as_u16(), error.error.param.as_deref()),
+            (status, Some(param)),
+            "{}",
+            answer.text
+        );
+    }
+    let stranger = server.stranger().await;
+    assert_eq!(
+        stranger.post("/v1/chat/completions", good.clone()).await.status,
+        StatusCode::NOT_FOUND
+    );
+    let nobody = server.anonymous().post("/v1/chat/completions", good).await;
+    let error: WireError = serde_json::from_str(&nobody.text).unwrap();
+    assert_eq!(
+        (nobody.status.as_u16(), error.error.code.as_deref()),
+        (401, Some("invalid_api_key"))
+    );
+}
+
+async fn bases_are_added_by_directory_and_looked_into(server: TestServer) {
+    let member = server.member().await;
+    let directory = server.config.data_dir.join("bases/cerebros-tiny");
+    let added: Base = member
+        .post("/api/v1/bases", json!({"directory": directory}))
+        .await
+        .data();
+    assert_eq!(added.parameters, built_in_base(&member).await.parameters);
+    let again = member
+        .post("/api/v1/bases", json!({"directory": directory}))
+        .await
+        .problem();
+    assert_eq!(again.error, ErrorCode::Conflict);
+    for directory in [
+        server.config.data_dir.display().to_string(),
+        "/no/such/place".to_owned(),
+        "here".to_owned(),
+    ] {
+        let problem = member
+            .post("/api/v1/bases", json!({"directory": directory}))
+            .await
+            .problem();
+        assert_eq!(problem.details[0].path, "directory", "{problem:?}");
+    }
+    assert_eq!(
+        member.delete(&format!("/api/v1/bases/{}", added.id)).await.status,
+        StatusCode::NO_CONTENT
+    );
+    let built_in = format!("/api/v1/bases/{}", built_in_base(&member).await.id);
+    assert_eq!(member.delete(&built_in).await.problem().error, ErrorCode::Conflict);
+}
+
+async fn a_base_comes_from_the_hub(server: TestServer) {
+    use wiremock::{
+        Mock, ResponseTemplate,
+        matchers::{method, path},
+    };
+    let hub = &server.hub;
+    let directory = server.config.data_dir.join("bases/cerebros-tiny");
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(&directory).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        let answer = ResponseTemplate::new(200).set_body_bytes(std::fs::read(entry.path()).unwrap());
+        Mock::given(method("GET"))
+            .and(path(format!("/acme/tiny/resolve/main/{name}")))
+            .respond_with(answer)
+            .mount(hub)
+            .await;
+        names.push(json!({"rfilename": name}));
+    }
+    names.push(json!({"rfilename": "../../escape.safetensors"}));
+    let listing = ResponseTemplate::new(200).set_body_json(json!({"siblings": names}));
+    Mock::given(method("GET"))
+        .and(path("/api/models/acme/tiny"))
+        .respond_with(listing)
+        .mount(hub)
+        .await;
+    let member = server.member().await;
+    let base: Base = member
+        .post("/api/v1/bases", json!({"hub_id": "acme/tiny"}))
+        .await
+        .data();
+    use cerebros_common::bases::BaseStatus;
+    let over = |base: &Base| base.status != BaseStatus::Downloading;
+    let base: Base = member.wait(&format!("/api/v1/bases/{}", base.id), over).await;
+    assert_eq!(
+        (base.status, base.parameters),
+        (BaseStatus::Ready, built_in_base(&member).await.parameters)
+    );
+    let absent: Base = member
+        .post("/api/v1/bases", json!({"hub_id": "acme/absent"}))
+        .await
+        .data();
+    let absent: Base = member.wait(&format!("/api/v1/bases/{}", absent.id), over).await;
+    assert!(absent.error.unwrap().contains("no public model"));
+    let problem = member
+        .post("/api/v1/bases", json!({"hub_id": "../etc"}))
+        .await
+        .problem();
+    assert_eq!(problem.details[0].path, "hub_id");
+}

@@ -1,0 +1,123 @@
+//! API keys. Only a hash of the secret is stored.
+
+use crate::{Actor, Db, DbError, Scope, Write, workspaces};
+use cerebros_common::{
+    accounts::Role,
+    api_keys::ApiKey,
+    ids::{ApiKeyId, UserId, WorkspaceId},
+    wire::{Page, Paging},
+};
+use chrono::{Duration, Utc};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
+use uuid::Uuid;
+
+pub async fn list(scope: &Scope, db: &Db, paging: Paging) -> Result<Page<ApiKey>, DbError> {
+    let all = row::Entity::find().filter(row::Column::WorkspaceId.eq(scope.workspace_id.0));
+    let total = all.clone().count(db.read()).await?;
+    let rows = all
+        .order_by_desc(row::Column::Id)
+        .offset(paging.offset())
+        .limit(u64::from(paging.limit))
+        .all(db.read())
+        .await?;
+    Ok(paging.of(rows.into_iter().map(wire).collect(), total))
+}
+
+pub async fn insert(
+    write: &mut Write,
+    created_by: UserId,
+    name: &str,
+    prefix: &str,
+    secret_hash: &str,
+) -> Result<ApiKey, DbError> {
+    let key = row::Model {
+        id: Uuid::now_v7(),
+        workspace_id: write.workspace_id()?.0,
+        user_id: created_by.0,
+        name: name.to_owned(),
+        prefix: prefix.to_owned(),
+        secret_hash: secret_hash.to_owned(),
+        created_at: Utc::now(),
+        last_used_at: None,
+    };
+    row::Entity::insert(row::ActiveModel::from(key.clone()))
+        .exec_without_returning(write.connection())
+        .await?;
+    Ok(wire(key))
+}
+
+pub async fn delete(write: &mut Write, id: ApiKeyId) -> Result<(), DbError> {
+    let result = row::Entity::delete_many()
+        .filter(row::Column::Id.eq(id.0))
+        .filter(row::Column::WorkspaceId.eq(write.workspace_id()?.0))
+        .exec(write.connection())
+        .await?;
+    if result.rows_affected == 0 {
+        Err(DbError::NotFound("API key"))
+    } else {
+        Ok(())
+    }
+}
+
+/// Whose key has this secret hash: its scope, and the role that its maker has there now.
+pub async fn authenticate_unscoped(db: &Db, secret_hash: &str) -> Result<Option<(Scope, Role)>, DbError> {
+    let Some(key) = row::Entity::find()
+        .filter(row::Column::SecretHash.eq(secret_hash))
+        .one(db.read())
+        .await?
+    else {
+        return Ok(None);
+    };
+    let (user_id, workspace_id) = (UserId(key.user_id), WorkspaceId(key.workspace_id));
+    let Some(role) = workspaces::find_role_unscoped(db, user_id, workspace_id).await? else {
+        return Ok(None);
+    };
+    if key.last_used_at.is_none_or(|at| Utc::now() - at > Duration::minutes(1)) {
+        row::Entity::update_many()
+            .col_expr(row::Column::LastUsedAt, Expr::value(Utc::now()))
+            .filter(row::Column::Id.eq(key.id))
+            .exec(db.write_connection())
+            .await?;
+    }
+    Ok(Some((
+        Scope {
+            workspace_id,
+            actor: Actor::ApiKey(ApiKeyId(key.id), user_id),
+        },
+        role,
+    )))
+}
+
+fn wire(row: row::Model) -> ApiKey {
+    ApiKey {
+        id: ApiKeyId(row.id),
+        name: row.name,
+        prefix: row.prefix,
+        created_by: UserId(row.user_id),
+        created_at: row.created_at,
+        last_used_at: row.last_used_at,
+    }
+}
+
+mod row {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "api_keys")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        pub workspace_id: Uuid,
+        pub user_id: Uuid,
+        pub name: String,
+        pub prefix: String,
+        pub secret_hash: String,
+        pub created_at: DateTimeUtc,
+        pub last_used_at: Option<DateTimeUtc>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

@@ -1,0 +1,123 @@
+//! Connections: on SQLite one for writes and a pool for reads, on PostgreSQL one pool for both.
+
+use crate::{DbError, Scope, Write};
+use cerebros_common::ids::WorkspaceId;
+use sea_orm::{
+    ConnectOptions, Database, DatabaseConnection, DbBackend, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::watch;
+
+#[derive(Debug, Clone)]
+pub struct DbOptions {
+    /// `sqlite:///absolute/path` or `postgres://...`
+    pub url: String,
+    /// Connections in the pool.
+    pub max_connections: u32,
+}
+
+/// Handle to the database; cheap to clone.
+#[derive(Clone)]
+pub struct Db {
+    read: DatabaseConnection,
+    write: DatabaseConnection,
+    changed: Arc<watch::Sender<u64>>,
+}
+
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
+
+impl Db {
+    /// Connects; does not migrate.
+    pub async fn connect(options: &DbOptions) -> Result<Self, DbError> {
+        let (read, write) = if options.url.starts_with("sqlite:") {
+            // The write connection comes first: it creates the file and switches it to WAL.
+            let write = Database::connect(sqlite_options(&options.url, 1)).await?;
+            let read = Database::connect(sqlite_options(&options.url, options.max_connections)).await?;
+            (read, write)
+        } else {
+            let mut pool = ConnectOptions::new(&options.url);
+            pool.max_connections(options.max_connections)
+                .acquire_timeout(ACQUIRE_TIMEOUT)
+                .sqlx_logging(false);
+            let pool = Database::connect(pool).await?;
+            (pool.clone(), pool)
+        };
+        Ok(Self {
+            read,
+            write,
+            changed: Arc::new(watch::Sender::new(0)),
+        })
+    }
+
+    pub fn is_sqlite(&self) -> bool {
+        self.write.get_database_backend() == DbBackend::Sqlite
+    }
+
+    /// For the queue and the migrator, which bring their own SQL.
+    pub fn write_connection(&self) -> &DatabaseConnection {
+        &self.write
+    }
+
+    pub(crate) fn read(&self) -> &DatabaseConnection {
+        &self.read
+    }
+
+    /// Begins the one kind of transaction that changes a workspace's rows. On SQLite it holds the only write
+    /// connection until it is committed or dropped: await nothing but the database in between.
+    pub async fn write(&self, scope: &Scope) -> Result<Write, DbError> {
+        Ok(Write::new(self.begin().await?, Some(*scope), self.changed.clone()))
+    }
+
+    /// A transaction that belongs to no workspace yet: sign-up, sessions, operators.
+    pub async fn write_unscoped(&self) -> Result<Write, DbError> {
+        Ok(Write::new(self.begin().await?, None, self.changed.clone()))
+    }
+
+    /// Changes its value whenever a transaction of this process committed events or tasks, or [`Db::wake`] was called.
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// Passes on a wake-up that came from another process.
+    pub fn wake(&self) {
+        self.changed.send_modify(|count| *count += 1);
+    }
+
+    /// Answers if the database answers.
+    pub async fn ping(&self) -> Result<(), DbError> {
+        Ok(self.read.ping().await?)
+    }
+
+    /// The newest event number of a workspace.
+    pub async fn event_seq(&self, workspace_id: WorkspaceId) -> Result<i64, DbError> {
+        crate::events::newest_seq(&self.read, workspace_id).await
+    }
+
+    async fn begin(&self) -> Result<sea_orm::DatabaseTransaction, DbError> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: self.is_sqlite().then_some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        Ok(self.write.begin_with_options(options).await?)
+    }
+}
+
+fn sqlite_options(url: &str, max_connections: u32) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(max_connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .sqlx_logging(false)
+        .map_sqlx_sqlite_opts(|sqlite| {
+            // `synchronous = FULL`: an answered request survives a power cut, not only a crash.
+            sqlite
+                .create_if_missing(true)
+                .foreign_keys(true)
+                .busy_timeout(Duration::from_secs(10))
+                .pragma("journal_mode", "WAL")
+                .pragma("synchronous", "FULL")
+                .pragma("secure_delete", "ON")
+        });
+    options
+}

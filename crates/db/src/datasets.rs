@@ -1,0 +1,335 @@
+//! Datasets and what their validation found.
+
+use crate::{Db, DbError, Scope, Write, agents, convert};
+use cerebros_common::{
+    datasets::{Dataset, DatasetFinding, DatasetQuery, DatasetReport, DatasetSource, DatasetStatus},
+    events::EventKind,
+    ids::{AgentId, DatasetId},
+    wire::{CursorPage, Page, Paging},
+};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    Select, Statement,
+};
+
+/// A dataset with the key of its file.
+#[derive(Debug, Clone)]
+pub struct LocatedDataset {
+    pub dataset: Dataset,
+    pub blob_key: String,
+}
+
+/// A file that lies in the store already.
+#[derive(Debug, Clone)]
+pub struct StoredDataset {
+    pub id: DatasetId,
+    /// Whose examples it was built from.
+    pub agent_id: Option<AgentId>,
+    pub name: String,
+    pub source: DatasetSource,
+    pub blob_key: String,
+    pub size_bytes: u64,
+    /// Hexadecimal.
+    pub sha256: String,
+}
+
+/// What validation found.
+#[derive(Debug, Clone)]
+pub struct Validation {
+    pub report: DatasetReport,
+    pub findings: Vec<DatasetFinding>,
+    /// Why no row can be used, and what to do.
+    pub error: Option<String>,
+}
+
+/// Findings per insert: 7 values each stay well below the databases' limits on parameters.
+const FINDINGS_AT_ONCE: usize = 200;
+
+pub async fn list(scope: &Scope, db: &Db, query: &DatasetQuery) -> Result<Page<Dataset>, DbError> {
+    let paging = Paging::new(query.page, query.limit);
+    let mut found = row::Entity::find().filter(row::Column::WorkspaceId.eq(scope.workspace_id.0));
+    if let Some(agent_id) = query.agent_id {
+        found = found.filter(row::Column::AgentId.eq(agent_id.0));
+    }
+    if let Some(status) = query.status {
+        found = found.filter(row::Column::Status.eq(convert::name(&status)?));
+    }
+    let total = found.clone().count(db.read()).await?;
+    let rows = found
+        .order_by_desc(row::Column::Id)
+        .offset(paging.offset())
+        .limit(u64::from(paging.limit))
+        .all(db.read())
+        .await?;
+    Ok(paging.of(rows.into_iter().map(wire).collect::<Result<_, _>>()?, total))
+}
+
+pub async fn find(scope: &Scope, db: &Db, id: DatasetId) -> Result<Dataset, DbError> {
+    Ok(find_located(scope, db, id).await?.dataset)
+}
+
+pub async fn find_located(scope: &Scope, db: &Db, id: DatasetId) -> Result<LocatedDataset, DbError> {
+    let row = scoped(scope, id)
+        .one(db.read())
+        .await?
+        .ok_or(DbError::NotFound("dataset"))?;
+    Ok(LocatedDataset {
+        blob_key: row.blob_key.clone(),
+        dataset: wire(row)?,
+    })
+}
+
+/// A dataset that training may read.
+///
+/// # Errors
+/// `DbError::Conflict` unless it is ready.
+pub async fn find_for_training(scope: &Scope, db: &Db, id: DatasetId) -> Result<LocatedDataset, DbError> {
+    let located = find_located(scope, db, id).await?;
+    let message = match located.dataset.status {
+        DatasetStatus::Ready => return Ok(located),
+        DatasetStatus::Uploading | DatasetStatus::Validating => "This dataset is still being validated.".to_owned(),
+        DatasetStatus::Error => {
+            let reason = located.dataset.error.unwrap_or_default();
+            format!("This dataset cannot be trained on. {reason}")
+        }
+    };
+    Err(DbError::Conflict(message))
+}
+
+/// Findings after the number `after`, in the order of the file, with the next cursor.
+pub async fn findings(
+    scope: &Scope,
+    db: &Db,
+    id: DatasetId,
+    after: Option<i64>,
+    limit: u32,
+) -> Result<CursorPage<DatasetFinding>, DbError> {
+    find(scope, db, id).await?;
+    let mut rows = finding::Entity::find()
+        .filter(finding::Column::DatasetId.eq(id.0))
+        .filter(finding::Column::Seq.gt(after.unwrap_or(0)))
+        .order_by_asc(finding::Column::Seq)
+        .limit(u64::from(limit) + 1)
+        .all(db.read())
+        .await?;
+    let more = rows.len() > limit as usize;
+    rows.truncate(limit as usize);
+    let next_cursor = rows.last().filter(|_| more).map(|row| row.seq.to_string());
+    let items = rows.into_iter().map(wire_finding).collect::<Result<_, _>>()?;
+    Ok(CursorPage { items, next_cursor })
+}
+
+/// Adds a dataset that waits to be validated.
+///
+/// # Errors
+/// `DbError::NotFound` for another workspace's agent.
+pub async fn insert(write: &mut Write, new: StoredDataset) -> Result<Dataset, DbError> {
+    if let Some(agent_id) = new.agent_id {
+        agents::require(write, agent_id).await?;
+    }
+    let now = convert::now();
+    let row = row::Model {
+        id: new.id.0,
+        workspace_id: write.workspace_id()?.0,
+        agent_id: new.agent_id.map(|id| id.0),
+        name: new.name,
+        source: convert::name(&new.source)?,
+        blob_key: new.blob_key,
+        status: convert::name(&DatasetStatus::Validating)?,
+        error: None,
+        size_bytes: convert::signed(new.size_bytes),
+        sha256: Some(new.sha256),
+        report: None,
+        created_at: now,
+        updated_at: now,
+    };
+    row::Entity::insert(row::ActiveModel::from(row.clone()))
+        .exec_without_returning(write.connection())
+        .await?;
+    changed(write, &row);
+    wire(row)
+}
+
+/// The key of a dataset's file while nothing is known about it. `None`: it is gone, or validated already.
+pub async fn find_unvalidated(scope: &Scope, db: &Db, id: DatasetId) -> Result<Option<String>, DbError> {
+    let validating = convert::name(&DatasetStatus::Validating)?;
+    let row = scoped(scope, id).one(db.read()).await?;
+    Ok(row.filter(|row| row.status == validating).map(|row| row.blob_key))
+}
+
+/// Stores what validation found. A dataset that is gone, or validated already, stays as it is.
+pub async fn finish(write: &mut Write, id: DatasetId, validation: Validation) -> Result<(), DbError> {
+    let Some(row) = lock_unvalidated(write, id).await? else {
+        return Ok(());
+    };
+    let findings: Vec<finding::ActiveModel> = validation
+        .findings
+        .into_iter()
+        .map(|found| {
+            Ok(finding::ActiveModel {
+                seq: NotSet,
+                dataset_id: Set(id.0),
+                line: Set(convert::signed(found.line)),
+                field: Set(storable(&found.field)),
+                code: Set(found.code),
+                severity: Set(convert::name(&found.severity)?),
+                message: Set(storable(&found.message)),
+                fix: Set(storable(&found.fix)),
+            })
+        })
+        .collect::<Result<_, DbError>>()?;
+    for some in findings.chunks(FINDINGS_AT_ONCE) {
+        finding::Entity::insert_many(some.to_vec())
+            .exec_without_returning(write.connection())
+            .await?;
+    }
+    let status = match validation.error {
+        Some(_) => DatasetStatus::Error,
+        None => DatasetStatus::Ready,
+    };
+    let mut row = row.into_active_model();
+    row.status = Set(convert::name(&status)?);
+    row.error = Set(validation.error);
+    row.report = Set(Some(convert::json("dataset report", &validation.report)?));
+    row.updated_at = Set(convert::now());
+    let row = row.update(write.connection()).await?;
+    changed(write, &row);
+    Ok(())
+}
+
+/// Notes why a dataset could not be validated. One that is gone, or validated already, stays as it is.
+pub async fn fail(write: &mut Write, id: DatasetId, message: &str) -> Result<(), DbError> {
+    let Some(row) = lock_unvalidated(write, id).await? else {
+        return Ok(());
+    };
+    let mut row = row.into_active_model();
+    row.status = Set(convert::name(&DatasetStatus::Error)?);
+    row.error = Set(Some(message.to_owned()));
+    row.updated_at = Set(convert::now());
+    let row = row.update(write.connection()).await?;
+    changed(write, &row);
+    Ok(())
+}
+
+/// Deletes a dataset that nothing was trained on. The caller removes the file of the returned key.
+pub async fn delete(write: &mut Write, id: DatasetId) -> Result<String, DbError> {
+    let row = lock(write, id).await?.ok_or(DbError::NotFound("dataset"))?;
+    let statement = Statement::from_sql_and_values(
+        write.connection().get_database_backend(),
+        "select 1 as used from jobs where dataset_id = $1 limit 1",
+        [id.0.into()],
+    );
+    if write.connection().query_one_raw(statement).await?.is_some() {
+        let message = "Jobs were run on this dataset, so it stays as part of their lineage.";
+        return Err(DbError::Conflict(message.to_owned()));
+    }
+    row::Entity::delete_by_id(id.0).exec(write.connection()).await?;
+    write.event(EventKind::DatasetDeleted, row.id, row.agent_id.map(AgentId));
+    Ok(row.blob_key)
+}
+
+async fn lock(write: &Write, id: DatasetId) -> Result<Option<row::Model>, DbError> {
+    Ok(scoped(&write.scope()?, id)
+        .lock_exclusive()
+        .one(write.connection())
+        .await?)
+}
+
+async fn lock_unvalidated(write: &Write, id: DatasetId) -> Result<Option<row::Model>, DbError> {
+    let validating = convert::name(&DatasetStatus::Validating)?;
+    Ok(lock(write, id).await?.filter(|row| row.status == validating))
+}
+
+fn changed(write: &mut Write, row: &row::Model) {
+    write.event(EventKind::DatasetChanged, row.id, row.agent_id.map(AgentId));
+}
+
+/// Findings quote the file, which may hold what PostgreSQL's text cannot.
+fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
+fn scoped(scope: &Scope, id: DatasetId) -> Select<row::Entity> {
+    row::Entity::find_by_id(id.0).filter(row::Column::WorkspaceId.eq(scope.workspace_id.0))
+}
+
+fn wire(row: row::Model) -> Result<Dataset, DbError> {
+    let report = row.report.map(|text| convert::parse_json("dataset report", &text));
+    Ok(Dataset {
+        id: DatasetId(row.id),
+        name: row.name,
+        agent_id: row.agent_id.map(AgentId),
+        source: convert::parse_name("dataset source", &row.source)?,
+        status: convert::parse_name("dataset status", &row.status)?,
+        error: row.error,
+        size_bytes: convert::unsigned(row.size_bytes),
+        sha256: row.sha256,
+        report: report.transpose()?,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    })
+}
+
+fn wire_finding(row: finding::Model) -> Result<DatasetFinding, DbError> {
+    Ok(DatasetFinding {
+        line: convert::unsigned(row.line),
+        field: row.field,
+        code: row.code,
+        severity: convert::parse_name("finding severity", &row.severity)?,
+        message: row.message,
+        fix: row.fix,
+    })
+}
+
+pub(crate) mod row {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "datasets")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        pub workspace_id: Uuid,
+        pub agent_id: Option<Uuid>,
+        pub name: String,
+        pub source: String,
+        pub blob_key: String,
+        pub status: String,
+        pub error: Option<String>,
+        pub size_bytes: i64,
+        pub sha256: Option<String>,
+        pub report: Option<String>,
+        pub created_at: DateTimeUtc,
+        pub updated_at: DateTimeUtc,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+mod finding {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "dataset_findings")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub seq: i64,
+        pub dataset_id: Uuid,
+        pub line: i64,
+        pub field: String,
+        pub code: String,
+        pub severity: String,
+        pub message: String,
+        pub fix: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

@@ -1,0 +1,207 @@
+//! Models: adapters with the job that made them.
+
+use crate::{Db, DbError, Scope, Write, convert};
+use cerebros_common::{
+    events::EventKind,
+    ids::{AgentId, BaseId, DatasetId, JobId, ModelId},
+    models::{Model, ModelQuery},
+    wire::{Page, Paging},
+};
+use chrono::Utc;
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect, Select, Statement, sea_query::OnConflict,
+};
+
+/// A model with the key of its archive.
+#[derive(Debug, Clone)]
+pub struct StoredModel {
+    pub model: Model,
+    pub blob_key: String,
+}
+
+/// What a finished job knows about its adapter.
+#[derive(Debug, Clone)]
+pub struct NewModel {
+    pub id: ModelId,
+    pub job_id: JobId,
+    pub agent_id: Option<AgentId>,
+    pub dataset_id: DatasetId,
+    pub base_id: BaseId,
+    pub name: String,
+    pub blob_key: String,
+    pub seed: u64,
+    pub steps: u64,
+    pub train_loss: f64,
+    pub initial_validation_loss: Option<f64>,
+    pub validation_loss: Option<f64>,
+    pub size_bytes: u64,
+    pub sha256: String,
+}
+
+pub async fn list(scope: &Scope, db: &Db, query: &ModelQuery) -> Result<Page<Model>, DbError> {
+    let paging = Paging::new(query.page, query.limit);
+    let mut found = row::Entity::find().filter(row::Column::WorkspaceId.eq(scope.workspace_id.0));
+    if let Some(agent_id) = query.agent_id {
+        found = found.filter(row::Column::AgentId.eq(agent_id.0));
+    }
+    let total = found.clone().count(db.read()).await?;
+    let rows = found
+        .order_by_desc(row::Column::Id)
+        .offset(paging.offset())
+        .limit(u64::from(paging.limit))
+        .all(db.read())
+        .await?;
+    let mut items = Vec::with_capacity(rows.len());
+    for row in rows {
+        items.push(wire(db.read(), row).await?.model);
+    }
+    Ok(paging.of(items, total))
+}
+
+pub async fn find(scope: &Scope, db: &Db, id: ModelId) -> Result<StoredModel, DbError> {
+    let row = scoped(scope, id)
+        .one(db.read())
+        .await?
+        .ok_or(DbError::NotFound("model"))?;
+    wire(db.read(), row).await
+}
+
+/// Refuses an id of another workspace, inside a transaction that is about to refer to it.
+pub async fn require(write: &Write, id: ModelId) -> Result<(), DbError> {
+    let found = scoped(&write.scope()?, id).one(write.connection()).await?;
+    found.map(|_| ()).ok_or(DbError::NotFound("model"))
+}
+
+/// Adds a model; one that is there already stays as it is.
+pub async fn insert(write: &mut Write, new: &NewModel) -> Result<(), DbError> {
+    let row = row::ActiveModel {
+        id: Set(new.id.0),
+        workspace_id: Set(write.workspace_id()?.0),
+        agent_id: Set(new.agent_id.map(|id| id.0)),
+        job_id: Set(new.job_id.0),
+        dataset_id: Set(new.dataset_id.0),
+        base_id: Set(new.base_id.0),
+        name: Set(new.name.clone()),
+        blob_key: Set(new.blob_key.clone()),
+        seed: Set(convert::signed(new.seed)),
+        steps: Set(convert::signed(new.steps)),
+        train_loss: Set(new.train_loss),
+        initial_validation_loss: Set(new.initial_validation_loss),
+        validation_loss: Set(new.validation_loss),
+        size_bytes: Set(convert::signed(new.size_bytes)),
+        sha256: Set(new.sha256.clone()),
+        created_at: Set(Utc::now()),
+    };
+    let keep = OnConflict::column(row::Column::Id).do_nothing().to_owned();
+    row::Entity::insert(row)
+        .on_conflict(keep)
+        .exec_without_returning(write.connection())
+        .await?;
+    write.event(EventKind::ModelChanged, new.id.0, new.agent_id);
+    Ok(())
+}
+
+/// Removes a model that no agent serves; gives the key of its archive.
+pub async fn delete(write: &mut Write, id: ModelId) -> Result<String, DbError> {
+    let row = scoped(&write.scope()?, id)
+        .lock_exclusive()
+        .one(write.connection())
+        .await?
+        .ok_or(DbError::NotFound("model"))?;
+    if is_served(write.connection(), &row).await? {
+        return Err(DbError::Conflict(
+            "An assistant answers with this model. Take it offline first.".to_owned(),
+        ));
+    }
+    row::Entity::delete_by_id(id.0).exec(write.connection()).await?;
+    write.event(EventKind::ModelDeleted, id.0, row.agent_id.map(AgentId));
+    Ok(row.blob_key)
+}
+
+async fn is_served(connection: &impl ConnectionTrait, row: &row::Model) -> Result<bool, DbError> {
+    let statement = Statement::from_sql_and_values(
+        connection.get_database_backend(),
+        "select 1 as served from agents where workspace_id = $1 and model_id = $2 limit 1",
+        [row.workspace_id.into(), row.id.into()],
+    );
+    Ok(connection.query_one_raw(statement).await?.is_some())
+}
+
+fn scoped(scope: &Scope, id: ModelId) -> Select<row::Entity> {
+    row::Entity::find_by_id(id.0).filter(row::Column::WorkspaceId.eq(scope.workspace_id.0))
+}
+
+/// What stands in other tables.
+#[derive(FromQueryResult)]
+struct Around {
+    dataset_name: String,
+    base_name: String,
+}
+
+async fn wire(connection: &impl ConnectionTrait, row: row::Model) -> Result<StoredModel, DbError> {
+    let statement = Statement::from_sql_and_values(
+        connection.get_database_backend(),
+        "select d.name as dataset_name, b.name as base_name from datasets d, bases b where d.id = $1 and b.id = $2",
+        [row.dataset_id.into(), row.base_id.into()],
+    );
+    let around = Around::find_by_statement(statement)
+        .one(connection)
+        .await?
+        .ok_or_else(|| DbError::Corrupt("model", row.id.to_string()))?;
+    let serving = is_served(connection, &row).await?;
+    let model = Model {
+        id: ModelId(row.id),
+        name: row.name,
+        agent_id: row.agent_id.map(AgentId),
+        job_id: JobId(row.job_id),
+        dataset_id: DatasetId(row.dataset_id),
+        dataset_name: around.dataset_name,
+        base_id: BaseId(row.base_id),
+        base_name: around.base_name,
+        seed: convert::unsigned(row.seed),
+        steps: convert::unsigned(row.steps),
+        train_loss: row.train_loss,
+        initial_validation_loss: row.initial_validation_loss,
+        validation_loss: row.validation_loss,
+        size_bytes: convert::unsigned(row.size_bytes),
+        sha256: row.sha256,
+        serving,
+        created_at: row.created_at,
+    };
+    Ok(StoredModel {
+        model,
+        blob_key: row.blob_key,
+    })
+}
+
+mod row {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "models")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        pub workspace_id: Uuid,
+        pub agent_id: Option<Uuid>,
+        pub job_id: Uuid,
+        pub dataset_id: Uuid,
+        pub base_id: Uuid,
+        pub name: String,
+        pub blob_key: String,
+        pub seed: i64,
+        pub steps: i64,
+        pub train_loss: f64,
+        pub initial_validation_loss: Option<f64>,
+        pub validation_loss: Option<f64>,
+        pub size_bytes: i64,
+        pub sha256: String,
+        pub created_at: DateTimeUtc,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

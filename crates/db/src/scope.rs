@@ -1,0 +1,28 @@
+//! Whose rows a function may touch.
+
+use cerebros_common::ids::{ApiKeyId, UserId, WorkspaceId};
+
+/// One workspace, and who acts in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scope {
+    pub workspace_id: WorkspaceId,
+    pub actor: Actor,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Actor {
+    User(UserId),
+    ApiKey(ApiKeyId, UserId),
+    /// A background task.
+    System,
+}
+
+impl Scope {
+    /// The scope of a background task that works for a workspace.
+    pub fn system(workspace_id: WorkspaceId) -> Self {
+        Self {
+            workspace_id,
+            actor: Actor::System,
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Browser sessions. Only a hash of the token is stored.
+
+use crate::{Db, DbError, Write, users};
+use cerebros_common::{accounts::User, ids::UserId};
+use chrono::{DateTime, Utc};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+
+pub async fn insert_unscoped(
+    write: &mut Write,
+    token_hash: &str,
+    user_id: UserId,
+    expires_at: DateTime<Utc>,
+) -> Result<(), DbError> {
+    let new = row::ActiveModel {
+        token_hash: Set(token_hash.to_owned()),
+        user_id: Set(user_id.0),
+        created_at: Set(Utc::now()),
+        expires_at: Set(expires_at),
+    };
+    row::Entity::insert(new)
+        .exec_without_returning(write.connection())
+        .await?;
+    Ok(())
+}
+
+/// Who holds an unexpired session with this token hash.
+pub async fn find_user_unscoped(db: &Db, token_hash: &str) -> Result<Option<User>, DbError> {
+    let found = row::Entity::find_by_id(token_hash)
+        .filter(row::Column::ExpiresAt.gt(Utc::now()))
+        .find_also_related(users::row::Entity)
+        .one(db.read())
+        .await?;
+    Ok(found.and_then(|(_, user)| user).map(users::wire))
+}
+
+pub async fn delete_unscoped(write: &mut Write, token_hash: &str) -> Result<(), DbError> {
+    row::Entity::delete_by_id(token_hash.to_owned())
+        .exec(write.connection())
+        .await?;
+    Ok(())
+}
+
+/// Deletes sessions that have expired.
+pub async fn expire_unscoped(db: &Db) -> Result<u64, DbError> {
+    let result = row::Entity::delete_many()
+        .filter(row::Column::ExpiresAt.lte(Utc::now()))
+        .exec(db.write_connection())
+        .await?;
+    Ok(result.rows_affected)
+}
+
+mod row {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "sessions")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub token_hash: String,
+        pub user_id: Uuid,
+        pub created_at: DateTimeUtc,
+        pub expires_at: DateTimeUtc,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {
+        #[sea_orm(
+            belongs_to = "crate::users::row::Entity",
+            from = "Column::UserId",
+            to = "crate::users::row::Column::Id"
+        )]
+        User,
+    }
+
+    impl Related<crate::users::row::Entity> for Entity {
+        fn to() -> RelationDef {
+            Relation::User.def()
+        }
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

@@ -1,0 +1,166 @@
+//! Conversations as token ids: the base's chat template and tokenizer.
+
+pub mod template;
+
+use std::ops::Range;
+use std::path::Path;
+
+use cerebros_datasets::chat::{Message, Role};
+use tokenizers::Tokenizer;
+
+use crate::base::inspect::chat_template_source;
+use crate::base::{BaseError, CONFIG_LIMIT, LlamaConfig, TOKENIZER_LIMIT, config::TokenIds, read_bounded};
+pub use template::{ChatTemplate, Moment, TemplateError};
+
+/// A base's tokenizer, chat template and end-of-text tokens.
+pub struct Chat {
+    pub tokenizer: Tokenizer,
+    pub template: ChatTemplate,
+    pub end_tokens: Vec<u32>,
+    vocab: usize,
+}
+
+/// A conversation ready for training.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncodedRow {
+    pub tokens: Vec<u32>,
+    /// Positions of `tokens` that are learned: those of the assistant's words, never the first.
+    pub trainable: Vec<usize>,
+    pub truncated: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ChatError {
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    #[error("the text cannot be tokenized: {0}")]
+    Tokenizer(String),
+    #[error("token {0} lies outside the model's vocabulary; the tokenizer belongs to another model")]
+    OutsideVocabulary(u32),
+}
+
+impl Chat {
+    /// `moment` is what the template's `strftime_now` sees.
+    pub fn load(dir: &Path, config: &LlamaConfig, moment: Moment) -> Result<Self, BaseError> {
+        let invalid = |file, reason: String| BaseError::InvalidTokenizer { file, reason };
+        let bytes = read_bounded(&dir.join("tokenizer.json"), TOKENIZER_LIMIT)?
+            .ok_or_else(|| BaseError::NoTokenizer(dir.to_owned()))?;
+        let mut tokenizer =
+            Tokenizer::from_bytes(&bytes).map_err(|error| invalid("tokenizer.json", error.to_string()))?;
+        tokenizer.with_padding(None);
+        tokenizer
+            .with_truncation(None)
+            .map_err(|error| invalid("tokenizer.json", error.to_string()))?;
+        let source = chat_template_source(dir)?;
+        let special = read_json(dir, "tokenizer_config.json")?;
+        let template = ChatTemplate::new(source.as_deref(), &special, moment)
+            .map_err(|error| invalid("chat_template", error.to_string()))?;
+        let generation = read_json(dir, "generation_config.json")?;
+        let mut end_tokens = config.eos_token_ids.clone();
+        if let Ok(ids) = serde_json::from_value::<TokenIds>(generation["eos_token_id"].clone()) {
+            end_tokens.extend(ids.into_vec());
+        }
+        end_tokens.extend(special_text(&special["eos_token"]).and_then(|token| tokenizer.token_to_id(&token)));
+        end_tokens.sort_unstable();
+        end_tokens.dedup();
+        Ok(Self {
+            tokenizer,
+            template,
+            end_tokens,
+            vocab: config.vocab,
+        })
+    }
+
+    /// The ids of a prompt that the assistant is to answer.
+    pub fn encode_prompt(&self, messages: &[Message]) -> Result<Vec<u32>, ChatError> {
+        let text = self.template.render(messages, true)?;
+        self.encode_text(&text)
+    }
+
+    /// The ids of a text in which special tokens are written out.
+    pub fn encode_text(&self, text: &str) -> Result<Vec<u32>, ChatError> {
+        let encoding = self
+            .tokenizer
+            .encode_fast(text, false)
+            .map_err(|error| ChatError::Tokenizer(error.to_string()))?;
+        self.check(encoding.get_ids())?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// The ids of a whole conversation, cut at `limit`, with the positions of what the assistant says in it.
+    pub fn encode_row(&self, messages: &[Message], limit: usize) -> Result<EncodedRow, ChatError> {
+        let text = self.template.render(messages, false)?;
+        let spans = self.assistant_spans(messages, &text)?;
+        let encoding = self
+            .tokenizer
+            .encode(text.as_str(), false)
+            .map_err(|error| ChatError::Tokenizer(error.to_string()))?;
+        let length = encoding.len().min(limit);
+        let tokens = encoding.get_ids()[..length].to_vec();
+        self.check(&tokens)?;
+        let trainable = (1..length)
+            .filter(|&position| {
+                let (start, end) = encoding.get_offsets()[position];
+                start < end && spans.iter().any(|span| span.start <= start && end <= span.end)
+            })
+            .collect();
+        Ok(EncodedRow {
+            tokens,
+            trainable,
+            truncated: encoding.len() > limit,
+        })
+    }
+
+    fn check(&self, ids: &[u32]) -> Result<(), ChatError> {
+        match ids.iter().find(|id| **id as usize >= self.vocab) {
+            Some(id) => Err(ChatError::OutsideVocabulary(*id)),
+            None => Ok(()),
+        }
+    }
+
+    /// The byte ranges of `text` that the assistant's weighted messages fill: what rendering a message adds to the prompt
+    /// that asks for it. Where a template rewrites earlier turns, only what the renderings share counts.
+    fn assistant_spans(&self, messages: &[Message], text: &str) -> Result<Vec<Range<usize>>, ChatError> {
+        let mut spans = Vec::new();
+        for (index, message) in messages.iter().enumerate() {
+            if message.role != Role::Assistant || message.weight == Some(0) {
+                continue;
+            }
+            let start = common_prefix(&self.template.render(&messages[..index], true)?, text);
+            let end = if index + 1 == messages.len() {
+                text.len()
+            } else {
+                common_prefix(&self.template.render(&messages[..=index], false)?, text)
+            };
+            if start < end {
+                spans.push(start..end);
+            }
+        }
+        Ok(spans)
+    }
+}
+
+fn read_json(dir: &Path, file: &'static str) -> Result<serde_json::Value, BaseError> {
+    match read_bounded(&dir.join(file), CONFIG_LIMIT)? {
+        Some(bytes) => serde_json::from_slice(&bytes).map_err(|error| BaseError::InvalidTokenizer {
+            file,
+            reason: error.to_string(),
+        }),
+        None => Ok(serde_json::Value::Null),
+    }
+}
+
+/// A special token's text, written plainly or as an added-token object.
+fn special_text(value: &serde_json::Value) -> Option<String> {
+    value.as_str().or_else(|| value["content"].as_str()).map(str::to_owned)
+}
+
+/// Bytes that both texts start with, cut at a character.
+fn common_prefix(left: &str, right: &str) -> usize {
+    let equal = left
+        .bytes()
+        .zip(right.bytes())
+        .take_while(|(left, right)| left == right)
+        .count();
+    right.floor_char_boundary(equal)
+}

@@ -1,0 +1,154 @@
+//! Hugging Face chat templates: Jinja with the few functions that they expect.
+
+use cerebros_datasets::chat::Message;
+use chrono::{DateTime, Utc};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Kwargs, Serde};
+use minijinja::{Environment, Error, ErrorKind, Value, context};
+
+/// ChatML, for bases that bring no template.
+const FALLBACK: &str = "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+
+/// A template that loops for ever ends here.
+const FUEL: u64 = 20_000_000;
+
+/// Which time a template sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    Now,
+    /// Training renders the same text on every day, or a resume would not be exact.
+    Fixed,
+}
+
+pub struct ChatTemplate {
+    environment: Environment<'static>,
+    special_tokens: Vec<(&'static str, String)>,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the chat template refuses the conversation: {0}")]
+pub struct TemplateError(String);
+
+impl From<Error> for TemplateError {
+    fn from(error: Error) -> Self {
+        Self(error.detail().map_or_else(|| error.to_string(), str::to_owned))
+    }
+}
+
+impl ChatTemplate {
+    /// `tokenizer_config` names the special tokens that templates use.
+    pub fn new(
+        source: Option<&str>,
+        tokenizer_config: &serde_json::Value,
+        moment: Moment,
+    ) -> Result<Self, TemplateError> {
+        let mut environment = Environment::new();
+        environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+        environment.set_fuel(Some(FUEL));
+        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.add_filter("tojson", to_json);
+        environment.add_function("raise_exception", raise_exception);
+        environment.add_function("strftime_now", move |format: &str| strftime(moment, format));
+        environment.add_template_owned("chat", plain_jinja(source.unwrap_or(FALLBACK)))?;
+        let special_tokens = ["bos_token", "eos_token", "pad_token", "unk_token"]
+            .into_iter()
+            .filter_map(|name| Some((name, super::special_text(&tokenizer_config[name])?)))
+            .collect();
+        Ok(Self {
+            environment,
+            special_tokens,
+        })
+    }
+
+    pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String, TemplateError> {
+        let messages: Vec<Value> = messages.iter().map(message_value).collect();
+        let special: Value = self
+            .special_tokens
+            .iter()
+            .map(|(name, text)| (*name, text.as_str()))
+            .collect();
+        let values = context! { messages, add_generation_prompt, ..special };
+        Ok(self.environment.get_template("chat")?.render(values)?)
+    }
+}
+
+/// The message as a template sees it. Absent content is the empty string: most templates add it to other strings.
+fn message_value(message: &Message) -> Value {
+    let mut value = serde_json::json!(message);
+    if value["content"].is_null() {
+        value["content"] = "".into();
+    }
+    if let Some(fields) = value.as_object_mut() {
+        fields.remove("weight");
+    }
+    Value::from(Serde(value))
+}
+
+/// Takes out transformers' own block that marks the assistant's words; it prints nothing.
+fn plain_jinja(source: &str) -> String {
+    let mut text = source.to_owned();
+    for tag in ["generation", "endgeneration"] {
+        for (open, close) in [("{%", "%}"), ("{%-", "%}"), ("{%", "-%}"), ("{%-", "-%}")] {
+            let trimming = format!("{open} if true {close}");
+            let end = format!("{open} endif {close}");
+            let replacement = if tag == "generation" { trimming } else { end };
+            text = text.replace(&format!("{open} {tag} {close}"), &replacement);
+        }
+    }
+    text
+}
+
+fn raise_exception(message: String) -> Result<Value, Error> {
+    Err(Error::new(ErrorKind::InvalidOperation, message))
+}
+
+fn strftime(moment: Moment, format: &str) -> Result<String, Error> {
+    use std::fmt::Write;
+    let time = match moment {
+        Moment::Now => Utc::now(),
+        Moment::Fixed => DateTime::UNIX_EPOCH + chrono::Duration::days(19_930),
+    };
+    let mut text = String::new();
+    write!(text, "{}", time.format(format))
+        .map_err(|_| Error::new(ErrorKind::InvalidOperation, "strftime_now got an unknown format"))?;
+    Ok(text)
+}
+
+/// JSON as Python's `json.dumps` writes it, which models have seen in training: no HTML escapes, a space after `,` and `:`.
+fn to_json(value: Value, options: Kwargs) -> Result<String, Error> {
+    let indent: Option<usize> = options.get("indent")?;
+    // Accepted as transformers does: the text is never escaped here.
+    let _: Option<bool> = options.get("ensure_ascii")?;
+    options.assert_all_used()?;
+    let failed = |error: serde_json::Error| Error::new(ErrorKind::BadSerialization, error.to_string());
+    let mut bytes = Vec::new();
+    match indent {
+        Some(width) => {
+            let indent = " ".repeat(width.min(16));
+            let formatter = serde_json::ser::PrettyFormatter::with_indent(indent.as_bytes());
+            let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, formatter);
+            serde::Serialize::serialize(&value, &mut serializer).map_err(failed)?;
+        }
+        None => {
+            let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, PythonFormatter);
+            serde::Serialize::serialize(&value, &mut serializer).map_err(failed)?;
+        }
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+struct PythonFormatter;
+
+impl serde_json::ser::Formatter for PythonFormatter {
+    fn begin_array_value<W: ?Sized + std::io::Write>(&mut self, writer: &mut W, first: bool) -> std::io::Result<()> {
+        writer.write_all(if first { b"" } else { b", " })
+    }
+
+    fn begin_object_key<W: ?Sized + std::io::Write>(&mut self, writer: &mut W, first: bool) -> std::io::Result<()> {
+        writer.write_all(if first { b"" } else { b", " })
+    }
+
+    fn begin_object_value<W: ?Sized + std::io::Write>(&mut self, writer: &mut W) -> std::io::Result<()> {
+        writer.write_all(b": ")
+    }
+}

@@ -1,0 +1,156 @@
+//! Models in memory: a few bases, and the adapters that share their weights.
+
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use crate::base::{BaseError, inspect_base};
+use crate::chat::{Chat, ChatError, Moment};
+use crate::model::Llama;
+use crate::model::adapter::{Adapter, AdapterError, WEIGHTS_FILE};
+use crate::protocol::InferErrorCode;
+
+const BASES: usize = 2;
+const ADAPTERS: usize = 8;
+
+/// What a request gets instead of an answer.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub struct InferError {
+    pub code: InferErrorCode,
+    pub message: String,
+}
+
+impl InferError {
+    pub fn new(code: InferErrorCode, message: impl Display) -> Self {
+        Self {
+            code,
+            message: message.to_string(),
+        }
+    }
+
+    pub fn invalid(message: impl Display) -> Self {
+        Self::new(InferErrorCode::InvalidRequest, message)
+    }
+
+    pub fn chat(error: ChatError) -> Self {
+        Self::invalid(format!("The messages cannot be used: {error}."))
+    }
+}
+
+impl From<BaseError> for InferError {
+    fn from(error: BaseError) -> Self {
+        Self::new(InferErrorCode::InvalidBase, error)
+    }
+}
+
+impl From<AdapterError> for InferError {
+    fn from(error: AdapterError) -> Self {
+        Self::new(InferErrorCode::InvalidAdapter, error)
+    }
+}
+
+impl From<candle_core::Error> for InferError {
+    fn from(error: candle_core::Error) -> Self {
+        Self::new(InferErrorCode::Internal, error)
+    }
+}
+
+pub struct LoadedBase {
+    pub llama: Llama,
+    pub chat: Chat,
+}
+
+/// A base with, maybe, an adapter over it.
+pub struct Model {
+    pub base: Arc<LoadedBase>,
+    pub adapter: Option<Arc<Adapter>>,
+}
+
+/// Where something was loaded from, and as which version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Source {
+    dir: PathBuf,
+    changed: Option<SystemTime>,
+}
+
+impl Source {
+    fn of(dir: &Path, file: &str) -> Self {
+        let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+        let changed = dir.join(file).metadata().and_then(|metadata| metadata.modified()).ok();
+        Self { dir, changed }
+    }
+}
+
+/// Most recently used last.
+type Recent<K, V> = Vec<(K, Arc<V>)>;
+
+#[derive(Default)]
+pub struct Engine {
+    bases: Mutex<Recent<Source, LoadedBase>>,
+    adapters: Mutex<Recent<(Source, Source), Adapter>>,
+}
+
+impl Engine {
+    /// Loads what is not in memory; others that want to load wait meanwhile.
+    pub fn model(&self, base_dir: &Path, adapter_dir: Option<&Path>) -> Result<Model, InferError> {
+        let base_source = Source::of(base_dir, "config.json");
+        let base = recent(&self.bases, base_source.clone(), BASES, || {
+            inspect_base(base_dir)?;
+            let llama = Llama::load(base_dir)?;
+            let chat = Chat::load(base_dir, &llama.config, Moment::Now)?;
+            Ok::<_, InferError>(LoadedBase { llama, chat })
+        })?;
+        let adapter = adapter_dir.map(|dir| {
+            let key = (base_source, Source::of(dir, WEIGHTS_FILE));
+            recent(&self.adapters, key, ADAPTERS, || Adapter::load(dir, &base.llama.config))
+        });
+        Ok(Model {
+            adapter: adapter.transpose()?,
+            base,
+        })
+    }
+}
+
+fn recent<K: PartialEq, V, E>(
+    entries: &Mutex<Recent<K, V>>,
+    key: K,
+    most: usize,
+    load: impl FnOnce() -> Result<V, E>,
+) -> Result<Arc<V>, E> {
+    let mut entries = entries.lock().unwrap_or_else(PoisonError::into_inner);
+    let value = match entries.iter().position(|(known, _)| *known == key) {
+        Some(index) => entries.remove(index).1,
+        None => {
+            // Room is made first: two versions of a large base would not fit.
+            while entries.len() >= most {
+                entries.remove(0);
+            }
+            Arc::new(load()?)
+        }
+    };
+    entries.push((key, value.clone()));
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_least_recently_used_leaves_first() {
+        let entries = Mutex::new(Vec::new());
+        let get = |key: u32| recent(&entries, key, 2, || Ok::<_, ()>(key * 10)).map(|value| *value);
+        assert_eq!([get(1), get(2), get(1), get(3)], [Ok(10), Ok(20), Ok(10), Ok(30)]);
+        let kept: Vec<u32> = entries
+            .lock()
+            .expect("unpoisoned")
+            .iter()
+            .map(|(key, _)| *key)
+            .collect();
+        assert_eq!(kept, [1, 3]);
+        let failed = recent(&entries, 4, 2, || Err("no"));
+        assert_eq!(failed, Err("no"));
+    }
+}

@@ -1,0 +1,241 @@
+//! A Llama model with frozen weights, and the low-rank adapter that may lie over it. Pure functions of tensors.
+
+pub mod adapter;
+
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use candle_core::{Device, Result, Tensor};
+
+use crate::base::weights::{self, Weights};
+use crate::base::{BaseError, LlamaConfig};
+use crate::ops::attention::{Attention, Heads, KeyValues, Rotation};
+use crate::ops::linear::{Dropout, FrozenLinear, LoraLinear};
+use crate::ops::norm::RmsNorm;
+use crate::ops::swiglu::SwiGlu;
+use crate::ops::with_values;
+use crate::protocol::Projection;
+use adapter::{Adapter, BlockAdapter};
+
+#[derive(Debug)]
+pub struct Llama {
+    pub config: LlamaConfig,
+    /// `[vocabulary, hidden]`
+    embedding: Tensor,
+    blocks: Vec<Block>,
+    norm: Tensor,
+    /// `[vocabulary, hidden]`
+    pub head: Tensor,
+}
+
+#[derive(Debug)]
+struct Block {
+    input_norm: Tensor,
+    post_attention_norm: Tensor,
+    /// In the order of [`Projection::ALL`], `[out, in]` each.
+    projections: [Tensor; 7],
+}
+
+/// What lies over a block's frozen weights in one pass.
+#[derive(Clone, Copy)]
+pub struct Overlay<'a> {
+    pub adapter: Option<&'a Adapter>,
+    pub dropout: Option<DropoutPlan>,
+}
+
+/// Dropout of a whole pass; every projection gets its own key.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DropoutPlan {
+    pub probability: f32,
+    pub key: u64,
+}
+
+impl Llama {
+    /// Reads the weights, tensor by tensor, as fp32.
+    pub fn load(dir: &Path) -> std::result::Result<Self, BaseError> {
+        let config = LlamaConfig::read(dir)?;
+        let weights = Weights::open_base(dir)?;
+        weights.check(&config)?;
+        let embedding = weights.load(weights::EMBEDDING)?;
+        let head = if config.tied_embeddings {
+            embedding.clone()
+        } else {
+            weights.load(weights::HEAD)?
+        };
+        let blocks = (0..config.layers)
+            .map(|layer| Block::load(&weights, layer))
+            .collect::<std::result::Result<_, _>>()?;
+        let norm = weights.load(weights::FINAL_NORM)?;
+        Ok(Self {
+            config,
+            embedding,
+            blocks,
+            norm,
+            head,
+        })
+    }
+
+    pub fn layers(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// `[tokens, hidden]`; ids must lie inside the vocabulary.
+    pub fn embed(&self, tokens: &[u32]) -> Result<Tensor> {
+        let hidden = self.config.hidden;
+        let rows = with_values(&self.embedding, |table| {
+            let mut rows = Vec::with_capacity(tokens.len() * hidden);
+            for &token in tokens {
+                let start = token as usize * hidden;
+                let Some(row) = table.get(start..start + hidden) else {
+                    candle_core::bail!("token {token} is outside the vocabulary");
+                };
+                rows.extend_from_slice(row);
+            }
+            Ok(rows)
+        })?;
+        Tensor::from_vec(rows, (tokens.len(), hidden), &Device::Cpu)
+    }
+
+    /// One block over whole sequences; tracks gradients where `h` or the adapter are variables.
+    pub fn block(&self, layer: usize, h: &Tensor, overlay: Overlay, sequences: &Sequences) -> Result<Tensor> {
+        self.block_with(layer, h, overlay, |q, k, v| {
+            q.apply_op3(
+                k,
+                v,
+                Attention {
+                    heads: Heads::of(&self.config),
+                    rotation: sequences.rotation.clone(),
+                    segments: sequences.segments.clone(),
+                },
+            )
+        })
+    }
+
+    /// All blocks over the next tokens of one sequence, at `position` on.
+    pub fn extend(
+        &self,
+        tokens: &[u32],
+        position: usize,
+        adapter: Option<&Adapter>,
+        cache: &mut [KeyValues],
+    ) -> Result<Tensor> {
+        let rotation = Rotation::new(&self.config, position..position + tokens.len());
+        let heads = Heads::of(&self.config);
+        let overlay = Overlay { adapter, dropout: None };
+        let mut h = self.embed(tokens)?;
+        for (layer, cache) in cache.iter_mut().enumerate() {
+            h = self.block_with(layer, &h, overlay, |q, k, v| cache.attend(heads, &rotation, q, k, v))?;
+        }
+        Ok(h)
+    }
+
+    fn block_with(
+        &self,
+        layer: usize,
+        h: &Tensor,
+        overlay: Overlay,
+        attend: impl FnOnce(&Tensor, &Tensor, &Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        let block = &self.blocks[layer];
+        let project = |x: &Tensor, projection| block.project(x, projection, overlay, layer);
+        let x = h.apply_op1(self.rms_norm(&block.input_norm))?;
+        let q = project(&x, Projection::QProj)?;
+        let k = project(&x, Projection::KProj)?;
+        let v = project(&x, Projection::VProj)?;
+        let h = (h + project(&attend(&q, &k, &v)?, Projection::OProj)?)?;
+        let x = h.apply_op1(self.rms_norm(&block.post_attention_norm))?;
+        let gate = project(&x, Projection::GateProj)?;
+        let up = project(&x, Projection::UpProj)?;
+        let inner = gate.apply_op2(&up, SwiGlu)?;
+        h + project(&inner, Projection::DownProj)?
+    }
+
+    /// The norm before the head.
+    pub fn final_norm(&self, h: &Tensor) -> Result<Tensor> {
+        h.apply_op1(self.output_norm())
+    }
+
+    pub fn output_norm(&self) -> RmsNorm {
+        self.rms_norm(&self.norm)
+    }
+
+    /// Logits of the rows of `h`, `[rows, vocabulary]`.
+    pub fn logits(&self, h: &Tensor) -> Result<Tensor> {
+        self.final_norm(h)?.apply_op1(FrozenLinear {
+            weight: self.head.clone(),
+        })
+    }
+
+    fn rms_norm(&self, weight: &Tensor) -> RmsNorm {
+        RmsNorm {
+            weight: weight.clone(),
+            eps: self.config.rms_norm_eps,
+        }
+    }
+}
+
+impl Block {
+    fn load(weights: &Weights, layer: usize) -> std::result::Result<Self, BaseError> {
+        let tensor = |module: &str| weights.load(&weights::layer_tensor(layer, module));
+        let [q, k, v, o, gate, up, down] = Projection::ALL.map(|projection| tensor(projection.path()));
+        Ok(Self {
+            input_norm: tensor("input_layernorm")?,
+            post_attention_norm: tensor("post_attention_layernorm")?,
+            projections: [q?, k?, v?, o?, gate?, up?, down?],
+        })
+    }
+
+    fn project(&self, x: &Tensor, projection: Projection, overlay: Overlay, layer: usize) -> Result<Tensor> {
+        let weight = self.projections[projection as usize].clone();
+        let adapted = overlay.adapter.and_then(|adapter| {
+            let block: &BlockAdapter = &adapter.blocks[layer];
+            block[projection as usize]
+                .as_ref()
+                .map(|lora| (adapter.config.scale(), lora))
+        });
+        match adapted {
+            Some((scale, lora)) => {
+                let dropout = overlay.dropout.map(|plan| plan.of(layer, projection));
+                x.apply_op3(&lora.a, &lora.b, LoraLinear { weight, scale, dropout })
+            }
+            None => x.apply_op1(FrozenLinear { weight }),
+        }
+    }
+}
+
+impl DropoutPlan {
+    fn of(self, layer: usize, projection: Projection) -> Dropout {
+        let place = (layer * Projection::ALL.len() + projection as usize + 1) as u64;
+        // An odd multiplier spreads neighbouring places over the key space.
+        Dropout {
+            probability: self.probability,
+            key: self.key ^ place.wrapping_mul(0xd134_2543_de82_ef95),
+        }
+    }
+}
+
+/// Several sequences laid end to end: no padding, and attention stays inside each.
+#[derive(Debug, Clone)]
+pub struct Sequences {
+    segments: Arc<[Range<usize>]>,
+    rotation: Arc<Rotation>,
+}
+
+impl Sequences {
+    pub fn new(config: &LlamaConfig, lengths: impl IntoIterator<Item = usize>) -> Self {
+        let mut start = 0;
+        let segments: Arc<[Range<usize>]> = lengths
+            .into_iter()
+            .map(|length| {
+                start += length;
+                start - length..start
+            })
+            .collect();
+        let positions = segments.iter().flat_map(|segment| 0..segment.len());
+        Self {
+            rotation: Arc::new(Rotation::new(config, positions)),
+            segments,
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Linear maps with a frozen weight, with and without a low-rank adapter. candle's own product would compute and keep a
+//! gradient as large as the weight.
+
+use candle_core::{CpuStorage, CustomOp1, CustomOp3, Layout, Result, Shape, Tensor};
+
+use super::{View, add_scaled, owned, slice, with_storage};
+
+/// `x · weightᵀ`.
+pub struct FrozenLinear {
+    /// `[out, in]`
+    pub weight: Tensor,
+}
+
+impl CustomOp1 for FrozenLinear {
+    fn name(&self) -> &'static str {
+        "frozen-linear"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let x = View::of(x, layout)?;
+        with_storage(&self.weight, |weight, layout| {
+            let weight = View::of(weight, layout)?;
+            Ok((x.product(weight.transposed())?, Shape::from((x.rows, weight.rows))))
+        })
+    }
+
+    fn bwd(&self, x: &Tensor, _: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
+        let dx = frozen_gradient(&self.weight, dy)?;
+        Tensor::from_vec(dx, x.shape(), x.device()).map(Some)
+    }
+}
+
+fn frozen_gradient(weight: &Tensor, dy: &Tensor) -> Result<Vec<f32>> {
+    with_storage(weight, |weight, weight_layout| {
+        with_storage(dy, |dy, layout| {
+            owned(View::of(dy, layout)?.product(View::of(weight, weight_layout)?)?)
+        })
+    })
+}
+
+/// `x · weightᵀ + scale · (dropout(x) · aᵀ) · bᵀ` of the arguments x `[tokens, in]`, a `[rank, in]`, b `[out, rank]`.
+pub struct LoraLinear {
+    /// `[out, in]`
+    pub weight: Tensor,
+    pub scale: f32,
+    pub dropout: Option<Dropout>,
+}
+
+/// Drops each element with `probability` and scales the rest up; the same key drops the same elements.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Dropout {
+    pub probability: f32,
+    pub key: u64,
+}
+
+impl Dropout {
+    fn apply(self, values: &mut [f32]) {
+        let keep = 1.0 / (1.0 - self.probability);
+        for (index, value) in values.iter_mut().enumerate() {
+            let unit = (mix(self.key, index as u64) >> 40) as f32 / (1 << 24) as f32;
+            *value *= if unit < self.probability { 0.0 } else { keep };
+        }
+    }
+}
+
+/// SplitMix64: 64 well-mixed bits of the key's `index`-th place.
+fn mix(key: u64, index: u64) -> u64 {
+    let mut bits = key.wrapping_add(index.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ (bits >> 31)
+}
+
+impl LoraLinear {
+    /// The adapter's input: a copy only where something is dropped.
+    fn dropped(&self, x: View) -> Option<CpuStorage> {
+        let dropout = self.dropout?;
+        let CpuStorage::F32(values) = x.storage else {
+            return None;
+        };
+        let mut values = values[x.offset..x.offset + x.rows * x.columns].to_vec();
+        dropout.apply(&mut values);
+        Some(CpuStorage::F32(values))
+    }
+}
+
+impl CustomOp3 for LoraLinear {
+    fn name(&self) -> &'static str {
+        "lora-linear"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        a: &CpuStorage,
+        a_layout: &Layout,
+        b: &CpuStorage,
+        b_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (x, a, b) = (View::of(x, x_layout)?, View::of(a, a_layout)?, View::of(b, b_layout)?);
+        let mut y = with_storage(&self.weight, |weight, layout| {
+            owned(x.product(View::of(weight, layout)?.transposed())?)
+        })?;
+        let dropped = self.dropped(x);
+        let input = dropped
+            .as_ref()
+            .map_or(x, |dropped| View::new(dropped, x.rows, x.columns));
+        let inner = input.product(a.transposed())?;
+        let low_rank = View::new(&inner, x.rows, a.rows).product(b.transposed())?;
+        add_scaled(&mut y, slice(&low_rank)?, self.scale);
+        Ok((CpuStorage::F32(y), Shape::from((x.rows, b.rows))))
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        a: &Tensor,
+        b: &Tensor,
+        _: &Tensor,
+        dy: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let frozen = if x.track_op() {
+            Some(frozen_gradient(&self.weight, dy)?)
+        } else {
+            None
+        };
+        let (dx, da, db) = with_storage(x, |x, x_layout| {
+            with_storage(a, |a, a_layout| {
+                with_storage(b, |b, b_layout| {
+                    with_storage(dy, |dy, dy_layout| {
+                        let x = View::of(x, x_layout)?;
+                        let (a, b) = (View::of(a, a_layout)?, View::of(b, b_layout)?);
+                        self.gradients(x, a, b, View::of(dy, dy_layout)?, frozen)
+                    })
+                })
+            })
+        })?;
+        let dx = dx.map(|dx| Tensor::from_vec(dx, x.shape(), x.device())).transpose()?;
+        Ok((
+            dx,
+            Some(Tensor::from_vec(da, a.shape(), a.device())?),
+            Some(Tensor::from_vec(db, b.shape(), b.device())?),
+        ))
+    }
+}
+
+/// Gradients of x (where asked for), a and b.
+type Gradients = (Option<Vec<f32>>, Vec<f32>, Vec<f32>);
+
+impl LoraLinear {
+    /// `frozen` is the gradient that flows to x through the weight, where one is wanted.
+    fn gradients(&self, x: View, a: View, b: View, dy: View, frozen: Option<Vec<f32>>) -> Result<Gradients> {
+        let rank = a.rows;
+        let dropped = self.dropped(x);
+        let input = dropped
+            .as_ref()
+            .map_or(x, |dropped| View::new(dropped, x.rows, x.columns));
+        let inner = input.product(a.transposed())?;
+        let mut d_inner = owned(dy.product(b)?)?;
+        d_inner.iter_mut().for_each(|value| *value *= self.scale);
+        let d_inner = CpuStorage::F32(d_inner);
+        let d_inner = View::new(&d_inner, x.rows, rank);
+        let da = owned(d_inner.transposed().product(input)?)?;
+        let mut db = owned(dy.transposed().product(View::new(&inner, x.rows, rank))?)?;
+        db.iter_mut().for_each(|value| *value *= self.scale);
+        let dx = match frozen {
+            Some(mut dx) => {
+                let mut through_adapter = owned(d_inner.product(a)?)?;
+                if let Some(dropout) = self.dropout {
+                    dropout.apply(&mut through_adapter);
+                }
+                add_scaled(&mut dx, &through_adapter, 1.0);
+                Some(dx)
+            }
+            None => None,
+        };
+        Ok((dx, da, db))
+    }
+}

@@ -1,0 +1,111 @@
+//! The trainer's stdout: one JSON object a line.
+
+use serde::{Deserialize, Serialize};
+
+/// One line. `seq` counts from 1 in every run of the process; a resumed run repeats the metrics since its checkpoint,
+/// with equal losses, rates and norms, so a receiver keys metrics by step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventLine {
+    pub v: u32,
+    pub seq: u64,
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    Started {
+        total_steps: u64,
+        train_rows: u64,
+        validation_rows: u64,
+        /// Tokens of the training rows, after truncation.
+        train_tokens: u64,
+        /// Those of them that carry loss.
+        trainable_tokens: u64,
+        truncated_rows: u64,
+        /// Rows without any token to learn from.
+        dropped_rows: u64,
+        trainable_parameters: u64,
+        base_sha256: String,
+        /// The checkpoint's step; 0 on a fresh start.
+        resumed_from_step: u64,
+    },
+    Metric {
+        /// Optimizer steps done; step 0 only carries the validation figures of the untrained adapter.
+        step: u64,
+        /// Passes over the training rows, as a fraction.
+        epoch: f64,
+        /// Mean cross-entropy (nats) over the trainable tokens of the step; at step 0 of the validation rows.
+        loss: f64,
+        learning_rate: f64,
+        /// Global norm before clipping.
+        grad_norm: f64,
+        tokens_per_second: f64,
+        /// Resident memory of the process.
+        memory_bytes: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        validation_loss: Option<f64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        validation_token_accuracy: Option<f64>,
+    },
+    Checkpoint {
+        step: u64,
+    },
+    Log {
+        level: LogLevel,
+        message: String,
+    },
+    Done {
+        /// Mean over all training steps, weighted by trainable tokens.
+        train_loss: f64,
+        /// Absent when no row was kept for validation.
+        initial_validation_loss: Option<f64>,
+        validation_loss: Option<f64>,
+        steps: u64,
+        /// Relative to the job's directory.
+        adapter_dir: String,
+        files: Vec<AdapterFile>,
+    },
+    Failed {
+        code: FailureCode,
+        /// What went wrong, in a sentence.
+        message: String,
+        /// What a person can do about it, in a sentence.
+        remedy: String,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdapterFile {
+    pub name: String,
+    pub bytes: u64,
+    pub sha256: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogLevel {
+    Info,
+    Warning,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureCode {
+    /// job.json is absent, unreadable or of another version.
+    InvalidJob,
+    InvalidParameters,
+    InvalidBase,
+    InvalidDataset,
+    InvalidAdapter,
+    /// The job, its base or its dataset changed since the checkpoint was written.
+    JobChanged,
+    /// Another trainer works in the job's directory.
+    Locked,
+    OutOfMemory,
+    DiskFull,
+    /// The loss is no longer a number.
+    Diverged,
+    Internal,
+}

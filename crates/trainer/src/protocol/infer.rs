@@ -1,0 +1,86 @@
+//! The inference child's Unix socket: one request line per connection, then answer lines until `done` or `error`.
+//! The client keeps the connection open until then; closing it, or its sending half, cancels the request.
+
+use std::path::PathBuf;
+
+use cerebros_datasets::chat::Message;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum InferRequest {
+    Generate(Generate),
+    Logits(Logits),
+}
+
+/// Answered by `token` lines and one `done`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Generate {
+    pub base_dir: PathBuf,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter_dir: Option<PathBuf>,
+    pub messages: Vec<Message>,
+    /// Upper bound of the answer; what the context leaves caps it further.
+    pub max_tokens: usize,
+    /// 0 is greedy; at most 2.
+    pub temperature: f64,
+    /// Above 0, at most 1.
+    pub top_p: f64,
+    /// Absent means drawn from the clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// At most 16 texts that end the answer and are not part of it.
+    #[serde(default)]
+    pub stop: Vec<String>,
+}
+
+/// Answered by one `logits` line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Logits {
+    pub base_dir: PathBuf,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter_dir: Option<PathBuf>,
+    pub token_ids: Vec<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum InferResponse {
+    Token {
+        /// Never empty, never half a character.
+        text: String,
+    },
+    Done {
+        finish_reason: FinishReason,
+        prompt_tokens: usize,
+        completion_tokens: usize,
+    },
+    Logits {
+        /// One row per position, as wide as the vocabulary.
+        logits: Vec<Vec<f32>>,
+    },
+    Error {
+        code: InferErrorCode,
+        message: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FinishReason {
+    /// The model ended its answer, or a stop text came.
+    Stop,
+    /// `max_tokens` or the context ran out.
+    Length,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InferErrorCode {
+    InvalidRequest,
+    InvalidBase,
+    InvalidAdapter,
+    /// The prompt leaves no room for an answer.
+    ContextLength,
+    Internal,
+}

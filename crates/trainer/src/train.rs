@@ -1,0 +1,76 @@
+//! The trainer's process: one job directory in, event lines out. Restartable at any instant.
+//!
+//! The loss of a step is the cross-entropy summed over the trainable tokens of all its batches, divided by their number,
+//! as transformers' `Trainer` normalises it. The rate follows `get_cosine_schedule_with_warmup`.
+
+mod checkpoint;
+mod data;
+mod emitter;
+mod failure;
+mod files;
+mod job;
+mod memory;
+mod optimizer;
+mod output;
+mod run;
+mod schedule;
+mod step;
+pub(crate) mod watch;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use crate::protocol::{Event, Exit};
+use crate::threads;
+use emitter::Emitter;
+use watch::Interrupt;
+
+pub use failure::{Failure, Stop};
+pub use run::order;
+
+/// Stack of the training thread; candle's backward walk is recursive.
+const STACK_BYTES: usize = 64 << 20;
+
+/// Trains the job in `job_dir`, or continues it, with events on stdout and logs on stderr. Leaves with a checkpoint when
+/// stdin ends or SIGTERM comes. The process replaces itself once to fix its number of threads, so this must be called before
+/// anything is read from stdin.
+pub fn train_main(job_dir: &Path) -> ExitCode {
+    let emitter = Arc::new(Emitter::stdout());
+    let exit = match supervise(job_dir, &emitter) {
+        Ok(()) => Exit::Done,
+        Err(Stop::Interrupted) => Exit::Interrupted,
+        Err(Stop::Failed(failure)) => {
+            let exit = failure.exit();
+            let Failure { code, message, remedy } = failure;
+            emitter.emit(Event::Failed { code, message, remedy });
+            exit
+        }
+    };
+    exit.into()
+}
+
+fn supervise(job_dir: &Path, emitter: &Arc<Emitter>) -> Result<(), Stop> {
+    let lock = files::lock(job_dir)?;
+    if let Some(done) = output::finished(job_dir) {
+        emitter.emit(done);
+        return Ok(());
+    }
+    let spec = job::read(job_dir)?;
+    threads::fix(spec.parameters.threads).map_err(Failure::internal)?;
+    let interrupt = Interrupt::watch().map_err(Failure::internal)?;
+    emitter.interrupt_on_failure(interrupt.clone());
+    let training = {
+        let (job_dir, emitter) = (job_dir.to_owned(), emitter.clone());
+        std::thread::Builder::new()
+            .name("training".into())
+            .stack_size(STACK_BYTES)
+            .spawn(move || run::run(&job_dir, &spec, &emitter, &interrupt))
+            .map_err(Failure::internal)?
+    };
+    let result = training
+        .join()
+        .unwrap_or_else(|_| Err(Failure::internal("the training thread panicked").into()));
+    drop(lock);
+    result
+}

@@ -1,0 +1,224 @@
+//! The rows of a job: reading, splitting, ordering. Orders follow from the seed and a counter alone, so any step can be
+//! found again without replaying the ones before it.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use cerebros_datasets::chat::ChatRow;
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use sha2::{Digest, Sha256};
+
+use super::failure::{Failure, Stop};
+use super::watch::Interrupt;
+use crate::chat::{Chat, EncodedRow};
+use crate::protocol::{FailureCode, Parameters};
+
+const LINE_LIMIT: usize = 16 << 20;
+/// Streams of the seed; epochs follow from here on.
+const VALIDATION_STREAM: u64 = 1;
+const FIRST_EPOCH_STREAM: u64 = 1 << 32;
+
+/// A job's rows, ready for training.
+#[derive(Debug)]
+pub struct Rows {
+    pub train: Vec<EncodedRow>,
+    pub validation: Vec<EncodedRow>,
+    pub truncated: u64,
+    /// Rows without a token to learn from.
+    pub dropped: u64,
+    /// Why the first dropped row that the template refused was refused.
+    pub refusal: Option<String>,
+    /// Of the file's bytes.
+    pub sha256: String,
+}
+
+impl Rows {
+    /// Reads chat rows, one JSON object a line; `limit` is in tokens.
+    pub fn read(
+        path: &Path,
+        chat: &Chat,
+        parameters: &Parameters,
+        limit: usize,
+        interrupt: &Interrupt,
+    ) -> Result<Self, Stop> {
+        let file = File::open(path).map_err(|error| invalid(format!("The dataset cannot be read: {error}.")))?;
+        let mut reader = BufReader::new(file);
+        let mut hasher = Sha256::new();
+        let mut rows = Self {
+            train: Vec::new(),
+            validation: Vec::new(),
+            truncated: 0,
+            dropped: 0,
+            refusal: None,
+            sha256: String::new(),
+        };
+        let mut line = Vec::new();
+        for number in 1_u64.. {
+            interrupt.check()?;
+            line.clear();
+            let length = (&mut reader)
+                .take(LINE_LIMIT as u64 + 1)
+                .read_until(b'\n', &mut line)
+                .map_err(|error| invalid(format!("The dataset cannot be read: {error}.")))?;
+            if length == 0 {
+                break;
+            }
+            if length > LINE_LIMIT {
+                return Err(invalid(format!("Line {number} of the dataset is longer than 16 MB.")).into());
+            }
+            hasher.update(&line);
+            if line.iter().all(u8::is_ascii_whitespace) {
+                continue;
+            }
+            let row: ChatRow = serde_json::from_slice(&line)
+                .map_err(|error| invalid(format!("Line {number} of the dataset is no chat row: {error}.")))?;
+            rows.add(&row, number, chat, limit);
+        }
+        rows.sha256 = hex::encode(hasher.finalize());
+        if rows.train.is_empty() {
+            return Err(rows.nothing_to_learn().into());
+        }
+        rows.split(parameters);
+        Ok(rows)
+    }
+
+    fn add(&mut self, row: &ChatRow, number: u64, chat: &Chat, limit: usize) {
+        match chat.encode_row(&row.messages, limit) {
+            Ok(row) => {
+                self.truncated += u64::from(row.truncated);
+                if row.trainable.is_empty() {
+                    self.dropped += 1;
+                } else {
+                    self.train.push(row);
+                }
+            }
+            Err(error) => {
+                self.dropped += 1;
+                self.refusal.get_or_insert(format!("line {number}: {error}"));
+            }
+        }
+    }
+
+    fn nothing_to_learn(&self) -> Failure {
+        let message = match (&self.refusal, self.dropped) {
+            (Some(refusal), _) => format!("No row of the dataset can be used; {refusal}."),
+            (None, 0) => "The dataset is empty.".into(),
+            (None, _) => "No row of the dataset has an assistant message within max_seq_length to learn from.".into(),
+        };
+        Failure::new(
+            FailureCode::InvalidDataset,
+            message,
+            "Add approved examples to the dataset, each with an assistant message, and train again.",
+        )
+    }
+
+    fn split(&mut self, parameters: &Parameters) {
+        let count = self.train.len();
+        let mut kept = (parameters.validation_fraction * count as f64).round() as usize;
+        if parameters.validation_fraction > 0.0 {
+            kept = kept.max(1);
+        }
+        kept = kept.min(count - 1);
+        let mut is_kept = vec![false; count];
+        for &index in &permutation(parameters.seed, VALIDATION_STREAM, count)[..kept] {
+            is_kept[index] = true;
+        }
+        for (row, is_kept) in std::mem::take(&mut self.train).into_iter().zip(is_kept) {
+            if is_kept {
+                self.validation.push(row)
+            } else {
+                self.train.push(row)
+            }
+        }
+    }
+}
+
+fn invalid(message: String) -> Failure {
+    Failure::new(
+        FailureCode::InvalidDataset,
+        message,
+        "Validate the dataset and build it again.",
+    )
+}
+
+/// Where the rows of each step are.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    rows: usize,
+    rows_a_step: usize,
+    batch_size: usize,
+    seed: u64,
+    pub steps_an_epoch: u64,
+    pub total_steps: u64,
+}
+
+impl Plan {
+    pub fn new(rows: usize, parameters: &Parameters) -> Self {
+        let rows_a_step = parameters.batch_size * parameters.gradient_accumulation_steps;
+        let steps_an_epoch = rows.div_ceil(rows_a_step) as u64;
+        Self {
+            rows,
+            rows_a_step,
+            batch_size: parameters.batch_size,
+            seed: parameters.seed,
+            steps_an_epoch,
+            total_steps: steps_an_epoch * u64::from(parameters.epochs),
+        }
+    }
+
+    /// The batches of a step, counted from 0, as row numbers. The last step of an epoch may be smaller.
+    pub fn batches(&self, step: u64) -> Vec<Vec<usize>> {
+        let epoch = step / self.steps_an_epoch;
+        let order = permutation(self.seed, FIRST_EPOCH_STREAM + epoch, self.rows);
+        let start = (step % self.steps_an_epoch) as usize * self.rows_a_step;
+        let end = self.rows.min(start + self.rows_a_step);
+        order[start..end]
+            .chunks(self.batch_size)
+            .map(<[usize]>::to_vec)
+            .collect()
+    }
+}
+
+/// A seeded shuffle of `0..count`.
+fn permutation(seed: u64, stream: u64, count: usize) -> Vec<usize> {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    random.set_stream(stream);
+    let mut order: Vec<usize> = (0..count).collect();
+    for last in (1..count).rev() {
+        let choice = (u128::from(random.next_u64()) * (last as u128 + 1)) >> 64;
+        order.swap(last, choice as usize);
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_epoch_meets_each_row_once_in_its_own_order() {
+        let parameters = Parameters {
+            batch_size: 2,
+            gradient_accumulation_steps: 2,
+            epochs: 3,
+            ..Parameters::default()
+        };
+        let plan = Plan::new(11, &parameters);
+        assert_eq!((plan.steps_an_epoch, plan.total_steps), (3, 9));
+        let epoch = |epoch: u64| -> Vec<usize> {
+            (0..3)
+                .flat_map(|step| plan.batches(epoch * 3 + step))
+                .flatten()
+                .collect()
+        };
+        let mut sorted = epoch(0);
+        assert_ne!(sorted, epoch(1));
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..11).collect::<Vec<_>>());
+        assert_eq!(plan.batches(2), plan.clone().batches(2));
+        assert_eq!(plan.batches(2).concat().len(), 3);
+    }
+}

@@ -1,0 +1,425 @@
+//! The training loop.
+
+use std::path::Path;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::checkpoint::{self, Identity, Progress, Restored, bits};
+use super::data::{Plan, Rows};
+use super::emitter::Emitter;
+use super::failure::{Failure, Stop};
+use super::memory::{self, Needs};
+use super::optimizer::{Moments, Update, clip_factor, global_norm};
+use super::schedule::Schedule;
+use super::step::Learner;
+use super::watch::Interrupt;
+use super::{files, job, output};
+use crate::base::inspect::base_name;
+use crate::base::weights::{self, Weights};
+use crate::base::{LlamaConfig, inspect_base};
+use crate::chat::{Chat, EncodedRow, Moment};
+use crate::model::adapter::{Adapter, LoraConfig, Values, WEIGHTS_FILE, fresh_values, read_peft};
+use crate::model::{DropoutPlan, Llama};
+use crate::protocol::{Event, FailureCode, JobSpec, LogLevel, Parameters};
+
+/// Figures over the validation rows.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Validation {
+    #[serde(with = "bits")]
+    pub loss: f64,
+    #[serde(with = "bits")]
+    pub accuracy: f64,
+}
+
+/// Which of its training rows a job takes, by step and batch.
+pub fn order(job_dir: &Path) -> Result<Vec<Vec<Vec<usize>>>, Stop> {
+    let spec = job::read(job_dir)?;
+    let config = LlamaConfig::read(&spec.base_dir)?;
+    let chat = Chat::load(&spec.base_dir, &config, Moment::Fixed)?;
+    let limit = spec.parameters.max_seq_length.min(config.context_length);
+    let rows = Rows::read(&spec.dataset, &chat, &spec.parameters, limit, &Interrupt::default())?;
+    let plan = Plan::new(rows.train.len(), &spec.parameters);
+    Ok((0..plan.total_steps).map(|step| plan.batches(step)).collect())
+}
+
+/// A job on its way.
+struct Run<'a> {
+    job_dir: &'a Path,
+    parameters: &'a Parameters,
+    emitter: &'a Emitter,
+    interrupt: &'a Interrupt,
+    identity: Identity,
+    rows: Rows,
+    plan: Plan,
+    schedule: Schedule,
+    learner: Learner,
+    moments: Vec<Moments>,
+    progress: Progress,
+    /// Optimizer steps done.
+    step: u64,
+    /// The newest step that stands in a checkpoint.
+    saved: u64,
+}
+
+/// Figures of one step.
+struct StepFigures {
+    loss: f64,
+    grad_norm: f64,
+    tokens: usize,
+}
+
+/// Trains from the newest checkpoint, or from the start, to the end.
+pub fn run(job_dir: &Path, spec: &JobSpec, emitter: &Emitter, interrupt: &Interrupt) -> Result<(), Stop> {
+    let mut run = Run::prepare(job_dir, spec, emitter, interrupt)?;
+    run.announce();
+    match run.train() {
+        Err(Stop::Interrupted) => {
+            run.save()?;
+            Err(Stop::Interrupted)
+        }
+        Err(failed) => Err(failed),
+        Ok(()) => {
+            let done = output::write(
+                job_dir,
+                &run.learner.adapter,
+                run.parameters,
+                &run.identity,
+                run.progress,
+                run.step,
+            )?;
+            emitter.emit(done);
+            Ok(())
+        }
+    }
+}
+
+impl<'a> Run<'a> {
+    fn prepare(
+        job_dir: &'a Path,
+        spec: &'a JobSpec,
+        emitter: &'a Emitter,
+        interrupt: &'a Interrupt,
+    ) -> Result<Self, Stop> {
+        let parameters = &spec.parameters;
+        inspect_base(&spec.base_dir)?;
+        let config = LlamaConfig::read(&spec.base_dir)?;
+        let chat = Chat::load(&spec.base_dir, &config, Moment::Fixed)?;
+        let limit = parameters.max_seq_length.min(config.context_length);
+        let rows = Rows::read(&spec.dataset, &chat, parameters, limit, interrupt)?;
+        if let Some(refusal) = &rows.refusal {
+            emitter.log(
+                LogLevel::Warning,
+                format!("Some rows were left out, the first at {refusal}."),
+            );
+        }
+        let identity = identity(spec, &rows, interrupt)?;
+        let (lora, values) = initial_adapter(spec, &config)?;
+        let recompute = needs(&config, &values, &rows, parameters).plan()?;
+        if recompute {
+            emitter.log(
+                LogLevel::Info,
+                "Memory is short: layers are computed again in the backward pass.",
+            );
+        }
+        interrupt.check()?;
+        let plan = Plan::new(rows.train.len(), parameters);
+        let schedule = Schedule::new(parameters, plan.total_steps);
+        let names: Vec<String> = Adapter::new(lora.clone(), &config, values.clone(), false)?
+            .tensors()
+            .map(|(name, _)| name)
+            .collect();
+        let restored = checkpoint::newest(job_dir, &names, parameters, &identity)?;
+        let llama = Llama::load(&spec.base_dir)?;
+        let build = |values: Values| -> Result<Learner, Stop> {
+            Ok(Learner::new(
+                llama,
+                Adapter::new(lora, &config, values, true)?,
+                recompute,
+            )?)
+        };
+        let (learner, moments, progress, step) = match restored {
+            Some(Restored {
+                step,
+                progress,
+                values,
+                moments,
+            }) => (build(values)?, moments, progress, step),
+            None => {
+                let learner = build(values)?;
+                let moments = learner.zero_moments();
+                (learner, moments, Progress::default(), 0)
+            }
+        };
+        Ok(Self {
+            job_dir,
+            parameters,
+            emitter,
+            interrupt,
+            identity,
+            rows,
+            plan,
+            schedule,
+            learner,
+            moments,
+            progress,
+            step,
+            saved: step,
+        })
+    }
+
+    fn announce(&self) {
+        let tokens = |row: &EncodedRow| row.tokens.len() as u64;
+        self.emitter.emit(Event::Started {
+            total_steps: self.plan.total_steps,
+            train_rows: self.rows.train.len() as u64,
+            validation_rows: self.rows.validation.len() as u64,
+            train_tokens: self.rows.train.iter().map(tokens).sum(),
+            trainable_tokens: self.rows.train.iter().map(|row| row.trainable.len() as u64).sum(),
+            truncated_rows: self.rows.truncated,
+            dropped_rows: self.rows.dropped,
+            trainable_parameters: self
+                .learner
+                .variables
+                .iter()
+                .map(|(_, variable)| variable.elem_count() as u64)
+                .sum(),
+            base_sha256: self.identity.base_sha256.clone(),
+            resumed_from_step: self.step,
+        });
+    }
+
+    fn train(&mut self) -> Result<(), Stop> {
+        if self.step == 0 {
+            self.progress.initial_validation = self.validate()?;
+            if let Some(validation) = self.progress.initial_validation {
+                let figures = StepFigures {
+                    loss: validation.loss,
+                    grad_norm: 0.0,
+                    tokens: 0,
+                };
+                self.report(&figures, 0.0, 0.0, Some(validation));
+            }
+        }
+        while self.step < self.plan.total_steps {
+            let start = Instant::now();
+            let rate = self.schedule.rate(self.step);
+            let figures = self.one_step(rate)?;
+            let speed = figures.tokens as f64 / start.elapsed().as_secs_f64().max(1e-9);
+            let validation = if self.step.is_multiple_of(self.plan.steps_an_epoch) {
+                self.validate()?
+            } else {
+                None
+            };
+            self.progress.validation = validation.or(self.progress.validation);
+            self.report(&figures, rate, speed, validation);
+            let is_last = self.step == self.plan.total_steps;
+            if is_last
+                || self
+                    .step
+                    .is_multiple_of(u64::from(self.parameters.checkpoint_every_steps))
+            {
+                self.save()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One optimizer step. When it is interrupted, nothing has changed.
+    fn one_step(&mut self, rate: f64) -> Result<StepFigures, Stop> {
+        let batches = self.plan.batches(self.step);
+        let rows_of = |batch: &[usize]| batch.iter().map(|row| &self.rows.train[*row]).collect::<Vec<_>>();
+        let trainable: usize = batches
+            .iter()
+            .flat_map(|batch| rows_of(batch))
+            .map(|row| row.trainable.len())
+            .sum();
+        let tokens: usize = batches
+            .iter()
+            .flat_map(|batch| rows_of(batch))
+            .map(|row| row.tokens.len())
+            .sum();
+        let scale = 1.0 / trainable as f32;
+        let mut gradients = self.learner.zero_gradients();
+        let mut sum = 0.0;
+        for (index, batch) in batches.iter().enumerate() {
+            self.interrupt.check()?;
+            let dropout = self.dropout(index);
+            sum += self
+                .learner
+                .accumulate(&rows_of(batch), scale, dropout, &mut gradients)?
+                .sum;
+        }
+        let grad_norm = global_norm(&gradients);
+        if !sum.is_finite() || !grad_norm.is_finite() {
+            return Err(Failure::new(
+                FailureCode::Diverged,
+                format!("The loss stopped being a number at step {}.", self.step + 1),
+                "Choose a smaller learning_rate and train again.",
+            )
+            .into());
+        }
+        let factor = clip_factor(grad_norm, self.parameters.max_grad_norm);
+        let update = Update::new(rate, self.parameters.weight_decay, self.step + 1);
+        self.learner.update(update, &gradients, factor, &mut self.moments)?;
+        self.step += 1;
+        self.progress.loss_sum += sum;
+        self.progress.loss_tokens += trainable as u64;
+        Ok(StepFigures {
+            loss: sum / trainable as f64,
+            grad_norm,
+            tokens,
+        })
+    }
+
+    /// A key per batch: seed, step and place follow each other through a hash.
+    fn dropout(&self, batch: usize) -> Option<DropoutPlan> {
+        if self.parameters.dropout == 0.0 {
+            return None;
+        }
+        let place = [self.parameters.seed, self.step, batch as u64]
+            .map(u64::to_le_bytes)
+            .concat();
+        let digest = Sha256::digest(place);
+        let key = digest.first_chunk::<8>().copied().map_or(0, u64::from_le_bytes);
+        Some(DropoutPlan {
+            probability: self.parameters.dropout as f32,
+            key,
+        })
+    }
+
+    fn validate(&self) -> Result<Option<Validation>, Stop> {
+        let (mut sum, mut correct, mut tokens) = (0.0, 0, 0);
+        for batch in self.rows.validation.chunks(self.parameters.batch_size) {
+            self.interrupt.check()?;
+            let loss = self.learner.evaluate(&batch.iter().collect::<Vec<_>>())?;
+            sum += loss.sum;
+            correct += loss.correct;
+            tokens += batch.iter().map(|row| row.trainable.len()).sum::<usize>();
+        }
+        Ok((tokens > 0).then(|| Validation {
+            loss: sum / tokens as f64,
+            accuracy: correct as f64 / tokens as f64,
+        }))
+    }
+
+    fn report(&self, figures: &StepFigures, rate: f64, speed: f64, validation: Option<Validation>) {
+        self.emitter.emit(Event::Metric {
+            step: self.step,
+            epoch: self.step as f64 / self.plan.steps_an_epoch as f64,
+            loss: figures.loss,
+            learning_rate: rate,
+            grad_norm: figures.grad_norm,
+            tokens_per_second: speed,
+            memory_bytes: memory::resident_bytes(),
+            validation_loss: validation.map(|validation| validation.loss),
+            validation_token_accuracy: validation.map(|validation| validation.accuracy),
+        });
+    }
+
+    /// Writes a checkpoint unless this step has one.
+    fn save(&mut self) -> Result<(), Stop> {
+        if self.step == self.saved {
+            return Ok(());
+        }
+        checkpoint::write(
+            self.job_dir,
+            &self.learner,
+            &self.moments,
+            self.step,
+            self.parameters,
+            &self.identity,
+            self.progress,
+        )?;
+        self.saved = self.step;
+        self.emitter.emit(Event::Checkpoint { step: self.step });
+        Ok(())
+    }
+}
+
+fn identity(spec: &JobSpec, rows: &Rows, interrupt: &Interrupt) -> Result<Identity, Stop> {
+    let initial = spec
+        .initial_adapter
+        .as_ref()
+        .map(|dir| files::hash_file(&dir.join(WEIGHTS_FILE)));
+    Ok(Identity {
+        base_sha256: base_sha256(&spec.base_dir, interrupt)?,
+        dataset_sha256: rows.sha256.clone(),
+        initial_adapter_sha256: initial.transpose().ok().flatten(),
+    })
+}
+
+/// Over the names and hashes of the files that decide what the base computes and how it reads text.
+fn base_sha256(dir: &Path, interrupt: &Interrupt) -> Result<String, Stop> {
+    let mut paths = Weights::open_base(dir)?.files;
+    let others = [
+        "config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "chat_template.jinja",
+    ];
+    paths.extend(
+        others
+            .into_iter()
+            .map(|name| dir.join(name))
+            .filter(|path| path.is_file()),
+    );
+    let mut hasher = Sha256::new();
+    for path in paths {
+        interrupt.check()?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        hasher.update(format!("{}  {name}\n", files::hash_file(&path)?));
+    }
+    Ok(hex::encode(hasher.finalize()))
+}
+
+/// A fresh adapter, or the one that the job continues from.
+fn initial_adapter(spec: &JobSpec, config: &LlamaConfig) -> Result<(LoraConfig, Values), Failure> {
+    let parameters = &spec.parameters;
+    let lora = LoraConfig {
+        rank: parameters.rank,
+        alpha: f64::from(parameters.alpha),
+        dropout: parameters.dropout,
+        targets: parameters.target_modules.clone(),
+        rank_stabilized: false,
+        base: base_name(&spec.base_dir),
+    };
+    let Some(dir) = &spec.initial_adapter else {
+        let values = fresh_values(&lora, config, parameters.seed);
+        return Ok((lora, values));
+    };
+    let (found, values) = read_peft(dir)?;
+    let same = found.rank == lora.rank && found.scale() == lora.scale() && found.targets == lora.targets;
+    if !same {
+        return Err(Failure::new(
+            FailureCode::InvalidAdapter,
+            "The adapter to continue from has another rank, alpha or set of target modules than the job.",
+            "Give the job the adapter's own rank, alpha and target_modules.",
+        ));
+    }
+    Ok((lora, values))
+}
+
+fn needs(config: &LlamaConfig, adapter: &Values, rows: &Rows, parameters: &Parameters) -> Needs {
+    let shapes = weights::expected_tensors(config);
+    let base: u64 = shapes
+        .iter()
+        .map(|(_, shape)| shape.iter().product::<usize>() as u64 * 4)
+        .sum();
+    // Values, gradient, two moments, and a copy of each while a checkpoint is written.
+    let lora: u64 = adapter.values().map(|values| values.len() as u64 * 32).sum();
+    let longest = rows
+        .train
+        .iter()
+        .chain(&rows.validation)
+        .map(|row| row.tokens.len())
+        .max()
+        .unwrap_or(0);
+    let tokens = (longest * parameters.batch_size) as u64;
+    Needs {
+        fixed: base + lora + (160 << 20),
+        activations: tokens * memory::activation_bytes_per_token(config),
+        layers: config.layers as u64,
+    }
+}

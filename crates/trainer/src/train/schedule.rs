@@ -1,0 +1,51 @@
+//! The learning rate, step by step.
+
+use crate::protocol::Parameters;
+
+/// Linear from zero over the warm-up steps, then half a cosine down to zero.
+#[derive(Debug, Clone, Copy)]
+pub struct Schedule {
+    peak: f64,
+    warmup: u64,
+    total: u64,
+}
+
+impl Schedule {
+    pub fn new(parameters: &Parameters, total: u64) -> Self {
+        let warmup = (parameters.warmup_ratio * total as f64).ceil() as u64;
+        Self {
+            peak: parameters.learning_rate,
+            warmup,
+            total,
+        }
+    }
+
+    /// The rate of a step, counted from 0.
+    pub fn rate(&self, step: u64) -> f64 {
+        if step < self.warmup {
+            return self.peak * step as f64 / self.warmup as f64;
+        }
+        let progress = (step - self.warmup) as f64 / (self.total - self.warmup).max(1) as f64;
+        self.peak * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_rises_then_falls_to_almost_nothing() {
+        let parameters = Parameters {
+            learning_rate: 1.0,
+            warmup_ratio: 0.2,
+            ..Parameters::default()
+        };
+        let schedule = Schedule::new(&parameters, 10);
+        let rates: Vec<f64> = (0..10).map(|step| schedule.rate(step)).collect();
+        assert_eq!(rates[..3], [0.0, 0.5, 1.0]);
+        assert!(rates[2..].windows(2).all(|pair| pair[0] > pair[1]));
+        assert!(rates[9] < 0.05);
+        assert!((rates[6] - 0.5).abs() < 1e-12);
+    }
+}

@@ -1,0 +1,153 @@
+//! Running the built binary and reading its event lines.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use cerebros_trainer::protocol::{Event, EventLine, JobSpec, Parameters, VERSION};
+use tempfile::TempDir;
+
+pub const BINARY: &str = env!("CARGO_BIN_EXE_cerebros-trainer");
+
+/// A running trainer. Its stdin stays open until it is dropped.
+pub struct Trainer {
+    pub child: Child,
+    pub stdin: Option<ChildStdin>,
+    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
+}
+
+impl Trainer {
+    pub fn start(job_dir: &Path) -> Self {
+        let mut child = Command::new(BINARY)
+            .arg("train")
+            .arg(job_dir)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdin = child.stdin.take();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, stdin, lines }
+    }
+
+    pub fn next(&mut self) -> Option<Event> {
+        let line: EventLine = serde_json::from_str(&self.lines.next()?.unwrap()).unwrap();
+        assert_eq!(line.v, VERSION);
+        Some(line.event)
+    }
+
+    /// Reads on until an event that `wanted` accepts; its events so far.
+    pub fn read_until(&mut self, wanted: impl Fn(&Event) -> bool) -> Vec<Event> {
+        let mut events = Vec::new();
+        while let Some(event) = self.next() {
+            let found = wanted(&event);
+            events.push(event);
+            if found {
+                return events;
+            }
+        }
+        panic!("the trainer ended before: {events:?}");
+    }
+
+    /// The rest of its events and its exit code.
+    pub fn finish(mut self) -> (Vec<Event>, i32) {
+        let mut events = Vec::new();
+        while let Some(event) = self.next() {
+            events.push(event);
+        }
+        let code = self.child.wait().unwrap().code().unwrap();
+        (events, code)
+    }
+}
+
+pub fn run(job_dir: &Path) -> (Vec<Event>, i32) {
+    Trainer::start(job_dir).finish()
+}
+
+/// A job directory over the tiny base.
+pub struct Job {
+    root: TempDir,
+}
+
+impl Job {
+    /// A job on `rows` small conversations.
+    pub fn new(parameters: Parameters, rows: usize) -> Self {
+        let text: String = (0..rows)
+            .map(|index| {
+                let answer = format!(
+                    "The report of month {index} says that sales grew by {} percent.",
+                    index * 7 % 10
+                );
+                let messages = serde_json::json!([
+                    { "role": "user", "content": format!("What about month {index}?") },
+                    { "role": "assistant", "content": answer },
+                ]);
+                format!("{}\n", serde_json::json!({ "messages": messages }))
+            })
+            .collect();
+        Self::with_data(parameters, &text)
+    }
+
+    pub fn with_data(parameters: Parameters, data: &str) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        cerebros_trainer::write_tiny_base(&root.path().join("cerebros-tiny")).unwrap();
+        let job = Self { root };
+        fs::create_dir(job.dir()).unwrap();
+        fs::write(job.dir().join("data.jsonl"), data).unwrap();
+        job.write_spec(&JobSpec {
+            version: VERSION,
+            job_id: "job".into(),
+            base_dir: job.base(),
+            dataset: "data.jsonl".into(),
+            initial_adapter: None,
+            parameters,
+        });
+        job
+    }
+
+    pub fn dir(&self) -> PathBuf {
+        self.root.path().join("job")
+    }
+
+    pub fn base(&self) -> PathBuf {
+        self.root.path().join("cerebros-tiny")
+    }
+
+    pub fn write_spec(&self, spec: &JobSpec) {
+        fs::write(self.dir().join("job.json"), serde_json::to_vec(spec).unwrap()).unwrap();
+    }
+
+    pub fn spec(&self) -> JobSpec {
+        serde_json::from_slice(&fs::read(self.dir().join("job.json")).unwrap()).unwrap()
+    }
+
+    /// The adapter's files, by name.
+    pub fn adapter(&self) -> Vec<(String, Vec<u8>)> {
+        let entries = fs::read_dir(self.dir().join("adapter")).unwrap();
+        let mut files: Vec<_> = entries
+            .map(|entry| entry.unwrap())
+            .map(|entry| {
+                (
+                    entry.file_name().into_string().unwrap(),
+                    fs::read(entry.path()).unwrap(),
+                )
+            })
+            .collect();
+        files.sort();
+        files
+    }
+}
+
+/// Step, loss and gradient norm of the metrics.
+pub fn metrics(events: &[Event]) -> Vec<(u64, f64, f64)> {
+    events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Metric {
+                step, loss, grad_norm, ..
+            } => Some((*step, *loss, *grad_norm)),
+            _ => None,
+        })
+        .collect()
+}

@@ -1,0 +1,159 @@
+//! Whatever interrupts a job, its next run ends with the same bytes.
+
+use std::fs;
+
+use cerebros_trainer::protocol::{Event, FailureCode, Parameters};
+
+use crate::child::{Job, Trainer, metrics, run};
+
+/// Nine steps with everything on that carries state: dropout, accumulation, validation, warm-up, decay.
+fn parameters() -> Parameters {
+    Parameters {
+        rank: 4,
+        alpha: 8,
+        dropout: 0.1,
+        learning_rate: 5e-3,
+        epochs: 3,
+        batch_size: 2,
+        gradient_accumulation_steps: 2,
+        warmup_ratio: 0.2,
+        weight_decay: 0.01,
+        validation_fraction: 0.2,
+        checkpoint_every_steps: 2,
+        threads: Some(1),
+        ..Parameters::default()
+    }
+}
+
+fn at_step(wanted: u64) -> impl Fn(&Event) -> bool {
+    move |event| matches!(event, Event::Metric { step, .. } if *step == wanted)
+}
+
+fn resumed_from(events: &[Event]) -> u64 {
+    match events.first() {
+        Some(Event::Started { resumed_from_step, .. }) => *resumed_from_step,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// An unbroken run: its job and its events.
+fn unbroken() -> (Job, Vec<Event>) {
+    let job = Job::new(parameters(), 15);
+    let (events, code) = run(&job.dir());
+    assert_eq!(code, 0, "{events:?}");
+    (job, events)
+}
+
+#[test]
+fn killed_again_and_again_it_ends_with_the_same_bytes() {
+    let (whole, whole_events) = unbroken();
+    let expected = metrics(&whole_events);
+    assert_eq!(expected.len(), 10);
+    let job = Job::new(parameters(), 15);
+    let kill_at = |step| {
+        let mut trainer = Trainer::start(&job.dir());
+        let events = trainer.read_until(at_step(step));
+        trainer.child.kill().unwrap();
+        trainer.child.wait().unwrap();
+        events
+    };
+    let mut resumed = Vec::new();
+    for step in [0, 1, 3, 4, 7, 9] {
+        let events = kill_at(step);
+        resumed.push(resumed_from(&events));
+        for metric in metrics(&events) {
+            assert!(expected.contains(&metric), "{metric:?} is not in {expected:?}");
+        }
+    }
+    assert!(resumed.is_sorted() && resumed[5] >= 4, "{resumed:?}");
+    let (events, code) = run(&job.dir());
+    assert_eq!(code, 0, "{events:?}");
+    assert_eq!(events.last(), whole_events.last());
+    assert_eq!(job.adapter(), whole.adapter());
+}
+
+#[test]
+fn end_of_stdin_and_sigterm_leave_a_checkpoint() {
+    let (whole, _) = unbroken();
+    let job = Job::new(
+        Parameters {
+            checkpoint_every_steps: 1000,
+            ..parameters()
+        },
+        15,
+    );
+    let mut trainer = Trainer::start(&job.dir());
+    trainer.read_until(at_step(3));
+    drop(trainer.stdin.take());
+    let (events, code) = trainer.finish();
+    assert_eq!(code, 10, "{events:?}");
+    assert!(
+        matches!(events.last(), Some(Event::Checkpoint { step }) if *step >= 3),
+        "{events:?}"
+    );
+
+    let mut trainer = Trainer::start(&job.dir());
+    let events = trainer.read_until(at_step(6));
+    assert!(resumed_from(&events) >= 3);
+    let pid = trainer.child.id().to_string();
+    assert!(
+        std::process::Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let (events, code) = trainer.finish();
+    assert_eq!(code, 10, "{events:?}");
+
+    let (events, code) = run(&job.dir());
+    assert_eq!(code, 0, "{events:?}");
+    assert_eq!(job.adapter(), whole.adapter());
+}
+
+#[test]
+fn a_damaged_checkpoint_is_passed_over() {
+    let (whole, whole_events) = unbroken();
+    let (job, _) = unbroken();
+    fs::remove_file(job.dir().join("result.json")).unwrap();
+    let newest = job.dir().join("checkpoints/step-9/optimizer.safetensors");
+    let mut bytes = fs::read(&newest).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(&newest, bytes).unwrap();
+    let (events, code) = run(&job.dir());
+    assert_eq!((code, resumed_from(&events)), (0, 8));
+    assert_eq!(events.last(), whole_events.last());
+    assert_eq!(job.adapter(), whole.adapter());
+}
+
+#[test]
+fn a_finished_job_only_repeats_its_end() {
+    let (job, events) = unbroken();
+    let (again, code) = run(&job.dir());
+    assert_eq!(code, 0);
+    assert_eq!(again.as_slice(), &events[events.len() - 1..]);
+    let checkpoints = fs::read_dir(job.dir().join("checkpoints")).unwrap().count();
+    assert_eq!(checkpoints, 2);
+}
+
+#[test]
+fn a_changed_job_is_refused() {
+    let (job, _) = unbroken();
+    fs::remove_file(job.dir().join("result.json")).unwrap();
+    let mut spec = job.spec();
+    spec.parameters.seed += 1;
+    job.write_spec(&spec);
+    let (events, code) = run(&job.dir());
+    assert_eq!(code, 20);
+    assert!(
+        matches!(
+            events[..],
+            [Event::Failed {
+                code: FailureCode::JobChanged,
+                ..
+            }]
+        ),
+        "{events:?}"
+    );
+}
