@@ -68,7 +68,10 @@ pub async fn run(app: Arc<App>, task: ExtractDocument, lease: Lease) -> Result<(
     write.commit().await.map_err(AppError::from)?;
     let outcome = extract(&app, &located, &lease).await?;
     if let Err(error) = &outcome
-        && matches!(error.code, ExtractCode::Crashed | ExtractCode::OutOfMemory)
+        && matches!(
+            error.code,
+            ExtractCode::Crashed | ExtractCode::OutOfMemory | ExtractCode::Unwritable
+        )
         && lease.attempt() < CRASHES_BELIEVED
     {
         return Err(TaskError::Retry {
