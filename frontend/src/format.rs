@@ -22,6 +22,9 @@ pub fn counted(number: u64, one: &str, many: &str) -> String {
 
 /// `50.0 MB`, in powers of 1,000 as disks are sold.
 pub fn size(bytes: u64) -> String {
+    if bytes == 1 {
+        return "1 byte".to_owned();
+    }
     scaled(bytes, &[" bytes", " KB", " MB", " GB", " TB"])
 }
 

@@ -16,7 +16,7 @@ pub struct AppError {
     pub detail: String,
     pub details: Vec<FieldError>,
     cause: Option<anyhow::Error>,
-    retry_after_s: Option<u32>,
+    header: Option<(header::HeaderName, String)>,
 }
 
 pub type AppResult<T = HttpResponse> = Result<T, AppError>;
@@ -28,7 +28,7 @@ impl AppError {
             detail: detail.into(),
             details: Vec::new(),
             cause: None,
-            retry_after_s: None,
+            header: None,
         }
     }
 
@@ -77,8 +77,17 @@ impl AppError {
 
     pub fn unavailable(detail: impl Into<String>, retry_after_s: u32) -> Self {
         Self {
-            retry_after_s: Some(retry_after_s),
+            header: Some((header::RETRY_AFTER, retry_after_s.to_string())),
             ..Self::new(ErrorCode::Unavailable, detail)
+        }
+    }
+
+    /// Another method would have been answered.
+    pub fn method_not_allowed(method: &str, allowed: &str) -> Self {
+        let detail = format!("{method} is not allowed here. Allowed: {allowed}.");
+        Self {
+            header: Some((header::ALLOW, allowed.to_owned())),
+            ..Self::new(ErrorCode::MethodNotAllowed, detail)
         }
     }
 
@@ -156,8 +165,8 @@ impl AppError {
 
     fn builder(&self) -> actix_web::HttpResponseBuilder {
         let mut builder = HttpResponse::build(self.status_code());
-        if let Some(seconds) = self.retry_after_s {
-            builder.insert_header((header::RETRY_AFTER, seconds.to_string()));
+        if let Some((name, value)) = &self.header {
+            builder.insert_header((name.clone(), value.as_str()));
         }
         if self.code.status() == 401 {
             builder.insert_header((header::WWW_AUTHENTICATE, "Bearer"));

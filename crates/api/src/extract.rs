@@ -315,6 +315,16 @@ impl<T: DeserializeOwned + 'static> FromRequest for Id<T> {
     }
 }
 
+/// [`IfMatch`] in the OpenAPI document.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Header)]
+pub struct IfMatchHeader {
+    /// The resource's `ETag`, or `*` for whatever version there is.
+    #[expect(dead_code, reason = "only its description is used")]
+    #[param(rename = "If-Match", pattern = r#"^("\d+"|\*)$"#, example = "*")]
+    if_match: String,
+}
+
 /// The version that a change builds on; `*` takes any.
 pub struct IfMatch(pub Option<i64>);
 

@@ -6,12 +6,12 @@ use crate::{
 };
 use cerebros_common::errors::ErrorCode;
 use cerebros_trainer::protocol::{InferErrorCode, InferRequest, InferResponse, infer::Generate};
-use std::{path::PathBuf, process::Stdio, time::Duration};
+use std::{path::PathBuf, time::Duration};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
     net::{UnixStream, unix::OwnedReadHalf, unix::OwnedWriteHalf},
-    process::{Child, Command},
+    process::Child,
     sync::Mutex,
 };
 
@@ -21,7 +21,7 @@ const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(20);
 const TOKEN_DEADLINE: Duration = Duration::from_secs(300);
 
 pub struct Inference {
-    program: PathBuf,
+    config: Config,
     child: Mutex<Option<Running>>,
 }
 
@@ -39,7 +39,7 @@ pub struct Answer {
 impl Inference {
     pub fn new(config: &Config) -> Self {
         Self {
-            program: config.child_program.clone(),
+            config: config.clone(),
             child: Mutex::new(None),
         }
     }
@@ -70,7 +70,7 @@ impl Inference {
         {
             return Ok(stream);
         }
-        let running = Running::start(&self.program).map_err(unreachable_now)?;
+        let running = Running::start(&self.config).map_err(unreachable_now)?;
         let socket = running.socket();
         let running = child.insert(running);
         let connected = tokio::time::timeout(START_DEADLINE, async {
@@ -94,16 +94,11 @@ impl Inference {
 }
 
 impl Running {
-    fn start(program: &PathBuf) -> anyhow::Result<Self> {
+    fn start(config: &Config) -> anyhow::Result<Self> {
         // A short path: a socket's name has at most 107 bytes.
         let directory = tempfile::Builder::new().prefix("cerebros-").tempdir()?;
-        let process = Command::new(program)
-            .arg("infer")
+        let process = crate::child::command(config, "infer")
             .arg(directory.path().join("infer.sock"))
-            // Its end tells the child that this process died.
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .kill_on_drop(true)
             .spawn()?;
         Ok(Self { process, directory })
     }

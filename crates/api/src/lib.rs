@@ -5,6 +5,7 @@ mod agents;
 pub mod auth;
 mod bases;
 mod chat;
+mod child;
 pub mod config;
 mod datasets;
 mod documents;

@@ -92,6 +92,13 @@ pub async fn start(config: Config, parts: Parts) -> anyhow::Result<Running> {
     let storage = Storage::open(&config.data_dir)
         .await
         .context("DATA_DIR cannot be written")?;
+    if db.is_sqlite() {
+        // No other process can be writing here.
+        storage
+            .remove_unfinished(Duration::ZERO)
+            .await
+            .context("DATA_DIR cannot be written")?;
+    }
     let built_in = {
         let config = config.clone();
         tokio::task::spawn_blocking(move || crate::bases::write_built_in(&config)).await??
@@ -188,6 +195,7 @@ fn serve(app: Arc<App>, listener: TcpListener) -> anyhow::Result<(ServerHandle, 
         actix
             .route("/livez", web::get().to(routes::health::livez))
             .route("/readyz", web::get().to(routes::health::readyz))
+            .service(web::redirect("/docs", "/docs/"))
             .service(SwaggerUi::new("/docs/{_:.*}").url("/docs/openapi.json", document.clone()))
             .default_service(web::to(spa::fallback))
             .wrap(from_fn(same_site))

@@ -25,15 +25,13 @@ pub async fn fallback(request: HttpRequest, routes: web::Data<Routes>) -> Result
                 "There is no such operation. `/docs` lists all of them.",
             ));
         }
-        let detail = format!(
-            "{} is not allowed here, but {} is.",
-            request.method(),
-            allowed.join(", ")
-        );
-        return Err(AppError::new(ErrorCode::MethodNotAllowed, detail));
+        return Err(AppError::method_not_allowed(
+            request.method().as_str(),
+            &allowed.join(", "),
+        ));
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return Err(AppError::new(ErrorCode::MethodNotAllowed, "Pages can only be read."));
+        return Err(AppError::method_not_allowed(request.method().as_str(), "GET, HEAD"));
     }
     let name = path.trim_start_matches('/');
     if !name.is_empty()

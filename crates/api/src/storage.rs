@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 use std::{
     io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 use tokio::{
     fs::{self, File},
@@ -26,19 +27,27 @@ pub struct Stored {
 }
 
 impl Storage {
-    /// Opens the store below `data_dir` and clears away what an interrupted upload left.
+    /// Opens the store below `data_dir`.
     pub async fn open(data_dir: &Path) -> io::Result<Self> {
         let storage = Self {
             root: data_dir.join("blobs"),
             incoming: data_dir.join("incoming"),
         };
-        match fs::remove_dir_all(&storage.incoming).await {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
         fs::create_dir_all(&storage.incoming).await?;
         fs::create_dir_all(&storage.root).await?;
         Ok(storage)
+    }
+
+    /// Removes what interrupted uploads left, if nothing was written to it for `age`.
+    pub async fn remove_unfinished(&self, age: Duration) -> io::Result<()> {
+        let mut entries = fs::read_dir(&self.incoming).await?;
+        while let Some(entry) = entries.next_entry().await? {
+            let idle = entry.metadata().await?.modified()?.elapsed().unwrap_or_default();
+            if idle >= age {
+                fs::remove_file(entry.path()).await?;
+            }
+        }
+        Ok(())
     }
 
     /// `{bucket}/{workspace}/{resource}/{file}`

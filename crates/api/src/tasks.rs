@@ -10,6 +10,9 @@ use tokio::task::JoinHandle;
 const EVENTS_KEPT_DAYS: i64 = 7;
 const DONE_TASKS_KEPT: std::time::Duration = std::time::Duration::from_secs(7 * 24 * 3600);
 
+/// No upload rests this long between two pieces.
+const UPLOADS_GIVEN_UP_AFTER: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+
 /// Starts the workers of this process.
 pub fn start(app: &Arc<App>) -> anyhow::Result<Vec<JoinHandle<anyhow::Result<()>>>> {
     if app.db.is_sqlite() {
@@ -68,6 +71,8 @@ async fn tidy(app: Arc<App>, _: Tidy, _: Lease) -> Result<(), TaskError> {
     cerebros_db::events::expire_unscoped(&app.db, before)
         .await
         .map_err(failed)?;
+    let unfinished = app.storage.remove_unfinished(UPLOADS_GIVEN_UP_AFTER).await;
+    unfinished.map_err(|error| TaskError::retry(error.to_string()))?;
     cerebros_queue::prune_done(app.db.write_connection(), DONE_TASKS_KEPT).await?;
     Ok(())
 }

@@ -49,6 +49,9 @@ impl From<std::process::ExitStatus> for Exit {
     }
 }
 
+/// The exit code of a child that could not write its result.
+const UNWRITABLE: u8 = 4;
+
 /// The whole life of the child: limits itself, reads `input`, writes an [`ExtractOutcome`] to `output` (whole or not
 /// at all). Succeeds whenever an outcome was written, also when that is an error.
 pub fn extract_main(input: &Path, format: Format, output: &Path) -> ExitCode {
@@ -61,7 +64,7 @@ pub fn extract_main(input: &Path, format: Format, output: &Path) -> ExitCode {
     };
     match write_outcome(&outcome, output) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::from(4),
+        Err(_) => ExitCode::from(UNWRITABLE),
     }
 }
 
@@ -89,6 +92,7 @@ fn code_of_exit(exit: Exit) -> ExtractCode {
     match exit {
         Exit::TimedOut => ExtractCode::TimedOut,
         Exit::Signal(signal) if is(signal, Signal::XCPU) => ExtractCode::TimedOut,
+        Exit::Code(code) if code == i32::from(UNWRITABLE) => ExtractCode::Unwritable,
         // A failed allocation aborts; the kernel's own out-of-memory killer sends KILL.
         Exit::Signal(signal) if is(signal, Signal::ABORT) || is(signal, Signal::KILL) => ExtractCode::OutOfMemory,
         Exit::Signal(_) | Exit::Code(_) => ExtractCode::Crashed,

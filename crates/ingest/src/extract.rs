@@ -90,11 +90,13 @@ pub enum ExtractCode {
     XmlEntities,
     TimedOut,
     OutOfMemory,
+    /// The child could not write its result.
+    Unwritable,
     Crashed,
 }
 
 impl ExtractCode {
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::FileUnreadable,
         Self::FileTooLarge,
         Self::NoText,
@@ -114,6 +116,7 @@ impl ExtractCode {
         Self::XmlEntities,
         Self::TimedOut,
         Self::OutOfMemory,
+        Self::Unwritable,
         Self::Crashed,
     ];
 
@@ -138,6 +141,7 @@ impl ExtractCode {
             Self::XmlEntities => "xml_entities",
             Self::TimedOut => "timed_out",
             Self::OutOfMemory => "out_of_memory",
+            Self::Unwritable => "unwritable",
             Self::Crashed => "crashed",
         }
     }
@@ -192,6 +196,9 @@ impl ExtractCode {
             }
             Self::OutOfMemory => {
                 "Reading this file needed more memory than a document may use, so it was stopped. Split it into smaller files and upload those."
+            }
+            Self::Unwritable => {
+                "The text of this file could not be stored: the server's disk may be full. Ask the operator to free some space, then try again."
             }
             Self::Crashed => {
                 "Reading this file failed unexpectedly. Save it again from the program that made it, or upload it in another format such as PDF or TXT."

@@ -11,7 +11,7 @@ use web_sys::{PointerEvent, ResizeObserver, ResizeObserverEntry};
 
 const HEIGHT: f64 = 280.0;
 const LEFT: f64 = 52.0;
-const RIGHT: f64 = 12.0;
+const RIGHT: f64 = 24.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 28.0;
 const TABLE_ROWS: usize = 50;

@@ -37,7 +37,7 @@ pub fn Snippet(title: &'static str, #[prop(into)] code: Signal<String>) -> impl 
     view! {
         <section class="panel overflow-hidden">
             <div class="flex items-center justify-between border-b border-line px-4 py-2">
-                <h3>{title}</h3>
+                <h2 class="text-base">{title}</h2>
                 <CopyButton text=code />
             </div>
             <pre tabindex="0" class="overflow-x-auto bg-base-200 p-4 font-mono text-sm">{move || code.get()}</pre>

@@ -8,12 +8,18 @@ use leptos::prelude::*;
 #[component]
 pub fn ErrorView(error: ApiError, #[prop(into, optional)] retry: Option<Callback<()>>) -> impl IntoView {
     let reference = error.request_id();
+    // What is missing is what the page was about, so nothing else names the page.
+    let heading = if error.is_missing() {
+        view! { <h1>{error.title()}</h1> }.into_any()
+    } else {
+        view! { <h2>{error.title()}</h2> }.into_any()
+    };
     view! {
         <div role="alert" class="panel flex flex-col items-center gap-2 px-6 py-12 text-center">
             <span class="mb-2 rounded-full bg-tint-red p-3 text-ink-red">
                 <Icon icon=icondata::LuTriangleAlert class="size-6" />
             </span>
-            <h2>{error.title()}</h2>
+            {heading}
             <p class="max-w-prose text-muted">{error.message()}</p>
             {reference.map(|id| view! { <p class="font-mono text-sm break-all text-muted">"Request " {id}</p> })}
             {retry

@@ -23,10 +23,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::{
-    fs,
-    process::{Child, Command},
-};
+use tokio::{fs, process::Child};
 
 /// Wall-clock time for one file; the child limits its CPU time by itself.
 const DEADLINE: Duration = Duration::from_secs(180);
@@ -71,7 +68,10 @@ pub async fn run(app: Arc<App>, task: ExtractDocument, lease: Lease) -> Result<(
     write.commit().await.map_err(AppError::from)?;
     let outcome = extract(&app, &located, &lease).await?;
     if let Err(error) = &outcome
-        && matches!(error.code, ExtractCode::Crashed | ExtractCode::OutOfMemory)
+        && matches!(
+            error.code,
+            ExtractCode::Crashed | ExtractCode::OutOfMemory | ExtractCode::Unwritable
+        )
         && lease.attempt() < CRASHES_BELIEVED
     {
         return Err(TaskError::Retry {
@@ -154,22 +154,15 @@ async fn extract(
 
 async fn run_child(app: &App, located: &LocatedDocument, output: &Path, lease: &Lease) -> Result<Exit, TaskError> {
     let format = super::ingest_format(located.document.format);
-    let mut command = Command::new(&app.config.child_program);
+    let mut command = crate::child::command(&app.config, "extract");
     command
-        .arg("extract")
         .arg(app.storage.path(&located.blob_key))
         .arg(format.as_str())
         .arg(output)
-        // The settings hold secrets, which a child that reads untrusted files has no use for.
-        .env_clear()
-        .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .process_group(0)
-        .kill_on_drop(true);
+        .process_group(0);
     let mut child = Group(command.spawn().map_err(failed)?);
-    // Open as long as this process lives: by its end the child learns of ours. `wait` would close it.
+    // `wait` would close it.
     let leash = child.0.stdin.take();
     let exit = tokio::select! {
         status = child.0.wait() => Ok(Exit::from(status.map_err(failed)?)),

@@ -7,7 +7,7 @@ use cerebros_trainer::protocol::{Event, EventLine};
 use std::{process::Stdio, time::Duration};
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
-    process::{Child, ChildStdin, ChildStdout, Command},
+    process::{Child, ChildStdin, ChildStdout},
 };
 
 /// Time to write a checkpoint before it is killed.
@@ -22,12 +22,9 @@ pub struct Trainer {
 
 impl Trainer {
     pub fn start(app: &App, id: JobId) -> anyhow::Result<Self> {
-        let mut child = Command::new(&app.config.child_program)
-            .arg("train")
+        let mut child = crate::child::command(&app.config, "train")
             .arg(directory(app, id))
-            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .kill_on_drop(true)
             .spawn()?;
         let stdin = child.stdin.take();
         let stdout = child

@@ -3,7 +3,7 @@
 use crate::{
     agents,
     error::AppResult,
-    extract::{Body, Editor, Id, IfMatch, Query, Viewer},
+    extract::{Body, Editor, Id, IfMatch, IfMatchHeader, Query, Viewer},
     respond,
     state::App,
 };
@@ -73,7 +73,7 @@ async fn find_agent(app: web::Data<App>, Viewer(scope): Viewer, id: Id<AgentId>)
 /// `model_id` takes a model live, or the agent offline with null.
 #[utoipa::path(
     tag = "agents",
-    params(("id" = AgentId, Path), ("If-Match" = String, Header, description = "The agent's ETag, or `*`")),
+    params(("id" = AgentId, Path), IfMatchHeader),
     request_body = AgentPatch,
     responses((status = 200, description = "The agent as it is now", body = Envelope<Agent>)),
 )]
@@ -100,7 +100,7 @@ async fn update_agent(
 /// Its documents and examples go along. Datasets, jobs and models stay.
 #[utoipa::path(
     tag = "agents",
-    params(("id" = AgentId, Path), ("If-Match" = String, Header, description = "The agent's ETag, or `*`")),
+    params(("id" = AgentId, Path), IfMatchHeader),
     responses((status = 204, description = "It is gone")),
 )]
 #[delete("/agents/{id}")]

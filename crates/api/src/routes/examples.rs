@@ -2,7 +2,7 @@
 
 use crate::{
     error::AppResult,
-    extract::{Body, Editor, Id, IfMatch, Query, Reviewer, Viewer},
+    extract::{Body, Editor, Id, IfMatch, IfMatchHeader, Query, Reviewer, Viewer},
     paging, respond,
     state::App,
 };
@@ -97,7 +97,7 @@ async fn find_example(app: web::Data<App>, Viewer(scope): Viewer, id: Id<Example
 /// Change an example
 #[utoipa::path(
     tag = "examples",
-    params(("id" = ExampleId, Path), ("If-Match" = String, Header, description = "The example's ETag, or `*`")),
+    params(("id" = ExampleId, Path), IfMatchHeader),
     request_body = ExamplePatch,
     responses((status = 200, description = "The example as it is now", body = Envelope<Example>)),
 )]
@@ -119,7 +119,7 @@ async fn update_example(
 /// Delete an example
 #[utoipa::path(
     tag = "examples",
-    params(("id" = ExampleId, Path), ("If-Match" = String, Header, description = "The example's ETag, or `*`")),
+    params(("id" = ExampleId, Path), IfMatchHeader),
     responses((status = 204, description = "It is gone")),
 )]
 #[delete("/examples/{id}")]

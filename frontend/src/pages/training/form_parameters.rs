@@ -73,7 +73,7 @@ static ADVANCED: [Parameter; 9] = [
         "Seed",
         "Same seed, data and settings give the same adapter, byte for byte.",
     ),
-    real(
+    whole(
         "alpha",
         "LoRA alpha",
         "The adapter is scaled by alpha / rank. 1 to 1024.",

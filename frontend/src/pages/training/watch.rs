@@ -71,7 +71,8 @@ fn State(job: Signal<Job>, metrics: Metrics, remote: Remote<Job>) -> impl IntoVi
             Some(0) | None => "Starts as soon as the trainer is free.".to_owned(),
             Some(before) => format!("{} before it.", format::counted(before, "job is", "jobs are")),
         },
-        (_, None) => "The trainer is getting ready.".to_owned(),
+        (JobStatus::Running, None) => "The trainer is getting ready.".to_owned(),
+        (_, None) => "It ended before the first step.".to_owned(),
         (JobStatus::Running, Some(total)) => {
             let left = left().map(|left| format!(" · {left}")).unwrap_or_default();
             format!(
@@ -81,13 +82,7 @@ fn State(job: Signal<Job>, metrics: Metrics, remote: Remote<Job>) -> impl IntoVi
                 part.get() * 100.0
             )
         }
-        (_, Some(total)) => format!(
-            "{} of {} steps",
-            format::count(step.get()),
-            format::counted(total, "step", "steps")
-                .replace(" steps", "")
-                .replace(" step", "")
-        ),
+        (_, Some(total)) => format!("{} of {} steps", format::count(step.get()), format::count(total)),
     };
     view! {
         <section class="panel space-y-4 p-4 sm:p-6" aria-label="Progress">

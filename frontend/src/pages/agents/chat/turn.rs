@@ -91,8 +91,8 @@ fn Quote(passage: Passage) -> impl IntoView {
             <blockquote class="line-clamp-6 border-l-2 border-primary pl-2 break-words">{passage.quote}</blockquote>
             <a href=href class="link-plain mt-2 flex min-w-0 items-center gap-1">
                 <Icon icon=icondata::LuFileText />
-                <span class="truncate">{passage.document_name}</span>
-                {passage.page.map(|page| view! { <span class="whitespace-nowrap">", page " {page}</span> })}
+                <span class="min-w-0 truncate">{passage.document_name}</span>
+                {passage.page.map(|page| view! { <span class="whitespace-nowrap">"page " {page}</span> })}
             </a>
         </li>
     }

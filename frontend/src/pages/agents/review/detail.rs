@@ -91,7 +91,7 @@ fn Reading(example: Example) -> impl IntoView {
                 .map(|(name, text)| {
                     view! {
                         <section class="panel p-4">
-                            <h3 class="mb-1 text-sm text-muted">{name}</h3>
+                            <h2 class="mb-1 text-sm font-medium tracking-normal text-muted">{name}</h2>
                             <div class="max-h-80 overflow-y-auto text-sm break-words whitespace-pre-wrap">
                                 {if text.is_empty() { "None".to_owned() } else { text }}
                             </div>

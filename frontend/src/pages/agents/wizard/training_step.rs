@@ -32,6 +32,7 @@ pub fn TrainingStep(agent: Signal<Agent>) -> impl IntoView {
     let order = Order::new(id);
     let job = Memo::new(move |_| order.started.get().or(agent.with(|agent| agent.job_id)));
     let again = RwSignal::new(false);
+    let preparing = Memo::new(move |_| order.waiting.with(Option::is_some));
     Effect::new(move |_| {
         job.get();
         again.set(false);
@@ -39,7 +40,7 @@ pub fn TrainingStep(agent: Signal<Agent>) -> impl IntoView {
     view! {
         <Alert error=order.sending.error />
         {move || {
-            if order.waiting.get().is_some() {
+            if preparing.get() {
                 return view! { <Preparing /> }.into_any();
             }
             match job.get() {
@@ -135,7 +136,7 @@ impl Order {
             move |_| order.advance(),
         );
         Effect::new(move |_| {
-            if order.sending.error.with(Option::is_some) {
+            if order.sending.error.with(Option::is_some) && order.waiting.with_untracked(Option::is_some) {
                 order.keep(None);
             }
         });
