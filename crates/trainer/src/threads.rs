@@ -15,7 +15,8 @@ pub fn fix(wanted: Option<usize>) -> std::io::Result<()> {
     if std::env::var(VARIABLE).is_ok_and(|value| value == threads) {
         return Ok(());
     }
-    let error = Command::new(std::env::current_exe()?)
+    // Not by its path: the file there may be a newer one by now, or gone.
+    let error = Command::new("/proc/self/exe")
         .args(std::env::args_os().skip(1))
         .env(VARIABLE, threads)
         .exec();
