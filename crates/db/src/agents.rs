@@ -1,6 +1,6 @@
 //! Agents. Their status on the wire is a projection, so filtering by status compares the columns behind it.
 
-use crate::{Db, DbError, Scope, Write, convert};
+use crate::{Db, DbError, Scope, Write, convert, paging::page};
 use cerebros_common::{
     agents::{
         Agent, AgentDocuments, AgentExamples, AgentPatch, AgentQuery, AgentSort, AgentStatus, NewAgent, ServingState,
@@ -14,8 +14,8 @@ use chrono::Utc;
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, Select, Statement,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    Select, Statement,
     sea_query::{Expr, ExprTrait, Func, LikeExpr},
 };
 use std::collections::HashMap;
@@ -32,12 +32,7 @@ pub async fn list(scope: &Scope, db: &Db, query: &AgentQuery) -> Result<Page<Age
     if let Some(status) = query.status {
         found = found.filter(has_status(status)?);
     }
-    let total = found.clone().count(db.read()).await?;
-    let rows = sorted(found, query.sort.unwrap_or_default())
-        .offset(paging.offset())
-        .limit(u64::from(paging.limit))
-        .all(db.read())
-        .await?;
+    let (rows, total) = page(db, sorted(found, query.sort.unwrap_or_default()), paging).await?;
     let items = wire_all(db.read(), rows).await?;
     Ok(paging.of(items, total))
 }

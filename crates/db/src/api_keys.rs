@@ -1,6 +1,6 @@
 //! API keys. Only a hash of the secret is stored.
 
-use crate::{Actor, Db, DbError, Scope, Write, workspaces};
+use crate::{Actor, Db, DbError, Scope, Write, paging::page, workspaces};
 use cerebros_common::{
     accounts::Role,
     api_keys::ApiKey,
@@ -8,18 +8,12 @@ use cerebros_common::{
     wire::{Page, Paging},
 };
 use chrono::{Duration, Utc};
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr};
 use uuid::Uuid;
 
 pub async fn list(scope: &Scope, db: &Db, paging: Paging) -> Result<Page<ApiKey>, DbError> {
     let all = row::Entity::find().filter(row::Column::WorkspaceId.eq(scope.workspace_id.0));
-    let total = all.clone().count(db.read()).await?;
-    let rows = all
-        .order_by_desc(row::Column::Id)
-        .offset(paging.offset())
-        .limit(u64::from(paging.limit))
-        .all(db.read())
-        .await?;
+    let (rows, total) = page(db, all.order_by_desc(row::Column::Id), paging).await?;
     Ok(paging.of(rows.into_iter().map(wire).collect(), total))
 }
 

@@ -1,6 +1,6 @@
 //! Bases. Each workspace has its own row of the built-in one.
 
-use crate::{Db, DbError, Scope, Write, convert};
+use crate::{Db, DbError, Scope, Write, convert, paging::page};
 use cerebros_common::{
     bases::{Base, BaseSource, BaseStatus},
     events::EventKind,
@@ -9,8 +9,8 @@ use cerebros_common::{
 };
 use chrono::Utc;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect, Select, Statement,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, Select, Statement,
 };
 use uuid::Uuid;
 
@@ -33,13 +33,7 @@ pub struct BaseFacts {
 
 pub async fn list(scope: &Scope, db: &Db, paging: Paging) -> Result<Page<Base>, DbError> {
     let all = row::Entity::find().filter(row::Column::WorkspaceId.eq(scope.workspace_id.0));
-    let total = all.clone().count(db.read()).await?;
-    let rows = all
-        .order_by_asc(row::Column::Id)
-        .offset(paging.offset())
-        .limit(u64::from(paging.limit))
-        .all(db.read())
-        .await?;
+    let (rows, total) = page(db, all.order_by_asc(row::Column::Id), paging).await?;
     Ok(paging.of(rows.into_iter().map(wire).collect::<Result<_, _>>()?, total))
 }
 

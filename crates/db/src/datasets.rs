@@ -1,6 +1,6 @@
 //! Datasets and what their validation found.
 
-use crate::{Db, DbError, Scope, Write, agents, convert};
+use crate::{Db, DbError, Scope, Write, agents, convert, paging::page};
 use cerebros_common::{
     datasets::{Dataset, DatasetFinding, DatasetQuery, DatasetReport, DatasetSource, DatasetStatus},
     events::EventKind,
@@ -10,8 +10,8 @@ use cerebros_common::{
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set},
-    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-    Select, Statement,
+    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Select,
+    Statement,
 };
 
 /// A dataset with the key of its file.
@@ -56,13 +56,7 @@ pub async fn list(scope: &Scope, db: &Db, query: &DatasetQuery) -> Result<Page<D
     if let Some(status) = query.status {
         found = found.filter(row::Column::Status.eq(convert::name(&status)?));
     }
-    let total = found.clone().count(db.read()).await?;
-    let rows = found
-        .order_by_desc(row::Column::Id)
-        .offset(paging.offset())
-        .limit(u64::from(paging.limit))
-        .all(db.read())
-        .await?;
+    let (rows, total) = page(db, found.order_by_desc(row::Column::Id), paging).await?;
     Ok(paging.of(rows.into_iter().map(wire).collect::<Result<_, _>>()?, total))
 }
 

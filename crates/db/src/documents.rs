@@ -1,6 +1,6 @@
 //! Documents with their extracted text and chunks.
 
-use crate::{Db, DbError, Scope, Write, agents, convert};
+use crate::{Db, DbError, Scope, Write, agents, convert, paging::page};
 use cerebros_common::{
     documents::{
         Chunk, Document, DocumentError, DocumentFormat, DocumentKind, DocumentPage, DocumentQuery, DocumentStatus,
@@ -82,13 +82,7 @@ pub async fn list(scope: &Scope, db: &Db, query: &DocumentQuery) -> Result<Page<
     if let Some(status) = query.status {
         found = found.filter(row::Column::Status.eq(convert::name(&status)?));
     }
-    let total = found.clone().count(db.read()).await?;
-    let rows = found
-        .order_by_desc(row::Column::Id)
-        .offset(paging.offset())
-        .limit(u64::from(paging.limit))
-        .all(db.read())
-        .await?;
+    let (rows, total) = page(db, found.order_by_desc(row::Column::Id), paging).await?;
     Ok(paging.of(wire_all(db.read(), rows).await?, total))
 }
 

@@ -1,6 +1,6 @@
 //! Training jobs, their metric points and log lines.
 
-use crate::{Db, DbError, Scope, Write, convert};
+use crate::{Db, DbError, Scope, Write, convert, paging::page};
 use cerebros_common::{
     events::EventKind,
     ids::{AgentId, BaseId, DatasetId, JobId, ModelId},
@@ -10,7 +10,7 @@ use cerebros_common::{
 use chrono::Utc;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel,
-    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select, Statement, sea_query::OnConflict,
+    QueryFilter, QueryOrder, QuerySelect, Select, Statement, sea_query::OnConflict,
 };
 use uuid::Uuid;
 
@@ -23,13 +23,7 @@ pub async fn list(scope: &Scope, db: &Db, query: &JobQuery) -> Result<Page<Job>,
     if let Some(status) = query.status {
         found = found.filter(row::Column::Status.eq(convert::name(&status)?));
     }
-    let total = found.clone().count(db.read()).await?;
-    let rows = found
-        .order_by_desc(row::Column::Id)
-        .offset(paging.offset())
-        .limit(u64::from(paging.limit))
-        .all(db.read())
-        .await?;
+    let (rows, total) = page(db, found.order_by_desc(row::Column::Id), paging).await?;
     let mut items = Vec::with_capacity(rows.len());
     for row in rows {
         items.push(wire(db.read(), row).await?);

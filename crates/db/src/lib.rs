@@ -16,6 +16,7 @@ pub mod events;
 pub mod examples;
 pub mod jobs;
 pub mod models;
+mod paging;
 mod scope;
 pub mod search;
 pub mod sessions;

@@ -1,6 +1,6 @@
 //! Models: adapters with the job that made them.
 
-use crate::{Db, DbError, Scope, Write, convert};
+use crate::{Db, DbError, Scope, Write, convert, paging::page};
 use cerebros_common::{
     events::EventKind,
     ids::{AgentId, BaseId, DatasetId, JobId, ModelId},
@@ -9,8 +9,8 @@ use cerebros_common::{
 };
 use chrono::Utc;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, Select, Statement, sea_query::OnConflict,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+    Select, Statement, sea_query::OnConflict,
 };
 
 /// A model with the key of its archive.
@@ -45,13 +45,7 @@ pub async fn list(scope: &Scope, db: &Db, query: &ModelQuery) -> Result<Page<Mod
     if let Some(agent_id) = query.agent_id {
         found = found.filter(row::Column::AgentId.eq(agent_id.0));
     }
-    let total = found.clone().count(db.read()).await?;
-    let rows = found
-        .order_by_desc(row::Column::Id)
-        .offset(paging.offset())
-        .limit(u64::from(paging.limit))
-        .all(db.read())
-        .await?;
+    let (rows, total) = page(db, found.order_by_desc(row::Column::Id), paging).await?;
     let mut items = Vec::with_capacity(rows.len());
     for row in rows {
         items.push(wire(db.read(), row).await?.model);

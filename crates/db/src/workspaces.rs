@@ -1,25 +1,19 @@
 //! Workspaces and their members.
 
-use crate::{Db, DbError, Write, convert};
+use crate::{Db, DbError, Write, convert, paging::page};
 use cerebros_common::{
     accounts::{Role, Workspace},
     ids::{UserId, WorkspaceId},
     wire::{Page, Paging},
 };
 use chrono::Utc;
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
 /// The workspaces that a person is a member of, oldest first: the personal one leads.
 pub async fn list_of_user_unscoped(db: &Db, user_id: UserId, paging: Paging) -> Result<Page<Workspace>, DbError> {
     let mine = member::Entity::find().filter(member::Column::UserId.eq(user_id.0));
-    let total = mine.clone().count(db.read()).await?;
-    let rows = mine
-        .order_by_asc(member::Column::WorkspaceId)
-        .offset(paging.offset())
-        .limit(u64::from(paging.limit))
-        .all(db.read())
-        .await?;
+    let (rows, total) = page(db, mine.order_by_asc(member::Column::WorkspaceId), paging).await?;
     let mut items = Vec::with_capacity(rows.len());
     for membership in rows {
         if let Some(row) = row::Entity::find_by_id(membership.workspace_id).one(db.read()).await? {
