@@ -10,7 +10,6 @@ use cerebros_common::{
     ids::{AgentId, JobId, ModelId},
     wire::{Page, Paging},
 };
-use chrono::Utc;
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
@@ -51,7 +50,7 @@ pub async fn require(write: &Write, id: AgentId) -> Result<(), DbError> {
 }
 
 pub async fn insert(write: &mut Write, new: &NewAgent) -> Result<Agent, DbError> {
-    let now = Utc::now();
+    let now = convert::now();
     let row = row::Model {
         id: Uuid::now_v7(),
         workspace_id: write.workspace_id()?.0,
@@ -94,7 +93,7 @@ pub async fn update(
     if let Some(model_id) = patch.model_id {
         row.model_id = Set(model_id.map(|id| id.0));
     }
-    row.updated_at = Set(Utc::now());
+    row.updated_at = Set(convert::now());
     row.version = Set(current.version + 1);
     let row = row.update(write.connection()).await?;
     write.event(EventKind::AgentChanged, row.id, Some(id));
@@ -121,7 +120,7 @@ pub async fn set_training(
     if let Some(model_id) = model_id {
         row.model_id = Set(Some(model_id.0));
     }
-    row.updated_at = Set(Utc::now());
+    row.updated_at = Set(convert::now());
     row.version = Set(version);
     row.update(write.connection()).await?;
     write.event(EventKind::AgentChanged, id.0, Some(id));

@@ -1,13 +1,13 @@
 //! API keys. Only a hash of the secret is stored.
 
-use crate::{Actor, Db, DbError, Scope, Write, paging::page, workspaces};
+use crate::{Actor, Db, DbError, Scope, Write, convert, paging::page, workspaces};
 use cerebros_common::{
     accounts::Role,
     api_keys::ApiKey,
     ids::{ApiKeyId, UserId, WorkspaceId},
     wire::{Page, Paging},
 };
-use chrono::{Duration, Utc};
+use chrono::Duration;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr};
 use uuid::Uuid;
 
@@ -31,7 +31,7 @@ pub async fn insert(
         name: name.to_owned(),
         prefix: prefix.to_owned(),
         secret_hash: secret_hash.to_owned(),
-        created_at: Utc::now(),
+        created_at: convert::now(),
         last_used_at: None,
     };
     row::Entity::insert(row::ActiveModel::from(key.clone()))
@@ -66,9 +66,12 @@ pub async fn authenticate_unscoped(db: &Db, secret_hash: &str) -> Result<Option<
     let Some(role) = workspaces::find_role_unscoped(db, user_id, workspace_id).await? else {
         return Ok(None);
     };
-    if key.last_used_at.is_none_or(|at| Utc::now() - at > Duration::minutes(1)) {
+    if key
+        .last_used_at
+        .is_none_or(|at| convert::now() - at > Duration::minutes(1))
+    {
         row::Entity::update_many()
-            .col_expr(row::Column::LastUsedAt, Expr::value(Utc::now()))
+            .col_expr(row::Column::LastUsedAt, Expr::value(convert::now()))
             .filter(row::Column::Id.eq(key.id))
             .exec(db.write_connection())
             .await?;

@@ -7,7 +7,6 @@ use cerebros_common::{
     ids::{BaseId, WorkspaceId},
     wire::{Page, Paging},
 };
-use chrono::Utc;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
     QueryOrder, Select, Statement,
@@ -165,7 +164,7 @@ async fn insert_into(
         size_bytes: facts.map(|facts| convert::signed(facts.size_bytes)),
         license: facts.and_then(|facts| facts.license.clone()),
         context_length: facts.map(|facts| convert::signed(facts.context_length)),
-        created_at: Utc::now(),
+        created_at: convert::now(),
     };
     let new = row::ActiveModel::from(row.clone());
     row::Entity::insert(new)

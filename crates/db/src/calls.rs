@@ -51,7 +51,7 @@ pub async fn insert(scope: &Scope, db: &Db, call: &NewCall) -> Result<(), DbErro
         prompt_tokens: Set(convert::signed(call.prompt_tokens)),
         completion_tokens: Set(convert::signed(call.completion_tokens)),
         duration_ms: Set(i64::try_from(call.duration.as_millis()).unwrap_or(i64::MAX)),
-        at: Set(Utc::now()),
+        at: Set(convert::now()),
     };
     let write = db.write(scope).await?;
     row::Entity::insert(row)

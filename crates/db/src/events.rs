@@ -98,7 +98,7 @@ pub(crate) async fn append(
         .await?
         .ok_or(DbError::NotFound("workspace"))?
         .try_get("", "event_seq")?;
-    let now = Utc::now();
+    let now = convert::now();
     let mut rows = Vec::with_capacity(events.len());
     for (seq, event) in (newest - count + 1..).zip(events) {
         rows.push(row::ActiveModel {

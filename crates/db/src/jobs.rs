@@ -61,7 +61,7 @@ pub async fn insert(write: &mut Write, new: &NewJob) -> Result<Job, DbError> {
         train_loss: None,
         validation_loss: None,
         failure: None,
-        created_at: Utc::now(),
+        created_at: convert::now(),
         started_at: None,
         finished_at: None,
     };
@@ -150,7 +150,7 @@ pub async fn append_log(write: &mut Write, id: JobId, level: &str, message: &str
     lock(write, id).await?;
     let line = log::ActiveModel {
         job_id: Set(id.0),
-        at: Set(Utc::now()),
+        at: Set(convert::now()),
         level: Set(level.to_owned()),
         message: Set(message.to_owned()),
         ..Default::default()
@@ -178,7 +178,7 @@ pub async fn finish(
     row.failure = Set(failure
         .map(|failure| convert::json("job failure", failure))
         .transpose()?);
-    row.finished_at = Set(Some(Utc::now()));
+    row.finished_at = Set(Some(convert::now()));
     row.update(write.connection()).await?;
     write.event(EventKind::JobChanged, id.0, agent_id);
     Ok(())
@@ -196,7 +196,7 @@ pub async fn request_cancel(write: &mut Write, id: JobId) -> Result<Job, DbError
     row.cancel_requested = Set(true);
     if status == JobStatus::Queued {
         row.status = Set(convert::name(&JobStatus::Cancelled)?);
-        row.finished_at = Set(Some(Utc::now()));
+        row.finished_at = Set(Some(convert::now()));
     }
     let row = row.update(write.connection()).await?;
     write.event(EventKind::JobChanged, id.0, agent_id);

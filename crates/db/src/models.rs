@@ -7,7 +7,6 @@ use cerebros_common::{
     models::{Model, ModelQuery},
     wire::{Page, Paging},
 };
-use chrono::Utc;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
     Select, Statement, sea_query::OnConflict,
@@ -85,7 +84,7 @@ pub async fn insert(write: &mut Write, new: &NewModel) -> Result<(), DbError> {
         validation_loss: Set(new.validation_loss),
         size_bytes: Set(convert::signed(new.size_bytes)),
         sha256: Set(new.sha256.clone()),
-        created_at: Set(Utc::now()),
+        created_at: Set(convert::now()),
     };
     let keep = OnConflict::column(row::Column::Id).do_nothing().to_owned();
     row::Entity::insert(row)

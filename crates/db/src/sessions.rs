@@ -1,6 +1,6 @@
 //! Browser sessions. Only a hash of the token is stored.
 
-use crate::{Db, DbError, Write, users};
+use crate::{Db, DbError, Write, convert, users};
 use cerebros_common::{accounts::User, ids::UserId};
 use chrono::{DateTime, Utc};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
@@ -14,7 +14,7 @@ pub async fn insert_unscoped(
     let new = row::ActiveModel {
         token_hash: Set(token_hash.to_owned()),
         user_id: Set(user_id.0),
-        created_at: Set(Utc::now()),
+        created_at: Set(convert::now()),
         expires_at: Set(expires_at),
     };
     row::Entity::insert(new)
@@ -26,7 +26,7 @@ pub async fn insert_unscoped(
 /// Who holds an unexpired session with this token hash.
 pub async fn find_user_unscoped(db: &Db, token_hash: &str) -> Result<Option<User>, DbError> {
     let found = row::Entity::find_by_id(token_hash)
-        .filter(row::Column::ExpiresAt.gt(Utc::now()))
+        .filter(row::Column::ExpiresAt.gt(convert::now()))
         .find_also_related(users::row::Entity)
         .one(db.read())
         .await?;
@@ -43,7 +43,7 @@ pub async fn delete_unscoped(write: &mut Write, token_hash: &str) -> Result<(), 
 /// Deletes sessions that have expired.
 pub async fn expire_unscoped(db: &Db) -> Result<u64, DbError> {
     let result = row::Entity::delete_many()
-        .filter(row::Column::ExpiresAt.lte(Utc::now()))
+        .filter(row::Column::ExpiresAt.lte(convert::now()))
         .exec(db.write_connection())
         .await?;
     Ok(result.rows_affected)

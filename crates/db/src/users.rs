@@ -1,11 +1,10 @@
 //! Accounts. They stand above workspaces, so these functions are unscoped by nature.
 
-use crate::{Db, DbError, Write, workspaces};
+use crate::{Db, DbError, Write, convert, workspaces};
 use cerebros_common::{
     accounts::{Role, User},
     ids::{UserId, WorkspaceId},
 };
-use chrono::Utc;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Statement};
 use uuid::Uuid;
 
@@ -29,7 +28,7 @@ pub async fn insert_unscoped(
         id: UserId(Uuid::now_v7()),
         email: email.to_owned(),
         name: name.to_owned(),
-        created_at: Utc::now(),
+        created_at: convert::now(),
     };
     let tx = write.connection();
     let statement = Statement::from_sql_and_values(

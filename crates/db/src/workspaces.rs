@@ -6,7 +6,6 @@ use cerebros_common::{
     ids::{UserId, WorkspaceId},
     wire::{Page, Paging},
 };
-use chrono::Utc;
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
@@ -49,7 +48,7 @@ pub(crate) async fn insert(write: &mut Write, name: &str, personal: bool) -> Res
         name: Set(name.to_owned()),
         personal: Set(personal),
         event_seq: Set(0),
-        created_at: Set(Utc::now()),
+        created_at: Set(convert::now()),
     };
     row::Entity::insert(new)
         .exec_without_returning(write.connection())

@@ -1,19 +1,19 @@
 //! Trained adapters.
 
 use crate::{
+    download,
     error::{AppError, AppResult},
     extract::{Editor, Id, Query, Viewer},
     respond,
     state::App,
 };
-use actix_web::{HttpResponse, delete, get, http::header, web};
+use actix_web::{delete, get, web};
 use cerebros_common::{
     ids::ModelId,
     models::{Model, ModelQuery},
     wire::{Envelope, Page},
 };
 use cerebros_db as db;
-use tokio_util::io::ReaderStream;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 pub fn configure(config: &mut ServiceConfig) {
@@ -58,15 +58,10 @@ async fn find_model(app: web::Data<App>, Viewer(scope): Viewer, id: Id<ModelId>)
 async fn download_adapter(app: web::Data<App>, Viewer(scope): Viewer, id: Id<ModelId>) -> AppResult {
     let stored = db::models::find(&scope, &app.db, id.0).await?;
     let file = app.storage.open_file(&stored.blob_key).await.map_err(AppError::io)?;
-    let length = file.metadata().await.map_err(AppError::io)?.len();
-    Ok(HttpResponse::Ok()
-        .content_type("application/zip")
-        .insert_header((
-            header::CONTENT_DISPOSITION,
-            format!("attachment; filename=\"adapter-{}.zip\"", id.0),
-        ))
-        .no_chunking(length)
-        .streaming(ReaderStream::new(file)))
+    let name = format!("adapter-{}.zip", id.0);
+    download::attachment(file, "application/zip", &name)
+        .await
+        .map_err(AppError::io)
 }
 
 /// Delete a model
