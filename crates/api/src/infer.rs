@@ -62,6 +62,11 @@ impl Inference {
         })
     }
 
+    /// Ends the child and removes its socket.
+    pub async fn stop(&self) {
+        self.child.lock().await.take();
+    }
+
     async fn connect(&self) -> AppResult<UnixStream> {
         let mut child = self.child.lock().await;
         if let Some(running) = child.as_mut()

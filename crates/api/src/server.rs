@@ -149,6 +149,7 @@ impl Running {
                 tracing::error!(error = ?error, "the HTTP server failed");
             }
         }
+        self.app.inference.stop().await;
         for part in self.background.drain(..) {
             if let Ok(Err(error)) = part.await {
                 tracing::error!(error = ?error, "a background part failed");
