@@ -75,9 +75,11 @@ async fn documents_survive_kills_of_the_server(server: TestServer) {
     let mut client = process.member().await;
     let agent = upload_two(&client).await;
     let mut process = process;
-    for pause_ms in [0, 40, 90, 150, 220] {
-        // Not for anything to happen: the kills shall fall on different moments of the work.
-        tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+    for reads in [0, 4, 12, 24, 40] {
+        // So that the kills fall on different moments of the work.
+        for _ in 0..reads {
+            client.get("/api/v1/documents").await.data::<Page<Document>>();
+        }
         process = process.kill_and_restart().await;
         client = process.client(&client);
     }

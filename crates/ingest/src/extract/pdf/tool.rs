@@ -126,6 +126,21 @@ fn reason(status: ExitStatus, complaints: &str) -> Option<ExtractCode> {
         (Some(3), _) => ExtractCode::PdfEncrypted,
         // The output was given up half way: the reader of it knows why.
         (_, Some(signal)) if signal == rustix::process::Signal::PIPE.as_raw() => return None,
+        // Killed from outside: that says nothing about the file.
+        (_, Some(signal)) if signal == rustix::process::Signal::KILL.as_raw() => ExtractCode::Crashed,
         _ => ExtractCode::PdfDamaged,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::process::ExitStatusExt;
+
+    #[test]
+    fn a_kill_from_outside_is_not_put_down_to_the_file() {
+        assert_eq!(reason(ExitStatus::from_raw(9), ""), Some(ExtractCode::Crashed));
+        assert_eq!(reason(ExitStatus::from_raw(11), ""), Some(ExtractCode::PdfDamaged));
+        assert_eq!(reason(ExitStatus::from_raw(0), ""), None);
+    }
 }
