@@ -57,7 +57,7 @@ fn supervise(job_dir: &Path, emitter: &Arc<Emitter>) -> Result<(), Stop> {
         return Ok(());
     }
     let spec = job::read(job_dir)?;
-    threads::fix(spec.parameters.threads).map_err(Failure::internal)?;
+    threads::fix_and_keep_memory(spec.parameters.threads).map_err(Failure::internal)?;
     let interrupt = Interrupt::watch().map_err(Failure::internal)?;
     emitter.interrupt_on_failure(interrupt.clone());
     let training = {

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 
 use super::exp::exp;
-use super::{View, add_scaled, dot, owned, slice, values, with_values};
+use super::{View, add_scaled, dot, maximum, owned, slice, values, vectorized, with_values};
 use crate::base::LlamaConfig;
 
 /// Query rows whose scores are held at once.
-const BLOCK: usize = 128;
+const BLOCK: usize = 64;
 
 /// How heads are laid out in a row of q, k and v.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -233,7 +233,11 @@ impl Attention {
             let p = View::new(&probabilities, part.rows, part.keys);
             part.add_key(&mut dv, &owned(p.transposed().product(dy_part)?)?);
             let mut d_scores = owned(dy_part.product(part.v.transposed())?)?;
-            part.softmax_gradient(&mut d_scores, slice(&probabilities)?, y, slice(dy)?);
+            let (probabilities, dy) = (slice(&probabilities)?, slice(dy)?);
+            vectorized(
+                #[inline(always)]
+                || part.softmax_gradient(&mut d_scores, probabilities, y, dy),
+            );
             let d_scores = CpuStorage::F32(d_scores);
             let d_scores = View::new(&d_scores, part.rows, part.keys);
             part.write_query(&mut dq, &owned(d_scores.product(part.k)?)?);
@@ -249,15 +253,21 @@ impl Part<'_> {
     /// `[rows, keys]`, zero where a key lies after the query.
     fn probabilities(&self) -> Result<Vec<f32>> {
         let mut scores = owned(self.q.product(self.k.transposed())?)?;
-        for (row, scores) in scores.chunks_exact_mut(self.keys).enumerate() {
-            let (seen, hidden) = scores.split_at_mut(self.before + row + 1);
-            softmax(seen, self.heads.scale());
-            hidden.fill(0.0);
-        }
+        vectorized(
+            #[inline(always)]
+            || {
+                for (row, scores) in scores.chunks_exact_mut(self.keys).enumerate() {
+                    let (seen, hidden) = scores.split_at_mut(self.before + row + 1);
+                    softmax(seen, self.heads.scale());
+                    hidden.fill(0.0);
+                }
+            },
+        );
         Ok(scores)
     }
 
     /// Turns the gradient of the probabilities into that of the unscaled scores.
+    #[inline(always)]
     fn softmax_gradient(&self, d: &mut [f32], p: &[f32], y: &[f32], dy: &[f32]) {
         let (width, dim) = (self.heads.query * self.heads.dim, self.heads.dim);
         let scale = self.heads.scale();
@@ -288,8 +298,9 @@ impl Part<'_> {
 }
 
 /// Softmax of `scale · scores`, in place.
+#[inline(always)]
 pub fn softmax(scores: &mut [f32], scale: f32) {
-    let highest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let highest = maximum(scores);
     for score in scores.iter_mut() {
         *score = exp((*score - highest) * scale);
     }
@@ -297,6 +308,7 @@ pub fn softmax(scores: &mut [f32], scale: f32) {
     scores.iter_mut().for_each(|score| *score *= inverse);
 }
 
+#[inline(always)]
 fn lane_sum(values: &[f32]) -> f32 {
     let mut lanes = [0.0_f32; 8];
     let (chunks, rest) = values.as_chunks::<8>();

@@ -4,7 +4,7 @@
 use candle_core::{CpuStorage, Result, Tensor};
 
 use super::exp::exp;
-use super::{View, owned, slice, with_storage};
+use super::{View, maximum, owned, slice, vectorized, with_storage};
 
 /// Logits held at once.
 const CHUNK: usize = 12 << 20;
@@ -33,9 +33,14 @@ pub fn cross_entropy(x: &Tensor, head: &Tensor, targets: &[u32], scale: Option<f
             for (index, targets) in targets.chunks(step).enumerate() {
                 let rows = x.block(index * step, targets.len(), 0, hidden);
                 let mut logits = owned(rows.product(head.transposed())?)?;
-                for (row, target) in logits.chunks_exact_mut(vocabulary).zip(targets) {
-                    total.add_row(row, *target as usize, scale);
-                }
+                vectorized(
+                    #[inline(always)]
+                    || {
+                        for (row, target) in logits.chunks_exact_mut(vocabulary).zip(targets) {
+                            total.add_row(row, *target as usize, scale);
+                        }
+                    },
+                );
                 if let Some(gradient) = &mut total.gradient {
                     let logits = CpuStorage::F32(logits);
                     let part = View::new(&logits, targets.len(), vocabulary).product(head)?;
@@ -50,8 +55,9 @@ pub fn cross_entropy(x: &Tensor, head: &Tensor, targets: &[u32], scale: Option<f
 
 impl CrossEntropy {
     /// Adds one row's loss; with a scale, turns its logits into their gradient.
+    #[inline(always)]
     fn add_row(&mut self, logits: &mut [f32], target: usize, scale: Option<f32>) {
-        let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let highest = maximum(logits);
         let at_target = logits[target];
         if at_target == highest {
             self.correct += 1;

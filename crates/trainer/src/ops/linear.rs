@@ -1,9 +1,11 @@
 //! Linear maps with a frozen weight, with and without a low-rank adapter. candle's own product would compute and keep a
 //! gradient as large as the weight.
 
-use candle_core::{CpuStorage, CustomOp1, CustomOp3, Layout, Result, Shape, Tensor};
+use std::sync::OnceLock;
 
-use super::{View, add_scaled, owned, slice, with_storage};
+use candle_core::{CpuStorage, CustomOp1, CustomOp3, Layout, Result, Shape, Tensor, bail};
+
+use super::{View, add_scaled, owned, with_storage};
 
 /// `x · weightᵀ`.
 pub struct FrozenLinear {
@@ -41,9 +43,11 @@ fn frozen_gradient(weight: &Tensor, dy: &Tensor) -> Result<Vec<f32>> {
 /// `x · weightᵀ + scale · (dropout(x) · aᵀ) · bᵀ` of the arguments x `[tokens, in]`, a `[rank, in]`, b `[out, rank]`.
 pub struct LoraLinear {
     /// `[out, in]`
-    pub weight: Tensor,
-    pub scale: f32,
-    pub dropout: Option<Dropout>,
+    weight: Tensor,
+    scale: f32,
+    dropout: Option<Dropout>,
+    /// `dropout(x) · aᵀ`, which the backward needs again.
+    inner: OnceLock<CpuStorage>,
 }
 
 /// Drops each element with `probability` and scales the rest up; the same key drops the same elements.
@@ -72,6 +76,16 @@ fn mix(key: u64, index: u64) -> u64 {
 }
 
 impl LoraLinear {
+    /// `weight` is `[out, in]`.
+    pub fn new(weight: Tensor, scale: f32, dropout: Option<Dropout>) -> Self {
+        Self {
+            weight,
+            scale,
+            dropout,
+            inner: OnceLock::new(),
+        }
+    }
+
     /// The adapter's input: a copy only where something is dropped.
     fn dropped(&self, x: View) -> Option<CpuStorage> {
         let dropout = self.dropout?;
@@ -107,8 +121,8 @@ impl CustomOp3 for LoraLinear {
             .as_ref()
             .map_or(x, |dropped| View::new(dropped, x.rows, x.columns));
         let inner = input.product(a.transposed())?;
-        let low_rank = View::new(&inner, x.rows, a.rows).product(b.transposed())?;
-        add_scaled(&mut y, slice(&low_rank)?, self.scale);
+        let inner = self.inner.get_or_init(|| inner);
+        View::new(inner, x.rows, a.rows).add_product(b.transposed(), self.scale, &mut y)?;
         Ok((CpuStorage::F32(y), Shape::from((x.rows, b.rows))))
     }
 
@@ -156,24 +170,29 @@ impl LoraLinear {
         let input = dropped
             .as_ref()
             .map_or(x, |dropped| View::new(dropped, x.rows, x.columns));
-        let inner = input.product(a.transposed())?;
-        let mut d_inner = owned(dy.product(b)?)?;
-        d_inner.iter_mut().for_each(|value| *value *= self.scale);
+        let Some(inner) = self.inner.get() else {
+            bail!("backward before forward");
+        };
+        let mut d_inner = vec![0.0; x.rows * rank];
+        dy.add_product(b, self.scale, &mut d_inner)?;
         let d_inner = CpuStorage::F32(d_inner);
         let d_inner = View::new(&d_inner, x.rows, rank);
         let da = owned(d_inner.transposed().product(input)?)?;
-        let mut db = owned(dy.transposed().product(View::new(&inner, x.rows, rank))?)?;
-        db.iter_mut().for_each(|value| *value *= self.scale);
-        let dx = match frozen {
-            Some(mut dx) => {
+        let mut db = vec![0.0; b.rows * rank];
+        dy.transposed()
+            .add_product(View::new(inner, x.rows, rank), self.scale, &mut db)?;
+        let dx = match (frozen, self.dropout) {
+            (Some(mut dx), None) => {
+                d_inner.add_product(a, 1.0, &mut dx)?;
+                Some(dx)
+            }
+            (Some(mut dx), Some(dropout)) => {
                 let mut through_adapter = owned(d_inner.product(a)?)?;
-                if let Some(dropout) = self.dropout {
-                    dropout.apply(&mut through_adapter);
-                }
+                dropout.apply(&mut through_adapter);
                 add_scaled(&mut dx, &through_adapter, 1.0);
                 Some(dx)
             }
-            None => None,
+            (None, _) => None,
         };
         Ok((dx, da, db))
     }

@@ -2,7 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 
-use super::{dims2, dot, values, with_values};
+use super::{dims2, dot, values, vectorized, with_values};
 
 /// `x / rms(x) * weight`, row by row.
 pub struct RmsNorm {
@@ -12,6 +12,7 @@ pub struct RmsNorm {
 }
 
 impl RmsNorm {
+    #[inline(always)]
     fn inverse_rms(&self, row: &[f32]) -> f32 {
         1.0 / (dot(row, row) / row.len() as f32 + self.eps).sqrt()
     }
@@ -26,11 +27,18 @@ impl CustomOp1 for RmsNorm {
         let (_, width) = dims2(layout)?;
         let x = values(storage, layout)?;
         let y = with_values(&self.weight, |weight| {
-            let mut y = Vec::with_capacity(x.len());
-            for row in x.chunks_exact(width) {
-                let inverse = self.inverse_rms(row);
-                y.extend(row.iter().zip(weight).map(|(x, weight)| x * inverse * weight));
-            }
+            let mut y = vec![0.0; x.len()];
+            vectorized(
+                #[inline(always)]
+                || {
+                    for (y, x) in y.chunks_exact_mut(width).zip(x.chunks_exact(width)) {
+                        let inverse = self.inverse_rms(x);
+                        for ((y, x), weight) in y.iter_mut().zip(x).zip(weight) {
+                            *y = x * inverse * weight;
+                        }
+                    }
+                },
+            );
             Ok(y)
         })?;
         Ok((CpuStorage::F32(y), layout.shape().clone()))
@@ -40,7 +48,12 @@ impl CustomOp1 for RmsNorm {
         let (_, width) = x.dims2()?;
         let dx = with_values(x, |x| {
             with_values(dy, |dy| {
-                with_values(&self.weight, |weight| Ok(self.gradient(x, dy, weight, width)))
+                with_values(&self.weight, |weight| {
+                    Ok(vectorized(
+                        #[inline(always)]
+                        || self.gradient(x, dy, weight, width),
+                    ))
+                })
             })
         })?;
         Tensor::from_vec(dx, x.shape(), x.device()).map(Some)
@@ -48,21 +61,20 @@ impl CustomOp1 for RmsNorm {
 }
 
 impl RmsNorm {
+    #[inline(always)]
     fn gradient(&self, x: &[f32], dy: &[f32], weight: &[f32], width: usize) -> Vec<f32> {
-        let mut dx = Vec::with_capacity(x.len());
+        let mut dx = vec![0.0; x.len()];
         let mut weighted = vec![0.0; width];
-        for (x, dy) in x.chunks_exact(width).zip(dy.chunks_exact(width)) {
+        let rows = x.chunks_exact(width).zip(dy.chunks_exact(width));
+        for (dx, (x, dy)) in dx.chunks_exact_mut(width).zip(rows) {
             for ((weighted, dy), weight) in weighted.iter_mut().zip(dy).zip(weight) {
                 *weighted = dy * weight;
             }
             let inverse = self.inverse_rms(x);
             let along = dot(&weighted, x) * inverse * inverse * inverse / width as f32;
-            dx.extend(
-                weighted
-                    .iter()
-                    .zip(x)
-                    .map(|(weighted, x)| weighted * inverse - x * along),
-            );
+            for ((dx, weighted), x) in dx.iter_mut().zip(&weighted).zip(x) {
+                *dx = weighted * inverse - x * along;
+            }
         }
         dx
     }

@@ -3,7 +3,7 @@
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 
 use super::exp::sigmoid;
-use super::{values, with_values};
+use super::{values, vectorized, with_values};
 
 /// `silu(gate) * up`.
 pub struct SwiGlu;
@@ -21,17 +21,28 @@ impl CustomOp2 for SwiGlu {
         up_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let (gate, up) = (values(gate, gate_layout)?, values(up, up_layout)?);
-        let y = gate
-            .iter()
-            .zip(up)
-            .map(|(gate, up)| gate * sigmoid(*gate) * up)
-            .collect();
+        let mut y = vec![0.0; gate.len()];
+        vectorized(
+            #[inline(always)]
+            || {
+                for (y, (gate, up)) in y.iter_mut().zip(gate.iter().zip(up)) {
+                    *y = gate * sigmoid(*gate) * up;
+                }
+            },
+        );
         Ok((CpuStorage::F32(y), gate_layout.shape().clone()))
     }
 
     fn bwd(&self, gate: &Tensor, up: &Tensor, _: &Tensor, dy: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let (d_gate, d_up) = with_values(gate, |gate| {
-            with_values(up, |up| with_values(dy, |dy| Ok(gradients(gate, up, dy))))
+            with_values(up, |up| {
+                with_values(dy, |dy| {
+                    Ok(vectorized(
+                        #[inline(always)]
+                        || gradients(gate, up, dy),
+                    ))
+                })
+            })
         })?;
         Ok((
             Some(Tensor::from_vec(d_gate, gate.shape(), gate.device())?),
@@ -40,6 +51,7 @@ impl CustomOp2 for SwiGlu {
     }
 }
 
+#[inline(always)]
 fn gradients(gate: &[f32], up: &[f32], dy: &[f32]) -> (Vec<f32>, Vec<f32>) {
     let mut d_gate = vec![0.0; gate.len()];
     let mut d_up = vec![0.0; gate.len()];

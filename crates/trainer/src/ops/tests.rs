@@ -102,39 +102,15 @@ fn lora_linear_with_and_without_dropout() {
             key: 3,
         }),
     ] {
-        let op = || LoraLinear {
-            weight: weight.clone(),
-            scale: 1.5,
-            dropout,
-        };
+        let op = || LoraLinear::new(weight.clone(), 1.5, dropout);
         check(&[&x, &a, &b], || x.apply_op3(&a, &b, op()).unwrap());
     }
-    let plain = x
-        .apply_op3(
-            &a,
-            &b,
-            LoraLinear {
-                weight: weight.clone(),
-                scale: 1.5,
-                dropout: None,
-            },
-        )
-        .unwrap();
+    let plain = x.apply_op3(&a, &b, LoraLinear::new(weight.clone(), 1.5, None)).unwrap();
     let dropout = Some(Dropout {
         probability: 0.4,
         key: 3,
     });
-    let dropped = x
-        .apply_op3(
-            &a,
-            &b,
-            LoraLinear {
-                weight,
-                scale: 1.5,
-                dropout,
-            },
-        )
-        .unwrap();
+    let dropped = x.apply_op3(&a, &b, LoraLinear::new(weight, 1.5, dropout)).unwrap();
     assert_ne!(plain.to_vec2::<f32>().unwrap(), dropped.to_vec2::<f32>().unwrap());
 }
 
@@ -142,17 +118,7 @@ fn lora_linear_with_and_without_dropout() {
 fn frozen_weights_get_no_gradient() {
     let (x, a, b) = (variable(4, 6, 1), variable(2, 6, 2), variable(5, 2, 3));
     let weight = frozen(5, 6, 4);
-    let y = x
-        .apply_op3(
-            &a,
-            &b,
-            LoraLinear {
-                weight: weight.clone(),
-                scale: 1.0,
-                dropout: None,
-            },
-        )
-        .unwrap();
+    let y = x.apply_op3(&a, &b, LoraLinear::new(weight.clone(), 1.0, None)).unwrap();
     let gradients = y.apply_op1(Seed(y.ones_like().unwrap())).unwrap().backward().unwrap();
     assert!(gradients.get(&weight).is_none());
     // x, a and b alone.
