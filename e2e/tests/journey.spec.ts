@@ -11,7 +11,7 @@ const picture = {
   buffer: Buffer.from("89504e470d0a1a0a0000000d4948445200000001000000010806000000", "hex"),
 };
 
-test("a newcomer goes from the landing page to a chat with their own model", async ({ context, page }) => {
+test("a newcomer goes from the landing page to a chat with their own model", async ({ context, page, server }) => {
   const faults = await collectFaults(context);
   const main = page.getByRole("main");
 
@@ -114,7 +114,7 @@ test("a newcomer goes from the landing page to a chat with their own model", asy
   const chart = page.getByRole("img", { name: "Loss by step" });
   await test.step("train, reload during it, and watch it end", async () => {
     await expect(page.getByRole("radio").first()).toBeChecked();
-    await page.getByLabel("Epochs").fill("3");
+    await page.getByLabel("Epochs").fill("8");
     await page.getByLabel("Learning rate").fill("0.002");
     await page.getByRole("button", { name: "Train", exact: true }).click();
     await expect(chart).toBeVisible({ timeout: 60_000 });
@@ -162,7 +162,7 @@ test("a newcomer goes from the landing page to a chat with their own model", asy
     await page.getByRole("link", { name: "Datasets" }).click();
     await expect(main.getByRole("row").filter({ hasText: "Policy guide" })).toContainText("Ready");
     await page.getByRole("link", { name: "Training", exact: true }).click();
-    await expect(main.getByRole("region", { name: "Training jobs" }).getByText("Succeeded")).toBeVisible();
+    await expect(main.getByRole("row").filter({ hasText: "Policy guide" })).toContainText("Succeeded");
   });
 
   await test.step("an API key is shown once and can be revoked", async () => {
@@ -172,8 +172,8 @@ test("a newcomer goes from the landing page to a chat with their own model", asy
     await dialog.getByLabel("Name").fill("nightly report");
     await dialog.getByRole("button", { name: "Create key" }).click();
     const secret = await dialog.locator("code").innerText();
-    const models = () => page.request.get("/v1/models", { headers: { authorization: `Bearer ${secret}`, cookie: "" } });
-    expect((await models()).status()).toBe(200);
+    const models = () => fetch(`${server.url}/v1/models`, { headers: { authorization: `Bearer ${secret}` } });
+    expect((await models()).status).toBe(200);
     await dialog.getByRole("button", { name: "Done" }).click();
     await page.reload();
     await expect(main.getByText("nightly report")).toBeVisible();
@@ -181,7 +181,7 @@ test("a newcomer goes from the landing page to a chat with their own model", asy
     await page.getByRole("button", { name: "Revoke nightly report" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Revoke key" }).click();
     await expect(main.getByText("No key yet")).toBeVisible();
-    expect((await models()).status()).toBe(401);
+    expect((await models()).status).toBe(401);
   });
 
   await test.step("sign out", async () => {
