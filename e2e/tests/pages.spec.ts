@@ -1,0 +1,67 @@
+// Every page, with real content: accessible in light and dark, and no wider than a telephone.
+
+import AxeBuilder from "@axe-core/playwright";
+import type { Page } from "@playwright/test";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { collectFaults } from "./faults";
+import { expect, test } from "./server";
+import { fillWorkspace, outside } from "./workspace";
+
+const NARROW = { width: 360, height: 780 };
+const WIDE = { width: 1280, height: 860 };
+const SCHEMES = ["light", "dark"] as const;
+
+/** A directory for pictures of all pages. Without it none are made. */
+const pictures = process.env.SCREENSHOTS;
+
+/** Shows a page, and waits until nothing on it is waited for. */
+async function show(page: Page, address: string): Promise<void> {
+  await page.goto(address);
+  await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+  await expect(page.locator("[aria-label=Loading], .shimmer")).toHaveCount(0);
+}
+
+async function ask(page: Page): Promise<void> {
+  await page.getByLabel("Your message").fill("How many days may I work remotely?");
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("blockquote").first()).toBeVisible();
+  await expect(page.getByRole("button", { name: "Retry" })).toBeVisible({ timeout: 60_000 });
+}
+
+async function inspect(page: Page, pages: Map<string, string>): Promise<string[]> {
+  const found: string[] = [];
+  for (const [name, address] of pages) {
+    await page.setViewportSize(WIDE);
+    await page.emulateMedia({ colorScheme: "light" });
+    await show(page, address);
+    if (name === "assistant-chat") await ask(page);
+    for (const scheme of SCHEMES) {
+      await page.emulateMedia({ colorScheme: scheme });
+      await page.reload();
+      await show(page, address);
+      if (name === "assistant-chat" && scheme === "dark") await ask(page);
+      const { violations } = await new AxeBuilder({ page }).analyze();
+      for (const { id, nodes } of violations) found.push(`${name}, ${scheme}: ${id} at ${nodes.map((node) => node.target).join("; ")}`);
+      for (const size of [WIDE, NARROW]) {
+        await page.setViewportSize(size);
+        const width = await page.evaluate(() => document.documentElement.scrollWidth);
+        if (width > size.width) found.push(`${name}: ${width} pixels wide at ${size.width}`);
+        if (pictures) await page.screenshot({ path: join(pictures, `${name}-${size.width}-${scheme}.png`), fullPage: true });
+      }
+      await page.setViewportSize(WIDE);
+    }
+  }
+  return found;
+}
+
+test("no page has a flaw that axe knows of, or is wider than a narrow screen", async ({ context, page, server }) => {
+  test.setTimeout(480_000);
+  if (pictures) mkdirSync(pictures, { recursive: true });
+  const faults = await collectFaults(context);
+  const found = await inspect(page, outside);
+  const inside = await fillWorkspace(context.request, server.url);
+  found.push(...(await inspect(page, inside)));
+  expect(found).toEqual([]);
+  expect(faults).toEqual([]);
+});
