@@ -79,6 +79,7 @@ export async function fillWorkspace(request: APIRequestContext, url: string): Pr
     ["wizard-1", `${assistant}/wizard/1`],
     ["wizard-1-empty", `/assistants/${draft.id}/wizard/1`],
     ["wizard-2", `${assistant}/wizard/2`],
+    ["wizard-2-empty", `/assistants/${draft.id}/wizard/2`],
     ["wizard-3", `${assistant}/wizard/3`],
     ["wizard-4", `${assistant}/wizard/4`],
     ["wizard-5", `${assistant}/wizard/5`],
