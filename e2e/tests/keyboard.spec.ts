@@ -46,4 +46,8 @@ test("an account and an assistant are made with Tab and Enter alone", async ({ p
   await tabTo(page, "Continue");
   await keyboard.press("Enter");
   await expect(page.getByRole("heading", { name: "Review the examples" })).toBeVisible();
+  await expect(page.getByText("No examples yet")).toBeVisible();
+  await tabTo(page, "Back");
+  await keyboard.press("Enter");
+  await expect(page.getByRole("heading", { name: "Upload your work products" })).toBeVisible();
 });

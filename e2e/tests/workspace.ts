@@ -31,7 +31,7 @@ export async function fillWorkspace(request: APIRequestContext, url: string): Pr
     data(await request.post(`${url}/api/v1${path}`, { multipart: { file: { name, mimeType: "application/octet-stream", buffer } } }));
 
   const agent = await post("/agents", { name: "Policy guide", description: "Answers about remote work and how projects are run." });
-  const draft = await post("/agents", { name: "Contract reviewer" });
+  const draft = await post("/agents", { name: "Contract reviewer", description: "Finds unusual clauses in supply contracts." });
   for (const path of [fixture("remote-work-policy.pdf"), fixture("project-handbook.docx")]) {
     await upload(`/documents?agent_id=${agent.id}&kind=work_product`, basename(path), readFileSync(path));
   }
@@ -60,6 +60,10 @@ export async function fillWorkspace(request: APIRequestContext, url: string): Pr
   const state = async () => get(`/jobs/${job.id}`);
   await expect.poll(async () => (await state()).status, { timeout: 150_000 }).toBe("succeeded");
   const { model_id } = await state();
+  for (const content of ["How many days may I work remotely?", "Who approves it?"]) {
+    const question = { model: `agent:${agent.id}`, max_tokens: 16, messages: [{ role: "user", content }] };
+    expect((await request.post(`${url}/v1/chat/completions`, { data: question })).status()).toBe(200);
+  }
   await post("/api-keys", { name: "Nightly report" });
   const document = (await documents()).find((document: { name: string }) => document.name.endsWith(".pdf"));
   const { start, end } = examples.find((example: { source: { document_id: string } }) => example.source.document_id === document.id).source;
@@ -75,6 +79,7 @@ export async function fillWorkspace(request: APIRequestContext, url: string): Pr
     ["wizard-1", `${assistant}/wizard/1`],
     ["wizard-1-empty", `/assistants/${draft.id}/wizard/1`],
     ["wizard-2", `${assistant}/wizard/2`],
+    ["wizard-2-empty", `/assistants/${draft.id}/wizard/2`],
     ["wizard-3", `${assistant}/wizard/3`],
     ["wizard-4", `${assistant}/wizard/4`],
     ["wizard-5", `${assistant}/wizard/5`],

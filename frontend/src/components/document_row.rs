@@ -40,7 +40,7 @@ pub fn DocumentRow(document: Document, retry: Callback<Document>, remove: Callba
                 <p class="text-sm text-muted">{facts}</p>
             </div>
             <DocumentTag status />
-            <div class="flex gap-1">
+            <div class="ml-auto flex gap-1">
                 {(status == DocumentStatus::Error)
                     .then(|| {
                         view! {

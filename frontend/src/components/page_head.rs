@@ -20,13 +20,14 @@ pub fn PageHead(
                             parents
                                 .get()
                                 .into_iter()
-                                .map(|(name, href)| {
+                                .enumerate()
+                                .map(|(index, (name, href))| {
                                     view! {
                                         <li class="flex min-w-0 items-center gap-1">
+                                            {(index > 0).then(|| view! { <Icon icon=icondata::LuChevronRight class="size-3" /> })}
                                             <a href=href class="max-w-64 truncate rounded-sm hover:text-base-content hover:underline">
                                                 {name}
                                             </a>
-                                            <Icon icon=icondata::LuChevronRight class="size-3" />
                                         </li>
                                     }
                                 })

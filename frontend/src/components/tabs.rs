@@ -9,7 +9,7 @@ pub fn Tabs(address: Address, tabs: &'static [(&'static str, &'static str)]) -> 
     let open = open_tab(address, tabs);
     view! {
         <nav aria-label="Parts of this page" class="mb-6 overflow-x-auto border-b border-line">
-            <ul class="flex gap-6">
+            <ul class="flex gap-2 sm:gap-6">
                 {tabs
                     .iter()
                     .map(|(key, name)| {

@@ -122,7 +122,7 @@ fn Bar(
         <div class="mb-4 flex flex-wrap items-center gap-2">
             <Choice address key="status" label="Status" all="All statuses" options=statuses />
             <Choice address key="document" label="Document" all="All documents" options=names />
-            <span class="grow"></span>
+            <span class="hidden grow sm:block"></span>
             <button type="button" class="btn btn-ghost" on:click=move |_| keys.set(true)>
                 <Icon icon=icondata::LuKeyboard />
                 "Keys"

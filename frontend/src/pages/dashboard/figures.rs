@@ -115,7 +115,7 @@ fn Card(
                 <span class="mt-1 block text-sm text-muted">
                     {match (compared, figure.value) {
                         (Some((text, colour)), _) => {
-                            view! { <span class=format!("font-medium {colour}")>{text}</span> " to the " {days} " days before" }.into_any()
+                            view! { <span class=format!("font-medium {colour}")>{text}</span> " against the " {days} " days before" }.into_any()
                         }
                         (None, Some(_)) => "Nothing to compare with yet".into_any(),
                         (None, None) => "No calls yet".into_any(),

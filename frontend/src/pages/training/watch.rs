@@ -171,8 +171,8 @@ fn Result(job: Signal<Job>) -> impl IntoView {
         model.map(|model| {
             view! {
                 <div class="flex flex-wrap items-center gap-4 rounded-field bg-tint-green p-4 text-ink-green">
-                    <Icon icon=icondata::LuCircleCheck class="size-5" />
-                    <p class="grow font-medium">
+                    <p class="flex grow basis-64 items-center gap-2 font-medium">
+                        <Icon icon=icondata::LuCircleCheck class="size-5" />
                         {if agent.is_some() { "The model is trained, and the assistant answers with it." } else { "The model is trained." }}
                     </p>
                     <div class="flex flex-wrap gap-2">

@@ -66,7 +66,8 @@ impl Reviewing {
                 let there = examples.iter().any(|example| Some(example.id) == chosen);
                 (!there).then(|| examples.first().map(|example| example.id))
             });
-            if let Some(Some(first)) = fallback {
+            // Choosing nothing again would run this again, for ever.
+            if let Some(Some(first)) = fallback.filter(|first| *first != Some(chosen)) {
                 reviewing.editing.set(false);
                 reviewing.chosen.set(first);
             }
