@@ -11,7 +11,7 @@ use rust_embed::Embed;
 struct Dist;
 
 const NO_APP: &str = "<!doctype html><html lang=\"en\"><title>Cerebros</title><h1>Cerebros</h1>\
-<p>The server runs, but this build holds no browser app. Build it with <code>just spa</code>, then build the server again. \
+<p>The server runs, but this build holds no browser app. <code>npx --yes rust-just run</code> builds both. \
 The API is at <a href=\"/docs/\">/docs</a>.</p></html>";
 
 /// Assets by name; the app's page for navigations; otherwise 404, or 405 where another method would be answered.
