@@ -3,7 +3,7 @@
 use crate::{
     bases,
     error::{AppError, AppResult},
-    extract::{Body, Editor, Id, Query, Viewer},
+    extract::{Body, Id, Query, Trainer, Viewer},
     respond,
     state::App,
 };
@@ -45,7 +45,7 @@ async fn list_bases(app: web::Data<App>, Viewer(scope): Viewer, query: Query<Bas
     responses((status = 201, description = "The base, ready or downloading", body = Envelope<Base>)),
 )]
 #[post("/bases")]
-async fn create_base(app: web::Data<App>, Editor(scope): Editor, body: Body<NewBase>) -> AppResult {
+async fn create_base(app: web::Data<App>, Trainer(scope): Trainer, body: Body<NewBase>) -> AppResult {
     let base = match (&body.directory, &body.hub_id) {
         (Some(directory), None) => {
             let (path, info) = bases::inspect_directory(&app.config, directory).await?;
@@ -96,7 +96,7 @@ async fn find_base(app: web::Data<App>, Viewer(scope): Viewer, id: Id<BaseId>) -
     responses((status = 204, description = "It is no longer offered")),
 )]
 #[delete("/bases/{id}")]
-async fn delete_base(app: web::Data<App>, Editor(scope): Editor, id: Id<BaseId>) -> AppResult {
+async fn delete_base(app: web::Data<App>, Trainer(scope): Trainer, id: Id<BaseId>) -> AppResult {
     let mut write = app.db.write(&scope).await?;
     db::bases::delete(&mut write, id.0).await?;
     write.commit().await?;

@@ -2,7 +2,7 @@
 
 use crate::{
     error::{AppError, AppResult},
-    extract::{Body, Editor, Id, Query, Viewer},
+    extract::{Body, Id, Query, Trainer, Viewer},
     jobs, respond,
     state::App,
 };
@@ -51,7 +51,7 @@ async fn list_jobs(app: web::Data<App>, Viewer(scope): Viewer, query: Query<JobQ
     responses((status = 201, description = "A queued job", body = Envelope<Job>)),
 )]
 #[post("/jobs")]
-async fn create_job(app: web::Data<App>, Editor(scope): Editor, body: Body<NewJob>) -> AppResult {
+async fn create_job(app: web::Data<App>, Trainer(scope): Trainer, body: Body<NewJob>) -> AppResult {
     let dataset = db::datasets::find(&scope, &app.db, body.dataset_id).await?;
     if dataset.status != DatasetStatus::Ready {
         return Err(AppError::conflict(
@@ -102,7 +102,7 @@ async fn find_job(app: web::Data<App>, Viewer(scope): Viewer, id: Id<JobId>) -> 
     responses((status = 200, description = "The job; a running one ends a moment later", body = Envelope<Job>)),
 )]
 #[post("/jobs/{id}/cancel")]
-async fn cancel_job(app: web::Data<App>, Editor(scope): Editor, id: Id<JobId>) -> AppResult {
+async fn cancel_job(app: web::Data<App>, Trainer(scope): Trainer, id: Id<JobId>) -> AppResult {
     let mut write = app.db.write(&scope).await?;
     let job = db::jobs::request_cancel(&mut write, id.0).await?;
     if let (Some(agent_id), true) = (job.agent_id, job.status.is_over()) {
@@ -121,7 +121,7 @@ async fn cancel_job(app: web::Data<App>, Editor(scope): Editor, id: Id<JobId>) -
     responses((status = 200, description = "The job, queued", body = Envelope<Job>)),
 )]
 #[post("/jobs/{id}/resume")]
-async fn resume_job(app: web::Data<App>, Editor(scope): Editor, id: Id<JobId>) -> AppResult {
+async fn resume_job(app: web::Data<App>, Trainer(scope): Trainer, id: Id<JobId>) -> AppResult {
     let mut write = app.db.write(&scope).await?;
     let job = db::jobs::requeue(&mut write, id.0).await?;
     if let Some(agent_id) = job.agent_id {
