@@ -11,7 +11,6 @@ use tokio::sync::Semaphore;
 
 /// `__Host-` binds the cookie to this host, https (or loopback) and the whole path.
 pub const SESSION_COOKIE: &str = "__Host-cerebros_session";
-pub const SESSION_DAYS: i64 = 30;
 
 const KEY_MARK: &str = "cbk_";
 const WAIT_FOR_A_CORE: Duration = Duration::from_secs(10);
@@ -74,8 +73,8 @@ fn hash_now(password: &str) -> anyhow::Result<String> {
         .map_err(|error| anyhow::anyhow!("{error}"))
 }
 
-/// A fresh secret for a cookie: 256 random bits.
-pub fn session_token() -> String {
+/// A fresh secret for a cookie or a link: 256 random bits.
+pub fn token() -> String {
     hex::encode(rand::random::<[u8; 32]>())
 }
 

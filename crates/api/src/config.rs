@@ -24,6 +24,9 @@ pub struct Config {
     pub training_concurrency: usize,
     /// Threads of one training job.
     pub training_threads: u32,
+    /// How long a browser stays signed in at most, and without being used.
+    pub session_days: i64,
+    pub session_idle_days: i64,
     /// The executable that is run as the training, inference and extraction child.
     pub child_program: PathBuf,
 }
@@ -108,11 +111,17 @@ impl Config {
                 .unwrap_or(500 * 1024 * 1024),
             training_concurrency: number(&get, "TRAINING_CONCURRENCY", "a number from 1 to 64", 1, 64)?.unwrap_or(1),
             training_threads: number(&get, "TRAINING_THREADS", "a number from 1 to 256", 1, 256)?.unwrap_or(1),
+            session_days: number(&get, "SESSION_DAYS", "a number from 1 to 365", 1, 365)?.unwrap_or(30),
+            session_idle_days: number(&get, "SESSION_IDLE_DAYS", "a number from 1 to 365", 1, 365)?.unwrap_or(14),
             child_program: match get("CHILD_PROGRAM") {
                 Some(path) => PathBuf::from(path),
                 None => PathBuf::from("/proc/self/exe"),
             },
         })
+    }
+
+    pub fn session_idle(&self) -> chrono::Duration {
+        chrono::Duration::days(self.session_idle_days)
     }
 
     /// The origin that browsers see, without a trailing slash.

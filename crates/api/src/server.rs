@@ -11,6 +11,7 @@ use crate::{
     storage::Storage,
     tasks,
     telemetry::RequestSpan,
+    uses::Uses,
 };
 use actix_web::{
     Error, HttpResponse, HttpServer,
@@ -107,6 +108,7 @@ pub async fn start(config: Config, parts: Parts) -> anyhow::Result<Running> {
         built_in,
         hasher: Hasher::new()?,
         inference: Inference::new(&config),
+        uses: Uses::default(),
         shutdown: CancellationToken::new(),
         db,
         storage,

@@ -1,6 +1,6 @@
 //! What handlers and tasks share.
 
-use crate::{auth::Hasher, config::Config, infer::Inference, storage::Storage};
+use crate::{auth::Hasher, config::Config, infer::Inference, storage::Storage, uses::Uses};
 use cerebros_db::{Db, bases::BaseFacts};
 use tokio_util::sync::CancellationToken;
 
@@ -10,6 +10,7 @@ pub struct App {
     pub storage: Storage,
     pub hasher: Hasher,
     pub inference: Inference,
+    pub uses: Uses,
     /// What the built-in base is.
     pub built_in: BaseFacts,
     /// Fires when the process is asked to stop.

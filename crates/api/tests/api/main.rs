@@ -15,5 +15,6 @@ mod documents;
 mod events;
 mod examples;
 mod search;
+mod sessions;
 mod tenancy;
 mod training;
