@@ -2,6 +2,7 @@
 //! route and a task share lives in a module named after its noun.
 
 mod accounts;
+pub mod admin;
 mod agents;
 pub mod auth;
 mod bases;
@@ -15,8 +16,10 @@ mod error;
 mod events;
 mod examples;
 mod extract;
+mod idempotency;
 mod infer;
 mod jobs;
+mod keys;
 mod openapi;
 mod paging;
 mod respond;

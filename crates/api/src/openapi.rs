@@ -34,6 +34,7 @@ use utoipa_actix_web::AppExt;
         (name = "sessions", description = "Browsers in which you are signed in"),
         (name = "workspaces", description = "Where rows belong"),
         (name = "api_keys", description = "Keys for scripts"),
+        (name = "audit", description = "Who did what, when, to what"),
         (name = "agents", description = "What you make from documents; assistants on screen"),
         (name = "documents", description = "Uploads, their text and chunks"),
         (name = "search", description = "Passages by words"),
@@ -185,11 +186,10 @@ fn describe(status: u16) -> &'static str {
 }
 
 fn reference_errors(method: &str, operation: &mut Operation, wire: bool) {
-    let conditional = operation
-        .parameters
-        .iter()
-        .flatten()
-        .any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == "If-Match"));
+    let takes = |name: &str| {
+        let mut parameters = operation.parameters.iter().flatten();
+        parameters.any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == name))
+    };
     let has_body = operation.request_body.is_some();
     let mut statuses = vec![400, 401, 403, 404, 500, 503];
     if has_body {
@@ -198,8 +198,11 @@ fn reference_errors(method: &str, operation: &mut Operation, wire: bool) {
     if method != "GET" {
         statuses.extend([409, 507]);
     }
-    if conditional {
+    if takes("If-Match") {
         statuses.extend([412, 428]);
+    }
+    if takes("Idempotency-Key") {
+        statuses.push(422);
     }
     let prefix = if wire { "WireError" } else { "Problem" };
     for status in statuses {

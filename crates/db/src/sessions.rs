@@ -3,6 +3,7 @@
 use crate::{Db, DbError, Write, convert, paging::page, users};
 use cerebros_common::{
     accounts::{DeviceSession, User},
+    audit::{Action, Noun},
     ids::{SessionId, UserId},
     wire::{Page, Paging},
 };
@@ -51,6 +52,7 @@ pub async fn insert_unscoped(write: &mut Write, user_id: UserId, new: &NewSessio
     row::Entity::insert(new)
         .exec_without_returning(write.connection())
         .await?;
+    write.audit(Action::SignedIn, Noun::Session, id, &[]);
     Ok(SessionId(id))
 }
 
@@ -114,15 +116,17 @@ pub async fn delete_unscoped(write: &mut Write, user_id: UserId, id: SessionId) 
     if result.rows_affected == 0 {
         return Err(DbError::NotFound("session"));
     }
+    write.audit(Action::SignedOut, Noun::Session, id, &[]);
     Ok(())
 }
 
 /// Ends whichever session has this token hash.
 pub async fn delete_by_token_unscoped(write: &mut Write, token_hash: &str) -> Result<(), DbError> {
-    row::Entity::delete_many()
-        .filter(row::Column::TokenHash.eq(token_hash))
-        .exec(write.connection())
-        .await?;
+    let found = row::Entity::find().filter(row::Column::TokenHash.eq(token_hash));
+    if let Some(session) = found.one(write.connection()).await? {
+        row::Entity::delete_by_id(session.id).exec(write.connection()).await?;
+        write.audit(Action::SignedOut, Noun::Session, session.id, &[]);
+    }
     Ok(())
 }
 
@@ -133,6 +137,7 @@ pub async fn delete_all_unscoped(write: &mut Write, user_id: UserId, keep: Optio
         delete = delete.filter(row::Column::Id.ne(keep.0));
     }
     delete.exec(write.connection()).await?;
+    write.audit(Action::Revoked, Noun::Session, user_id, &[]);
     Ok(())
 }
 
