@@ -20,6 +20,8 @@ mod idempotency;
 mod infer;
 mod jobs;
 mod keys;
+mod links;
+mod mail;
 mod openapi;
 mod paging;
 mod respond;

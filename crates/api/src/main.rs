@@ -47,6 +47,8 @@ enum Command {
 
 #[derive(Subcommand)]
 enum Admin {
+    /// Print a link with which the owner of an address chooses a new password
+    ResetLink { email: String },
     /// Look at every entry of the audit log; fails if one is not as it was written
     VerifyAudit,
 }
@@ -91,6 +93,7 @@ fn admin(command: Admin) -> anyhow::Result<()> {
     let mut out = std::io::stdout();
     tokio::runtime::Runtime::new()?.block_on(async {
         match command {
+            Admin::ResetLink { email } => cerebros_api::admin::reset_link(&config, &email, &mut out).await,
             Admin::VerifyAudit => cerebros_api::admin::verify_audit(&config, &mut out).await,
         }
     })

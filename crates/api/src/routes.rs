@@ -5,6 +5,7 @@ mod api_keys;
 mod audit;
 mod auth;
 mod bases;
+mod credentials;
 mod dashboard;
 mod datasets;
 mod documents;
@@ -12,9 +13,11 @@ mod events;
 mod examples;
 pub mod health;
 mod jobs;
+mod links;
 mod models;
 mod openai;
 mod search;
+mod server;
 mod sessions;
 mod workspaces;
 
@@ -23,7 +26,10 @@ use utoipa_actix_web::{scope, service_config::ServiceConfig};
 pub fn configure(config: &mut ServiceConfig) {
     config.service(
         scope::scope("/api/v1")
+            .configure(server::configure)
             .configure(auth::configure)
+            .configure(links::configure)
+            .configure(credentials::configure)
             .configure(sessions::configure)
             .configure(workspaces::configure)
             .configure(api_keys::configure)

@@ -1,6 +1,9 @@
 //! What handlers and tasks share.
 
-use crate::{auth::Hasher, config::Config, idempotency::InFlight, infer::Inference, keys::Keys, storage::Storage, uses::Uses};
+use crate::{
+    auth::Hasher, config::Config, idempotency::InFlight, infer::Inference, keys::Keys, mail::Mailer, storage::Storage,
+    uses::Uses,
+};
 use cerebros_db::{Db, bases::BaseFacts};
 use tokio_util::sync::CancellationToken;
 
@@ -12,6 +15,10 @@ pub struct App {
     pub hasher: Hasher,
     pub inference: Inference,
     pub uses: Uses,
+    /// `None` when the operator has set up no mail.
+    pub mailer: Option<Mailer>,
+    /// What links to this server begin with.
+    pub origin: String,
     /// Keyed requests that are being worked on.
     pub in_flight: InFlight,
     /// What the built-in base is.

@@ -4,6 +4,7 @@ use crate::{
     accounts,
     error::{AppError, AppResult},
     extract::{Body, SignedIn},
+    links::{self, Link},
     respond,
     state::App,
 };
@@ -45,6 +46,9 @@ async fn sign_up(app: web::Data<App>, request: HttpRequest, body: Body<SignUp>) 
     };
     crate::bases::insert_built_in(&app, &mut write, workspace_id).await?;
     let cookie = accounts::begin_session(&app, &mut write, &request, user.id).await?;
+    if app.mailer.is_some() {
+        links::enqueue_link(&write, user.id, Link::VerifyEmail).await?;
+    }
     write.commit().await?;
     let session = accounts::session_of(&app, user).await?;
     let response = respond::created("/api/v1/auth/session".to_owned(), session);
