@@ -7,9 +7,10 @@ use crate::{
 };
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web};
 use cerebros_common::{
-    accounts::{Role, User},
+    accounts::User,
     errors::{ErrorCode, FieldError},
     ids::WorkspaceId,
+    workspaces::Role,
 };
 use cerebros_db::{Actor, Scope, api_keys, sessions, workspaces};
 use futures_util::{StreamExt, future::LocalBoxFuture};
@@ -108,8 +109,11 @@ async fn by_api_key(app: &App, key: &str) -> AppResult<Caller> {
         return Err(wrong());
     }
     let found = api_keys::authenticate_unscoped(&app.db, &auth::digest(key)).await?;
-    let (scope, role) = found.ok_or_else(wrong)?;
-    Ok(Caller { scope, role })
+    let key = found.ok_or_else(wrong)?;
+    Ok(Caller {
+        scope: key.scope,
+        role: key.role,
+    })
 }
 
 async fn signed_in(request: &HttpRequest) -> AppResult<SignedIn> {

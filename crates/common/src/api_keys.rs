@@ -10,12 +10,39 @@ use validator::Validate;
 pub struct ApiKey {
     pub id: ApiKeyId,
     pub name: String,
+    pub scopes: Vec<KeyScope>,
     /// The readable start of the key, to tell keys apart.
     pub prefix: String,
     pub created_by: UserId,
     pub created_at: DateTime<Utc>,
+    /// Refused from then on.
+    pub expires_at: Option<DateTime<Utc>>,
     /// To the minute.
     pub last_used_at: Option<DateTime<Utc>>,
+}
+
+/// What a key may do; each operation takes one scope, and the role of the key's maker besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum KeyScope {
+    /// Read everything in the workspace, secrets excepted.
+    Read,
+    /// Create, change and delete documents, examples, datasets and assistants.
+    Write,
+    /// Start, stop and resume training; register bases.
+    Train,
+    /// Ask assistants and models.
+    Chat,
+    /// Members, keys, the audit log.
+    Admin,
+}
+
+impl KeyScope {
+    pub const ALL: [Self; 5] = [Self::Read, Self::Write, Self::Train, Self::Chat, Self::Admin];
+
+    /// What a key gets that names no scopes: everything but administration.
+    pub const USUAL: [Self; 4] = [Self::Read, Self::Write, Self::Train, Self::Chat];
 }
 
 /// A fresh key. `secret` is shown this once.
@@ -37,19 +64,12 @@ pub struct NewApiKey {
     )]
     #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 120))]
     pub name: String,
-}
-
-#[derive(Debug, Clone, Default, Serialize, Deserialize, Validate)]
-#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
-#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
-#[serde(deny_unknown_fields)]
-pub struct ApiKeyQuery {
+    /// Absent: everything but `admin`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[validate(range(min = 1, max = 1_000_000, message = "must be 1 to 1000000"))]
-    #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 1_000_000))]
-    pub page: Option<u32>,
+    #[validate(length(min = 1, max = 5, message = "must have 1 to 5 entries"))]
+    #[cfg_attr(feature = "openapi", schema(min_items = 1, max_items = 5))]
+    pub scopes: Option<Vec<KeyScope>>,
+    /// In the future; absent: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[validate(range(min = 1, max = 100, message = "must be 1 to 100"))]
-    #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 100))]
-    pub limit: Option<u32>,
+    pub expires_at: Option<DateTime<Utc>>,
 }

@@ -31,10 +31,14 @@ error_codes!(
     MalformedBody = (400, "The body cannot be read"),
     /// No session and no API key, or one that no longer counts.
     Unauthenticated = (401, "Sign in or send an API key"),
+    /// The link was used, has expired, or is not from here.
+    InvalidLink = (400, "This link does not work any more"),
     /// The e-mail address and password do not belong together.
     WrongCredentials = (401, "E-mail address or password is wrong"),
     /// The role in this workspace does not allow it.
     Forbidden = (403, "Your role does not allow this"),
+    /// The API key has not the scope for it.
+    MissingScope = (403, "This key may not do that"),
     /// A browser on another site sent the request.
     CrossSite = (403, "The request came from another site"),
     /// It does not exist, or belongs to another workspace.
@@ -57,6 +61,8 @@ error_codes!(
     TooManyRequests = (429, "Too many requests"),
     /// A fault of the server; the cause is in its log under the request id.
     Internal = (500, "Something went wrong on the server"),
+    /// This server sends no mail: its operator has not set it up.
+    MailUnavailable = (503, "This server sends no mail"),
     /// Try again after `Retry-After`.
     Unavailable = (503, "Not available right now"),
     /// The server's disk is full; nothing was stored.

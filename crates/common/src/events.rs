@@ -40,6 +40,16 @@ pub enum EventKind {
     JobMetric,
     ModelChanged,
     ModelDeleted,
+    /// The workspace's name or settings; `id` is the workspace.
+    WorkspaceChanged,
+    /// Members came, went or got another role; `id` is the user.
+    MembersChanged,
+    /// `id` is the invitation.
+    InvitationsChanged,
+    /// `id` is the key.
+    ApiKeysChanged,
+    /// For the person whose stream it is, in any workspace; without `seq`. `id` is the newest notification.
+    NotificationsChanged,
     /// Events were missed and are gone: read everything again.
     Reset,
 }

@@ -46,4 +46,7 @@ ids!(
     BaseId,
     JobId,
     ModelId,
+    SessionId,
+    InvitationId,
+    NotificationId,
 );

@@ -1,6 +1,7 @@
 //! Envelopes and paging.
 
 use serde::{Deserialize, Serialize};
+use validator::Validate;
 
 pub const DEFAULT_LIMIT: u32 = 25;
 pub const MAX_LIMIT: u32 = 100;
@@ -41,6 +42,22 @@ pub struct CursorPage<T> {
     pub next_cursor: Option<String>,
 }
 
+/// The query of a list that has no filters.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Validate)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
+#[serde(deny_unknown_fields)]
+pub struct PageQuery {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[validate(range(min = 1, max = 1_000_000, message = "must be 1 to 1000000"))]
+    #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 1_000_000))]
+    pub page: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[validate(range(min = 1, max = 100, message = "must be 1 to 100"))]
+    #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 100))]
+    pub limit: Option<u32>,
+}
+
 /// Where a page starts and how long it is, after defaults and bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Paging {
@@ -54,6 +71,10 @@ impl Paging {
             page: page.unwrap_or(1),
             limit: limit.unwrap_or(DEFAULT_LIMIT),
         }
+    }
+
+    pub fn of_query(query: &PageQuery) -> Self {
+        Self::new(query.page, query.limit)
     }
 
     pub fn offset(self) -> u64 {

@@ -2,25 +2,27 @@
 
 use crate::{Actor, Db, DbError, Scope, Write, convert, paging::page, workspaces};
 use cerebros_common::{
-    accounts::Role,
-    api_keys::ApiKey,
+    api_keys::{ApiKey, KeyScope},
     ids::{ApiKeyId, UserId, WorkspaceId},
     wire::{Page, Paging},
+    workspaces::Role,
 };
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr};
 use uuid::Uuid;
 
 pub async fn list(scope: &Scope, db: &Db, paging: Paging) -> Result<Page<ApiKey>, DbError> {
     let all = row::Entity::find().filter(row::Column::WorkspaceId.eq(scope.workspace_id.0));
     let (rows, total) = page(db, all.order_by_desc(row::Column::Id), paging).await?;
-    Ok(paging.of(rows.into_iter().map(wire).collect(), total))
+    Ok(paging.of(rows.into_iter().map(wire).collect::<Result<_, _>>()?, total))
 }
 
 pub async fn insert(
     write: &mut Write,
     created_by: UserId,
     name: &str,
+    scopes: &[KeyScope],
+    expires_at: Option<DateTime<Utc>>,
     prefix: &str,
     secret_hash: &str,
 ) -> Result<ApiKey, DbError> {
@@ -33,11 +35,13 @@ pub async fn insert(
         secret_hash: secret_hash.to_owned(),
         created_at: convert::now(),
         last_used_at: None,
+        scopes: convert::json("scopes", &scopes)?,
+        expires_at,
     };
     row::Entity::insert(row::ActiveModel::from(key.clone()))
         .exec_without_returning(write.connection())
         .await?;
-    Ok(wire(key))
+    wire(key)
 }
 
 pub async fn delete(write: &mut Write, id: ApiKeyId) -> Result<(), DbError> {
@@ -53,8 +57,17 @@ pub async fn delete(write: &mut Write, id: ApiKeyId) -> Result<(), DbError> {
     }
 }
 
-/// Whose key has this secret hash: its scope, and the role that its maker has there now.
-pub async fn authenticate_unscoped(db: &Db, secret_hash: &str) -> Result<Option<(Scope, Role)>, DbError> {
+/// A key that was presented.
+#[derive(Debug, Clone)]
+pub struct Presented {
+    pub scope: Scope,
+    /// The role that its maker has in the workspace now.
+    pub role: Role,
+    pub scopes: Vec<KeyScope>,
+}
+
+/// Whose unexpired key has this secret hash.
+pub async fn authenticate_unscoped(db: &Db, secret_hash: &str) -> Result<Option<Presented>, DbError> {
     let Some(key) = row::Entity::find()
         .filter(row::Column::SecretHash.eq(secret_hash))
         .one(db.read())
@@ -62,6 +75,9 @@ pub async fn authenticate_unscoped(db: &Db, secret_hash: &str) -> Result<Option<
     else {
         return Ok(None);
     };
+    if key.expires_at.is_some_and(|at| at <= convert::now()) {
+        return Ok(None);
+    }
     let (user_id, workspace_id) = (UserId(key.user_id), WorkspaceId(key.workspace_id));
     let Some(role) = workspaces::find_role_unscoped(db, user_id, workspace_id).await? else {
         return Ok(None);
@@ -76,24 +92,27 @@ pub async fn authenticate_unscoped(db: &Db, secret_hash: &str) -> Result<Option<
             .exec(db.write_connection())
             .await?;
     }
-    Ok(Some((
-        Scope {
+    Ok(Some(Presented {
+        scope: Scope {
             workspace_id,
             actor: Actor::ApiKey(ApiKeyId(key.id), user_id),
         },
         role,
-    )))
+        scopes: convert::parse_json("scopes", &key.scopes)?,
+    }))
 }
 
-fn wire(row: row::Model) -> ApiKey {
-    ApiKey {
+fn wire(row: row::Model) -> Result<ApiKey, DbError> {
+    Ok(ApiKey {
         id: ApiKeyId(row.id),
         name: row.name,
+        scopes: convert::parse_json("scopes", &row.scopes)?,
         prefix: row.prefix,
         created_by: UserId(row.user_id),
         created_at: row.created_at,
+        expires_at: row.expires_at,
         last_used_at: row.last_used_at,
-    }
+    })
 }
 
 mod row {
@@ -111,6 +130,8 @@ mod row {
         pub secret_hash: String,
         pub created_at: DateTimeUtc,
         pub last_used_at: Option<DateTimeUtc>,
+        pub scopes: String,
+        pub expires_at: Option<DateTimeUtc>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -4,6 +4,7 @@ use crate::{Db, DbError, Write, convert, users};
 use cerebros_common::{accounts::User, ids::UserId};
 use chrono::{DateTime, Utc};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use uuid::Uuid;
 
 pub async fn insert_unscoped(
     write: &mut Write,
@@ -11,10 +12,15 @@ pub async fn insert_unscoped(
     user_id: UserId,
     expires_at: DateTime<Utc>,
 ) -> Result<(), DbError> {
+    let now = convert::now();
     let new = row::ActiveModel {
+        id: Set(Uuid::now_v7()),
         token_hash: Set(token_hash.to_owned()),
         user_id: Set(user_id.0),
-        created_at: Set(convert::now()),
+        user_agent: Set(String::new()),
+        address: Set(String::new()),
+        created_at: Set(now),
+        last_used_at: Set(now),
         expires_at: Set(expires_at),
     };
     row::Entity::insert(new)
@@ -25,7 +31,8 @@ pub async fn insert_unscoped(
 
 /// Who holds an unexpired session with this token hash.
 pub async fn find_user_unscoped(db: &Db, token_hash: &str) -> Result<Option<User>, DbError> {
-    let found = row::Entity::find_by_id(token_hash)
+    let found = row::Entity::find()
+        .filter(row::Column::TokenHash.eq(token_hash))
         .filter(row::Column::ExpiresAt.gt(convert::now()))
         .find_also_related(users::row::Entity)
         .one(db.read())
@@ -34,7 +41,8 @@ pub async fn find_user_unscoped(db: &Db, token_hash: &str) -> Result<Option<User
 }
 
 pub async fn delete_unscoped(write: &mut Write, token_hash: &str) -> Result<(), DbError> {
-    row::Entity::delete_by_id(token_hash.to_owned())
+    row::Entity::delete_many()
+        .filter(row::Column::TokenHash.eq(token_hash))
         .exec(write.connection())
         .await?;
     Ok(())
@@ -56,9 +64,13 @@ mod row {
     #[sea_orm(table_name = "sessions")]
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
         pub token_hash: String,
         pub user_id: Uuid,
+        pub user_agent: String,
+        pub address: String,
         pub created_at: DateTimeUtc,
+        pub last_used_at: DateTimeUtc,
         pub expires_at: DateTimeUtc,
     }
 

@@ -2,8 +2,9 @@
 
 use crate::{Db, DbError, Write, convert, workspaces};
 use cerebros_common::{
-    accounts::{Role, User},
+    accounts::User,
     ids::{UserId, WorkspaceId},
+    workspaces::Role,
 };
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Statement};
 use uuid::Uuid;
@@ -28,6 +29,8 @@ pub async fn insert_unscoped(
         id: UserId(Uuid::now_v7()),
         email: email.to_owned(),
         name: name.to_owned(),
+        email_verified: false,
+        avatar_url: None,
         created_at: convert::now(),
     };
     let tx = write.connection();
@@ -68,6 +71,8 @@ pub(crate) fn wire(row: row::Model) -> User {
         id: UserId(row.id),
         email: row.email,
         name: row.name,
+        email_verified: row.email_verified_at.is_some(),
+        avatar_url: None,
         created_at: row.created_at,
     }
 }
@@ -85,6 +90,8 @@ pub(crate) mod row {
         pub name: String,
         pub password_hash: String,
         pub created_at: DateTimeUtc,
+        pub email_verified_at: Option<DateTimeUtc>,
+        pub version: i64,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

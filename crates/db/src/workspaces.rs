@@ -2,9 +2,9 @@
 
 use crate::{Db, DbError, Write, convert, paging::page};
 use cerebros_common::{
-    accounts::{Role, Workspace},
     ids::{UserId, WorkspaceId},
     wire::{Page, Paging},
+    workspaces::{Role, Workspace},
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
@@ -49,6 +49,7 @@ pub(crate) async fn insert(write: &mut Write, name: &str, personal: bool) -> Res
         personal: Set(personal),
         event_seq: Set(0),
         created_at: Set(convert::now()),
+        version: Set(1),
     };
     row::Entity::insert(new)
         .exec_without_returning(write.connection())
@@ -66,6 +67,8 @@ pub(crate) async fn insert_member(
         workspace_id: Set(workspace_id.0),
         user_id: Set(user_id.0),
         role: Set(convert::name(&role)?),
+        version: Set(1),
+        joined_at: Set(Some(convert::now())),
     };
     member::Entity::insert(new)
         .exec_without_returning(write.connection())
@@ -80,6 +83,7 @@ fn wire(row: row::Model, membership: &member::Model) -> Result<Workspace, DbErro
         personal: row.personal,
         role: convert::parse_name("role", &membership.role)?,
         created_at: row.created_at,
+        version: row.version,
     })
 }
 
@@ -95,6 +99,7 @@ pub(crate) mod row {
         pub personal: bool,
         pub event_seq: i64,
         pub created_at: DateTimeUtc,
+        pub version: i64,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -123,6 +128,8 @@ pub(crate) mod member {
         #[sea_orm(primary_key, auto_increment = false)]
         pub user_id: Uuid,
         pub role: String,
+        pub version: i64,
+        pub joined_at: Option<DateTimeUtc>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

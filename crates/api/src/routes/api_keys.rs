@@ -9,9 +9,9 @@ use crate::{
 };
 use actix_web::{delete, get, post, web};
 use cerebros_common::{
-    api_keys::{ApiKey, ApiKeyQuery, NewApiKey, NewApiKeySecret},
+    api_keys::{ApiKey, KeyScope, NewApiKey, NewApiKeySecret},
     ids::ApiKeyId,
-    wire::{Envelope, Page, Paging},
+    wire::{Envelope, Page, PageQuery, Paging},
 };
 use cerebros_db::{Actor, api_keys};
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -26,12 +26,12 @@ pub fn configure(config: &mut ServiceConfig) {
 /// List API keys
 #[utoipa::path(
     tag = "api_keys",
-    params(ApiKeyQuery),
+    params(PageQuery),
     responses((status = 200, description = "A page of keys, newest first", body = Envelope<Page<ApiKey>>)),
 )]
 #[get("/api-keys")]
-async fn list_api_keys(app: web::Data<App>, Admin(scope): Admin, query: Query<ApiKeyQuery>) -> AppResult {
-    let paging = Paging::new(query.0.page, query.0.limit);
+async fn list_api_keys(app: web::Data<App>, Admin(scope): Admin, query: Query<PageQuery>) -> AppResult {
+    let paging = Paging::of_query(&query.0);
     Ok(respond::ok(api_keys::list(&scope, &app.db, paging).await?))
 }
 
@@ -53,7 +53,16 @@ async fn create_api_key(app: web::Data<App>, Admin(scope): Admin, body: Body<New
     let mut write = app.db.write(&scope).await?;
     let prefix = auth::api_key_prefix(&secret);
     let digest = auth::digest(&secret);
-    let api_key = api_keys::insert(&mut write, user_id, body.name.trim(), &prefix, &digest).await?;
+    let api_key = api_keys::insert(
+        &mut write,
+        user_id,
+        body.name.trim(),
+        body.scopes.as_deref().unwrap_or(&KeyScope::USUAL),
+        body.expires_at,
+        &prefix,
+        &digest,
+    )
+    .await?;
     write.commit().await?;
     Ok(respond::created(
         format!("/api/v1/api-keys/{}", api_key.id),

@@ -8,8 +8,8 @@ use crate::{
 };
 use actix_web::{get, web};
 use cerebros_common::{
-    accounts::{Workspace, WorkspaceQuery},
-    wire::{Envelope, Page, Paging},
+    wire::{Envelope, Page, PageQuery, Paging},
+    workspaces::Workspace,
 };
 use cerebros_db::workspaces;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -23,13 +23,13 @@ pub fn configure(config: &mut ServiceConfig) {
 /// The personal one comes first.
 #[utoipa::path(
     tag = "workspaces",
-    params(WorkspaceQuery),
+    params(PageQuery),
     security(("session" = [])),
     responses((status = 200, description = "A page of workspaces", body = Envelope<Page<Workspace>>)),
 )]
 #[get("/workspaces")]
-async fn list_workspaces(app: web::Data<App>, signed_in: SignedIn, query: Query<WorkspaceQuery>) -> AppResult {
-    let paging = Paging::new(query.0.page, query.0.limit);
+async fn list_workspaces(app: web::Data<App>, signed_in: SignedIn, query: Query<PageQuery>) -> AppResult {
+    let paging = Paging::of_query(&query.0);
     Ok(respond::ok(
         workspaces::list_of_user_unscoped(&app.db, signed_in.user.id, paging).await?,
     ))
