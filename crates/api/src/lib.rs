@@ -1,6 +1,7 @@
 //! The product: HTTP routes, sign-in, background tasks, files, events. A route calls `db`, the queue and storage; what a
 //! route and a task share lives in a module named after its noun.
 
+mod address;
 mod agents;
 pub mod auth;
 mod bases;
@@ -17,6 +18,7 @@ mod extract;
 mod idempotency;
 mod infer;
 mod jobs;
+mod limits;
 mod openapi;
 mod paging;
 mod respond;
