@@ -1,9 +1,9 @@
 //! What routes about accounts share: sessions with their cookie, and addresses.
 
 use crate::{
+    address::address_of,
     auth,
     error::{AppError, AppResult},
-    extract,
     state::App,
 };
 use actix_web::{
@@ -57,7 +57,7 @@ pub async fn begin_session(
     let new = NewSession {
         token_hash: auth::digest(&token),
         user_agent: user_agent.chars().take(MAX_USER_AGENT).collect(),
-        address: extract::address_of(request),
+        address: address_of(request).to_string(),
         lifetime: Duration::days(app.config.session_days),
     };
     sessions::insert_unscoped(write, user_id, &new).await?;

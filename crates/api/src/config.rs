@@ -1,8 +1,14 @@
 //! Settings, read once from the environment. `.env.example` explains each.
 
 use crate::keys::SecretKeys;
+use ipnet::IpNet;
 use lettre::message::Mailbox;
-use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    str::FromStr,
+};
 use url::Url;
 
 #[derive(Debug, Clone)]
@@ -32,6 +38,9 @@ pub struct Config {
     pub session_days: i64,
     pub session_idle_days: i64,
     pub mail: MailConfig,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    pub rate_limits: RateLimits,
     /// The executable that is run as the training, inference and extraction child.
     pub child_program: PathBuf,
 }
@@ -57,6 +66,21 @@ impl fmt::Debug for MailConfig {
             Self::Smtp { .. } => "Smtp",
         })
     }
+}
+
+/// How often a caller may ask.
+#[derive(Debug, Clone)]
+pub struct RateLimits {
+    /// Requests of a user or API key in a minute.
+    pub requests: u32,
+    /// Requests from an address in a minute.
+    pub address: u32,
+    /// Uploads of a user in a minute.
+    pub uploads: u32,
+    /// Attempts to sign in from an address in 10 minutes; a quarter of it may fail for one account.
+    pub sign_in: u32,
+    /// Mails to an account in 15 minutes.
+    pub mail: u32,
 }
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -151,6 +175,19 @@ impl Config {
             session_days: number(&get, "SESSION_DAYS", "a number from 1 to 365", 1, 365)?.unwrap_or(30),
             session_idle_days: number(&get, "SESSION_IDLE_DAYS", "a number from 1 to 365", 1, 365)?.unwrap_or(14),
             mail,
+            trusted_proxies: list(
+                &get,
+                "TRUSTED_PROXIES",
+                "addresses or networks such as 10.0.0.0/8",
+                network,
+            )?,
+            rate_limits: RateLimits {
+                requests: rate(&get, "RATE_LIMIT_REQUESTS", 6_000)?,
+                address: rate(&get, "RATE_LIMIT_ADDRESS", 12_000)?,
+                uploads: rate(&get, "RATE_LIMIT_UPLOADS", 120)?,
+                sign_in: rate(&get, "RATE_LIMIT_SIGN_IN", 60)?,
+                mail: rate(&get, "RATE_LIMIT_MAIL", 5)?,
+            },
             child_program: match get("CHILD_PROGRAM") {
                 Some(path) => PathBuf::from(path),
                 None => PathBuf::from("/proc/self/exe"),
@@ -258,6 +295,29 @@ fn is_safe_smtp(url: &Url) -> bool {
     }
 }
 
+fn rate(get: &impl Fn(&str) -> Option<String>, name: &'static str, default: u32) -> Result<u32, ConfigError> {
+    Ok(number(get, name, "a number from 1 to 1000000000", 1, 1_000_000_000)?.unwrap_or(default))
+}
+
+/// What stands between commas.
+fn list<T>(
+    get: &impl Fn(&str) -> Option<String>,
+    name: &'static str,
+    expected: &'static str,
+    item: impl Fn(&str) -> Option<T>,
+) -> Result<Vec<T>, ConfigError> {
+    let value = get(name).unwrap_or_default();
+    let parts = value.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let items: Option<Vec<T>> = parts.map(item).collect();
+    items.ok_or(ConfigError::Invalid { name, value, expected })
+}
+
+fn network(text: &str) -> Option<IpNet> {
+    text.parse()
+        .ok()
+        .or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+}
+
 fn url(get: &impl Fn(&str) -> Option<String>, name: &'static str) -> Result<Option<Url>, ConfigError> {
     match parse::<Url>(get, name, "an http(s) URL")? {
         Some(url) if !matches!(url.scheme(), "http" | "https") => Err(ConfigError::Invalid {
@@ -307,6 +367,8 @@ mod tests {
             ("SESSION_IDLE_DAYS", "366"),
             ("OUTBOX", "yes"),
             ("SECRET_KEY", "tooshort"),
+            ("TRUSTED_PROXIES", "10.0.0.0/8,nginx"),
+            ("RATE_LIMIT_SIGN_IN", "0"),
         ] {
             let error = read(&[(name, value)]).unwrap_err().to_string();
             assert!(error.starts_with(name), "{error}");

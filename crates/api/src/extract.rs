@@ -1,8 +1,10 @@
 //! Extractors: who asks and in which workspace, and input that is checked as it is read.
 
 use crate::{
+    address::address_of,
     auth,
     error::{AppError, AppResult},
+    limits,
     state::App,
     uses::{self, Used},
 };
@@ -125,7 +127,7 @@ pub async fn look_again(request: &HttpRequest) -> AppResult<Caller> {
 /// An API key wins over a cookie.
 async fn identify(request: &HttpRequest) -> AppResult<(Caller, Option<Used>)> {
     if let Some(key) = bearer(request) {
-        return by_api_key(app(request)?, key).await;
+        return by_api_key(request, key).await;
     }
     let session = present_session(request).await?;
     let db = &app(request)?.db;
@@ -150,7 +152,7 @@ async fn identify(request: &HttpRequest) -> AppResult<(Caller, Option<Used>)> {
     Ok((caller, session.note_use.then_some(Used::Session(session.id))))
 }
 
-async fn by_api_key(app: &App, key: &str) -> AppResult<(Caller, Option<Used>)> {
+async fn by_api_key(request: &HttpRequest, key: &str) -> AppResult<(Caller, Option<Used>)> {
     let wrong = || {
         AppError::new(
             ErrorCode::Unauthenticated,
@@ -160,8 +162,9 @@ async fn by_api_key(app: &App, key: &str) -> AppResult<(Caller, Option<Used>)> {
     if !auth::is_api_key(key) {
         return Err(wrong());
     }
-    let found = api_keys::authenticate_unscoped(&app.db, &auth::digest(key)).await?;
+    let found = api_keys::authenticate_unscoped(&app(request)?.db, &auth::digest(key)).await?;
     let key = found.ok_or_else(wrong)?;
+    limits::by_caller(request, key.id.0)?;
     let caller = Caller {
         scope: key.scope,
         role: key.role,
@@ -181,22 +184,16 @@ async fn present_session(request: &HttpRequest) -> AppResult<sessions::Presented
     let app = app(request)?;
     let cookie = request.cookie(auth::SESSION_COOKIE).ok_or_else(nobody)?;
     let found = sessions::find_unscoped(&app.db, &auth::digest(cookie.value()), app.config.session_idle()).await?;
-    found.ok_or_else(nobody)
+    let session = found.ok_or_else(nobody)?;
+    limits::by_caller(request, session.user.id.0)?;
+    Ok(session)
 }
 
 fn note_use(request: &HttpRequest, used: Option<Used>) {
     let app = request.app_data::<web::Data<App>>();
     if let (Some(used), Some(app)) = (used, app) {
-        uses::note(app.clone().into_inner(), used, address_of(request));
+        uses::note(app.clone().into_inner(), used, address_of(request).to_string());
     }
-}
-
-/// The network address that a request comes from.
-pub fn address_of(request: &HttpRequest) -> String {
-    request
-        .peer_addr()
-        .map(|peer| peer.ip().to_string())
-        .unwrap_or_default()
 }
 
 impl FromRequest for Caller {

@@ -2,6 +2,7 @@
 //! route and a task share lives in a module named after its noun.
 
 mod accounts;
+mod address;
 pub mod admin;
 mod agents;
 pub mod auth;
@@ -20,6 +21,7 @@ mod idempotency;
 mod infer;
 mod jobs;
 mod keys;
+mod limits;
 mod links;
 mod mail;
 mod openapi;

@@ -3,9 +3,11 @@
 use crate::{
     accounts, auth,
     error::{AppError, AppResult},
+    limits,
     mail::{Letter, MailError, Mailer},
     state::App,
 };
+use actix_web::HttpRequest;
 use cerebros_common::{accounts::User, errors::ErrorCode, ids::UserId};
 use cerebros_db::{
     DbError, Scope, Write, email_changes,
@@ -57,9 +59,10 @@ pub async fn enqueue_link(write: &Write, user_id: UserId, link: Link) -> AppResu
 }
 
 /// Sends a link to an address if it has an account. Does the same for one that has none, down to the task.
-pub async fn request(app: &App, email: &str, link: Link) -> AppResult<()> {
+pub async fn request(app: &App, request: &HttpRequest, email: &str, link: Link) -> AppResult<()> {
     mailer(app)?;
     let email = accounts::check_email(email)?;
+    limits::mail(app, request, email).await?;
     let found = users::find_credentials_unscoped(&app.db, email).await?;
     let user_id = found.map_or_else(|| UserId(uuid::Uuid::now_v7()), |found| found.user.id);
     let write = app.db.write_unscoped().await?;
@@ -75,7 +78,7 @@ pub fn invalid() -> AppError {
 }
 
 /// The task: a retry makes a new token, and the one before ends.
-pub async fn send(app: Arc<App>, task: SendLink, _: Lease) -> Result<(), TaskError> {
+pub async fn send(app: Arc<App>, task: SendLink, lease: Lease) -> Result<(), TaskError> {
     let Some(mailer) = &app.mailer else {
         return Err(TaskError::retry("SMTP_URL is not set in this process"));
     };
@@ -90,7 +93,11 @@ pub async fn send(app: Arc<App>, task: SendLink, _: Lease) -> Result<(), TaskErr
         return Ok(());
     };
     match mailer.send(&letter(&app.origin, &user, to, task.link, &token)).await {
-        Ok(()) => Ok(()),
+        Ok(()) => {
+            let write = app.db.write_unscoped().await.map_err(failed)?;
+            lease.complete(write.connection()).await?;
+            write.commit().await.map_err(failed)
+        }
         Err(MailError::Retry(why)) => Err(TaskError::retry(why)),
         Err(MailError::Permanent(why)) => Err(TaskError::permanent(why)),
     }

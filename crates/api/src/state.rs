@@ -1,8 +1,8 @@
 //! What handlers and tasks share.
 
 use crate::{
-    auth::Hasher, config::Config, idempotency::InFlight, infer::Inference, keys::Keys, mail::Mailer, storage::Storage,
-    uses::Uses,
+    auth::Hasher, config::Config, idempotency::InFlight, infer::Inference, keys::Keys, limits::Limits, mail::Mailer,
+    storage::Storage, uses::Uses,
 };
 use cerebros_db::{Db, bases::BaseFacts};
 use tokio_util::sync::CancellationToken;
@@ -21,6 +21,7 @@ pub struct App {
     pub origin: String,
     /// Keyed requests that are being worked on.
     pub in_flight: InFlight,
+    pub limits: Limits,
     /// What the built-in base is.
     pub built_in: BaseFacts,
     /// Fires when the process is asked to stop.

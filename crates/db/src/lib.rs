@@ -21,6 +21,7 @@ pub mod jobs;
 pub mod link_tokens;
 pub mod models;
 mod paging;
+pub mod rates;
 mod scope;
 pub mod search;
 pub mod sessions;

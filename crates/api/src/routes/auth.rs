@@ -4,6 +4,7 @@ use crate::{
     accounts,
     error::{AppError, AppResult},
     extract::{Body, SignedIn},
+    limits,
     links::{self, Link},
     respond,
     state::App,
@@ -37,6 +38,7 @@ pub fn configure(config: &mut ServiceConfig) {
 async fn sign_up(app: web::Data<App>, request: HttpRequest, body: Body<SignUp>) -> AppResult {
     let new = body.0;
     let email = accounts::check_email(&new.email)?;
+    let attempt = limits::sign_in(&app, &request, email).await?;
     let password_hash = app.hasher.hash(new.password).await?;
     let mut write = app.db.write_unscoped().await?;
     let name = new.name.trim();
@@ -50,6 +52,7 @@ async fn sign_up(app: web::Data<App>, request: HttpRequest, body: Body<SignUp>) 
         links::enqueue_link(&write, user.id, Link::VerifyEmail).await?;
     }
     write.commit().await?;
+    attempt.forgive(&app).await?;
     let session = accounts::session_of(&app, user).await?;
     let response = respond::created("/api/v1/auth/session".to_owned(), session);
     accounts::with_cookie(response, &cookie)
@@ -64,9 +67,14 @@ async fn sign_up(app: web::Data<App>, request: HttpRequest, body: Body<SignUp>) 
 #[post("/auth/sign-in")]
 async fn sign_in(app: web::Data<App>, request: HttpRequest, body: Body<SignIn>) -> AppResult {
     let SignIn { email, password } = body.0;
+    let attempt = limits::sign_in(&app, &request, &email).await?;
     let found = users::find_credentials_unscoped(&app.db, email.trim()).await?;
     let hash = found.as_ref().map(|credentials| credentials.password_hash.clone());
-    let right = app.hasher.verify(password, hash).await?;
+    let right = app.hasher.verify(password, hash).await;
+    if !matches!(right, Ok(false)) {
+        attempt.forgive(&app).await?;
+    }
+    let right = right?;
     let Some(credentials) = found.filter(|_| right) else {
         return Err(AppError::new(ErrorCode::WrongCredentials, "Check both and try again."));
     };

@@ -4,15 +4,15 @@ use crate::{
     accounts, auth,
     error::{AppError, AppResult},
     extract::{Body, SignedIn},
+    limits,
     links::{self, Link},
     respond,
     state::App,
 };
 use actix_web::{HttpRequest, delete, post, web};
 use cerebros_common::{
-    accounts::{EmailChange, LinkToken, NewEmailChange, PasswordChange, Session},
+    accounts::{EmailChange, LinkToken, NewEmailChange, PasswordChange, Session, User},
     errors::ErrorCode,
-    ids::UserId,
     wire::Envelope,
 };
 use cerebros_db::{
@@ -49,7 +49,7 @@ async fn change_password(
         new_password,
     } = body.0;
     let user_id = signed_in.user.id;
-    check_password(&app, user_id, "current_password", current_password).await?;
+    check_password(&app, &request, &signed_in.user, "current_password", current_password).await?;
     let password_hash = app.hasher.hash(new_password).await?;
     let mut write = accounts::write(&app, user_id).await?;
     users::set_password_unscoped(&mut write, user_id, &password_hash).await?;
@@ -69,12 +69,20 @@ async fn change_password(
     responses((status = 201, description = "Two mails are on their way", body = Envelope<EmailChange>)),
 )]
 #[post("/account/email")]
-async fn create_email_change(app: web::Data<App>, signed_in: SignedIn, body: Body<NewEmailChange>) -> AppResult {
+async fn create_email_change(
+    app: web::Data<App>,
+    request: HttpRequest,
+    signed_in: SignedIn,
+    body: Body<NewEmailChange>,
+) -> AppResult {
     links::mailer(&app)?;
     let NewEmailChange { email, password } = body.0;
     let email = accounts::check_email(&email)?;
     let user_id = signed_in.user.id;
-    check_password(&app, user_id, "password", password).await?;
+    check_password(&app, &request, &signed_in.user, "password", password).await?;
+    for address in [signed_in.user.email.as_str(), email] {
+        limits::mail(&app, &request, address).await?;
+    }
     if users::has_email_unscoped(&app.db, email).await? {
         return Err(AppError::new(ErrorCode::EmailTaken, "Choose another address."));
     }
@@ -136,13 +144,15 @@ async fn redeem_email_change(
 }
 
 /// A wrong one is told by its field: the session itself is good.
-async fn check_password(app: &App, user_id: UserId, field: &str, password: String) -> AppResult<()> {
-    let found = users::find_credentials_of_unscoped(&app.db, user_id).await?;
-    if app
-        .hasher
-        .verify(password, found.map(|found| found.password_hash))
-        .await?
-    {
+async fn check_password(app: &App, request: &HttpRequest, user: &User, field: &str, password: String) -> AppResult<()> {
+    let attempt = limits::sign_in(app, request, &user.email).await?;
+    let found = users::find_credentials_of_unscoped(&app.db, user.id).await?;
+    let hash = found.map(|found| found.password_hash);
+    let right = app.hasher.verify(password, hash).await;
+    if !matches!(right, Ok(false)) {
+        attempt.forgive(app).await?;
+    }
+    if right? {
         return Ok(());
     }
     Err(AppError::field(field, "wrong", "is not your password"))

@@ -5,6 +5,7 @@ use crate::{
     auth::digest,
     error::AppResult,
     extract::{Body, SignedIn},
+    limits,
     links::{self, Link},
     respond,
     state::App,
@@ -41,8 +42,8 @@ pub fn configure(config: &mut ServiceConfig) {
     responses((status = 204, description = "A mail is on its way if the address has an account")),
 )]
 #[post("/auth/magic-link")]
-async fn request_magic_link(app: web::Data<App>, body: Body<LinkRequest>) -> AppResult {
-    links::request(&app, &body.email, Link::SignIn).await?;
+async fn request_magic_link(app: web::Data<App>, request: HttpRequest, body: Body<LinkRequest>) -> AppResult {
+    links::request(&app, &request, &body.email, Link::SignIn).await?;
     Ok(respond::no_content())
 }
 
@@ -79,8 +80,8 @@ async fn redeem_magic_link(app: web::Data<App>, request: HttpRequest, body: Body
     responses((status = 204, description = "A mail is on its way if the address has an account")),
 )]
 #[post("/auth/password-reset")]
-async fn request_password_reset(app: web::Data<App>, body: Body<LinkRequest>) -> AppResult {
-    links::request(&app, &body.email, Link::ResetPassword).await?;
+async fn request_password_reset(app: web::Data<App>, request: HttpRequest, body: Body<LinkRequest>) -> AppResult {
+    links::request(&app, &request, &body.email, Link::ResetPassword).await?;
     Ok(respond::no_content())
 }
 
@@ -127,9 +128,10 @@ async fn signed_in(app: &App, mut write: Write, request: &HttpRequest, user_id: 
 /// Does nothing if the address is confirmed.
 #[utoipa::path(tag = "auth", responses((status = 204, description = "A mail is on its way")))]
 #[post("/auth/verification")]
-async fn request_verification(app: web::Data<App>, signed_in: SignedIn) -> AppResult {
+async fn request_verification(app: web::Data<App>, request: HttpRequest, signed_in: SignedIn) -> AppResult {
     links::mailer(&app)?;
     if !signed_in.user.email_verified {
+        limits::mail(&app, &request, &signed_in.user.email).await?;
         let write = app.db.write_unscoped().await?;
         links::enqueue_link(&write, signed_in.user.id, Link::VerifyEmail).await?;
         write.commit().await?;
