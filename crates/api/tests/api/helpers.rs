@@ -25,14 +25,21 @@ pub const DEADLINE: Duration = Duration::from_secs(90);
 /// How often a server in another process is asked.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(25);
 
-/// Turns each `async fn(TestServer)` into two tests.
+/// Turns each `async fn(TestServer)` into two tests; settings that differ come first, as a `fn(&mut Config)`.
 macro_rules! on_both_databases {
     ($($name:ident),+ $(,)?) => {
+        on_both_databases!(|_| {}; $($name),+);
+    };
+    ($change:expr; $($name:ident),+ $(,)?) => {
         mod sqlite {
-            $(#[test] fn $name() { $crate::helpers::run($crate::helpers::Kind::Sqlite, super::$name); })+
+            $(#[test] fn $name() {
+                $crate::helpers::run_with($crate::helpers::Kind::Sqlite, $change, super::$name);
+            })+
         }
         mod postgres {
-            $(#[test] fn $name() { $crate::helpers::run($crate::helpers::Kind::Postgres, super::$name); })+
+            $(#[test] fn $name() {
+                $crate::helpers::run_with($crate::helpers::Kind::Postgres, $change, super::$name);
+            })+
         }
     };
 }
@@ -44,13 +51,21 @@ pub enum Kind {
 }
 
 pub fn run<F: Future<Output = ()>>(kind: Kind, test: impl FnOnce(TestServer) -> F) {
+    run_with(kind, |_| {}, test);
+}
+
+pub fn run_with<F: Future<Output = ()>>(
+    kind: Kind,
+    change: impl FnOnce(&mut Config),
+    test: impl FnOnce(TestServer) -> F,
+) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .unwrap();
     runtime.block_on(async {
-        let server = TestServer::start(kind).await;
+        let server = TestServer::start_with(kind, change).await;
         let stop = server.running.clone();
         test(server).await;
         if let Some(running) = stop.lock().await.take() {
@@ -71,10 +86,6 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    async fn start(kind: Kind) -> Self {
-        Self::start_with(kind, |_| {}).await
-    }
-
     /// Another server on the same database. Whoever asks for it stops it.
     pub async fn replica(&self) -> Running {
         start(self.config.clone(), Parts::All).await.unwrap()
@@ -137,13 +148,6 @@ impl TestServer {
             }
         };
         tokio::time::timeout(DEADLINE, ended).await.unwrap();
-        connection.close().await.unwrap();
-    }
-
-    /// Changes rows behind the server's back.
-    pub async fn execute(&self, sql: &str) {
-        let connection = Database::connect(&self.config.database_url).await.unwrap();
-        execute(&connection, sql).await;
         connection.close().await.unwrap();
     }
 

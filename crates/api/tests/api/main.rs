@@ -17,6 +17,8 @@ mod events;
 mod examples;
 mod idempotency;
 mod limits;
+mod links;
+mod mail;
 mod search;
 mod sessions;
 mod tenancy;
