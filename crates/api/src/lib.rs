@@ -20,6 +20,7 @@ mod jobs;
 mod keys;
 mod openapi;
 mod paging;
+mod provider_keys;
 mod respond;
 mod routes;
 mod search;

@@ -18,6 +18,7 @@ pub mod examples;
 pub mod jobs;
 pub mod models;
 mod paging;
+pub mod provider_keys;
 mod scope;
 pub mod search;
 pub mod sessions;

@@ -310,6 +310,15 @@ impl Client {
         }
     }
 
+    /// The same person at a server that was started again.
+    pub fn at(&self, running: &Running) -> Self {
+        Self {
+            url: running.url.clone(),
+            changes: Some(running.changes()),
+            ..self.clone()
+        }
+    }
+
     pub fn with_key(&self, key: &str) -> Self {
         Self {
             auth: Auth::Key(key.to_owned()),

@@ -15,6 +15,7 @@ mod datasets;
 mod documents;
 mod events;
 mod examples;
+mod provider_keys;
 mod search;
 mod tenancy;
 mod training;
