@@ -1,6 +1,7 @@
 //! The product: HTTP routes, sign-in, background tasks, files, events. A route calls `db`, the queue and storage; what a
 //! route and a task share lives in a module named after its noun.
 
+mod address;
 pub mod admin;
 mod agents;
 pub mod auth;
@@ -15,9 +16,11 @@ mod error;
 mod events;
 mod examples;
 mod extract;
+mod idempotency;
 mod infer;
 mod jobs;
 mod keys;
+mod limits;
 mod openapi;
 mod paging;
 mod provider_keys;

@@ -4,11 +4,11 @@ use crate::{
     auth,
     error::{AppError, AppResult},
     extract::{Body, SignedIn},
-    respond,
+    limits, respond,
     state::App,
 };
 use actix_web::{
-    HttpResponse,
+    HttpRequest, HttpResponse,
     cookie::{Cookie, SameSite, time},
     get, post, web,
 };
@@ -35,14 +35,14 @@ pub fn configure(config: &mut ServiceConfig) {
 #[utoipa::path(
     tag = "auth",
     request_body = SignUp,
-    security(()),
     responses((status = 201, description = "Signed up and in", body = Envelope<Session>)),
 )]
 #[post("/auth/sign-up")]
-async fn sign_up(app: web::Data<App>, body: Body<SignUp>) -> AppResult {
+async fn sign_up(app: web::Data<App>, request: HttpRequest, body: Body<SignUp>) -> AppResult {
     let new = body.0;
     let email = new.email.trim().to_owned();
     check_email(&email)?;
+    let attempt = limits::sign_in(&app, &request, &email).await?;
     let password_hash = app.hasher.hash(new.password).await?;
     let mut write = app.db.write_unscoped().await?;
     let name = new.name.trim();
@@ -53,6 +53,7 @@ async fn sign_up(app: web::Data<App>, body: Body<SignUp>) -> AppResult {
     crate::bases::insert_built_in(&app, &mut write, workspace_id).await?;
     let cookie = start_session(&mut write, &user).await?;
     write.commit().await?;
+    attempt.forgive(&app).await?;
     let session = session_of(&app, user).await?;
     let mut response = respond::created("/api/v1/auth/session".to_owned(), session);
     response.add_cookie(&cookie).map_err(AppError::internal)?;
@@ -63,15 +64,19 @@ async fn sign_up(app: web::Data<App>, body: Body<SignUp>) -> AppResult {
 #[utoipa::path(
     tag = "auth",
     request_body = SignIn,
-    security(()),
     responses((status = 200, description = "Signed in", body = Envelope<Session>)),
 )]
 #[post("/auth/sign-in")]
-async fn sign_in(app: web::Data<App>, body: Body<SignIn>) -> AppResult {
+async fn sign_in(app: web::Data<App>, request: HttpRequest, body: Body<SignIn>) -> AppResult {
     let SignIn { email, password } = body.0;
+    let attempt = limits::sign_in(&app, &request, &email).await?;
     let found = users::find_credentials_unscoped(&app.db, email.trim()).await?;
     let hash = found.as_ref().map(|credentials| credentials.password_hash.clone());
-    let right = app.hasher.verify(password, hash).await?;
+    let right = app.hasher.verify(password, hash).await;
+    if !matches!(right, Ok(false)) {
+        attempt.forgive(&app).await?;
+    }
+    let right = right?;
     let Some(credentials) = found.filter(|_| right) else {
         return Err(AppError::new(ErrorCode::WrongCredentials, "Check both and try again."));
     };
@@ -87,7 +92,7 @@ async fn sign_in(app: web::Data<App>, body: Body<SignIn>) -> AppResult {
 /// Sign out
 ///
 /// Ends this session everywhere it is used.
-#[utoipa::path(tag = "auth", security(("session" = [])), responses((status = 204, description = "Signed out")))]
+#[utoipa::path(tag = "auth", responses((status = 204, description = "Signed out")))]
 #[post("/auth/sign-out")]
 async fn sign_out(app: web::Data<App>, signed_in: SignedIn) -> AppResult {
     let scope = workspaces::personal_scope_unscoped(&app.db, signed_in.user.id).await?;
@@ -104,7 +109,6 @@ async fn sign_out(app: web::Data<App>, signed_in: SignedIn) -> AppResult {
 /// Who is signed in
 #[utoipa::path(
     tag = "auth",
-    security(("session" = [])),
     responses((status = 200, description = "The person and their workspaces", body = Envelope<Session>)),
 )]
 #[get("/auth/session")]

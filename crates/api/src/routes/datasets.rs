@@ -5,12 +5,13 @@ use crate::{
     download,
     error::{AppError, AppResult},
     extract::{Body, Editor, Id, Query, Viewer},
-    paging, respond,
+    idempotency::{Begun, IdempotencyKeyHeader, Once},
+    limits, paging, respond,
     state::App,
     upload::{self, Form},
 };
 use actix_multipart::Multipart;
-use actix_web::{delete, get, post, web};
+use actix_web::{HttpRequest, delete, get, post, web};
 use cerebros_common::{
     datasets::{Dataset, DatasetCursor, DatasetFinding, DatasetQuery, DatasetRow, DatasetUpload, NewDataset},
     documents::FileForm,
@@ -48,13 +49,16 @@ async fn list_datasets(app: web::Data<App>, Viewer(scope): Viewer, query: Query<
 /// From the examples of an agent that are approved now. It is validated in the background: wait for the status `ready`.
 #[utoipa::path(
     tag = "datasets",
+    params(IdempotencyKeyHeader),
     request_body = NewDataset,
     responses((status = 201, description = "Written, and waiting to be validated", body = Envelope<Dataset>)),
 )]
 #[post("/datasets")]
-async fn create_dataset(app: web::Data<App>, Editor(scope): Editor, body: Body<NewDataset>) -> AppResult {
-    let dataset = datasets::build(app.into_inner(), scope, body.0).await?;
-    Ok(respond::created(format!("/api/v1/datasets/{}", dataset.id), dataset))
+async fn create_dataset(app: web::Data<App>, Editor(scope): Editor, once: Once, body: Body<NewDataset>) -> AppResult {
+    match once.begin(&app, &scope, &body.0).await? {
+        Begun::Before(answer) => Ok(answer),
+        Begun::Now(turn) => datasets::build(app.into_inner(), turn, scope, body.0).await,
+    }
 }
 
 /// Upload a dataset
@@ -62,20 +66,29 @@ async fn create_dataset(app: web::Data<App>, Editor(scope): Editor, body: Body<N
 /// Chat JSONL as OpenAI's fine-tuning takes it. It is validated in the background: wait for the status `ready` or `error`.
 #[utoipa::path(
     tag = "datasets",
-    params(DatasetUpload),
+    params(DatasetUpload, IdempotencyKeyHeader),
     request_body(content = FileForm, content_type = "multipart/form-data"),
     responses((status = 201, description = "Stored, and waiting to be validated", body = Envelope<Dataset>)),
 )]
 #[post("/datasets/upload")]
 async fn upload_dataset(
     app: web::Data<App>,
+    request: HttpRequest,
     Editor(scope): Editor,
+    once: Once,
     query: Query<DatasetUpload>,
     form: Multipart,
 ) -> AppResult {
-    let upload = upload::receive(&app.storage, &mut Form::new(form), app.config.max_dataset_bytes).await?;
-    let dataset = datasets::take_in(app.into_inner(), scope, query.0.name, upload).await?;
-    Ok(respond::created(format!("/api/v1/datasets/{}", dataset.id), dataset))
+    let mut form = Form::new(form);
+    if let Err(refused) = limits::upload(&request, &scope) {
+        upload::discard(&mut form).await;
+        return Err(refused);
+    }
+    let upload = upload::receive(&app.storage, &mut form, app.config.max_dataset_bytes).await?;
+    match once.begin(&app, &scope, &upload.fingerprint()).await? {
+        Begun::Before(answer) => Ok(answer),
+        Begun::Now(turn) => datasets::take_in(app.into_inner(), turn, scope, query.0.name, upload).await,
+    }
 }
 
 /// Find a dataset

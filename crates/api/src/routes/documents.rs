@@ -4,12 +4,13 @@ use crate::{
     documents, download,
     error::{AppError, AppResult},
     extract::{Editor, Id, Query, Viewer},
-    paging, respond,
+    idempotency::{Answer, Begun, IdempotencyKeyHeader, Once},
+    limits, paging, respond,
     state::App,
     upload::{self, Form},
 };
 use actix_multipart::Multipart;
-use actix_web::{delete, get, post, web};
+use actix_web::{HttpRequest, delete, get, post, web};
 use cerebros_common::{
     documents::{Chunk, ChunkQuery, Document, DocumentQuery, DocumentText, DocumentTextQuery, FileForm, NewDocument},
     ids::DocumentId,
@@ -49,25 +50,37 @@ async fn list_documents(app: web::Data<App>, Viewer(scope): Viewer, query: Query
 /// `ready` or `error`.
 #[utoipa::path(
     tag = "documents",
-    params(NewDocument),
+    params(NewDocument, IdempotencyKeyHeader),
     request_body(content = FileForm, content_type = "multipart/form-data"),
     responses((status = 201, description = "Stored, and waiting to be read", body = Envelope<Document>)),
 )]
 #[post("/documents")]
 async fn create_document(
     app: web::Data<App>,
+    request: HttpRequest,
     Editor(scope): Editor,
+    once: Once,
     query: Query<NewDocument>,
     form: Multipart,
 ) -> AppResult {
     let mut form = Form::new(form);
-    if let Err(refused) = db::documents::check_room(&scope, &app.db, query.0.agent_id, query.0.kind).await {
+    let check = async {
+        limits::upload(&request, &scope)?;
+        // A repeated request may have taken the last room itself.
+        if !once.has_key() {
+            db::documents::check_room(&scope, &app.db, query.0.agent_id, query.0.kind).await?;
+        }
+        Ok(())
+    };
+    if let Err(refused) = check.await {
         upload::discard(&mut form).await;
-        return Err(refused.into());
+        return Err(refused);
     }
     let upload = upload::receive(&app.storage, &mut form, app.config.max_document_bytes).await?;
-    let document = documents::store(app.into_inner(), scope, query.0, upload).await?;
-    Ok(respond::created(format!("/api/v1/documents/{}", document.id), document))
+    match once.begin(&app, &scope, &upload.fingerprint()).await? {
+        Begun::Before(answer) => Ok(answer),
+        Begun::Now(turn) => documents::store(app.into_inner(), turn, scope, query.0, upload).await,
+    }
 }
 
 /// Find a document
@@ -160,10 +173,11 @@ async fn find_document_content(app: web::Data<App>, Viewer(scope): Viewer, id: I
 /// Only one in status `error`.
 #[utoipa::path(
     tag = "documents",
-    params(("id" = DocumentId, Path)),
+    params(("id" = DocumentId, Path), IdempotencyKeyHeader),
     responses((status = 200, description = "Waiting to be read again", body = Envelope<Document>)),
 )]
 #[post("/documents/{id}/retry")]
-async fn retry_document(app: web::Data<App>, Editor(scope): Editor, id: Id<DocumentId>) -> AppResult {
-    Ok(respond::ok(documents::retry(&app, &scope, id.0).await?))
+async fn retry_document(app: web::Data<App>, Editor(scope): Editor, once: Once, id: Id<DocumentId>) -> AppResult {
+    let work = async |write: &mut db::Write| Answer::ok(documents::retry(write, id.0).await?);
+    once.run(&app, &scope, &(), work).await
 }

@@ -75,6 +75,11 @@ impl TestServer {
         Self::start_with(kind, |_| {}).await
     }
 
+    /// Another server on the same database. Whoever asks for it stops it.
+    pub async fn replica(&self) -> Running {
+        start(self.config.clone(), Parts::All).await.unwrap()
+    }
+
     /// A server with other settings, on a database of its own. Whoever asks for it stops it.
     pub async fn start_with(kind: Kind, change: impl FnOnce(&mut Config)) -> Self {
         let data = TempDir::new().unwrap();
@@ -92,6 +97,16 @@ impl TestServer {
             running: std::sync::Arc::new(Mutex::new(Some(running))),
             _data: std::sync::Arc::new(data),
         }
+    }
+
+    /// The one number that an SQL query gives.
+    pub async fn number(&self, sql: &str) -> i64 {
+        let connection = Database::connect(&self.config.database_url).await.unwrap();
+        let statement = Statement::from_string(connection.get_database_backend(), sql);
+        let row = connection.query_one_raw(statement).await.unwrap().unwrap();
+        let number = row.try_get_by_index(0).unwrap();
+        connection.close().await.unwrap();
+        number
     }
 
     /// Reaches around the API.
@@ -133,8 +148,13 @@ impl TestServer {
     }
 
     pub fn anonymous(&self) -> Client {
+        self.anonymous_at(&self.url)
+    }
+
+    /// Nobody, at a replica.
+    pub fn anonymous_at(&self, url: &str) -> Client {
         Client {
-            url: self.url.clone(),
+            url: url.to_owned(),
             http: reqwest::Client::new(),
             auth: Auth::None,
             changes: Some(self.changes.clone()),
@@ -171,6 +191,9 @@ impl ServerProcess {
             ("DATABASE_URL", config.database_url),
             ("BIND", "127.0.0.1:0".to_owned()),
             ("LOG", "error".to_owned()),
+            ("RATE_LIMIT_SIGN_IN", NO_LIMIT.to_owned()),
+            ("RATE_LIMIT_REQUESTS", NO_LIMIT.to_owned()),
+            ("RATE_LIMIT_ADDRESS", NO_LIMIT.to_owned()),
         ];
         Self::spawn(environment, data).await
     }
@@ -241,10 +264,14 @@ pub async fn config(kind: Kind, data: &TempDir) -> Config {
         "DATABASE_URL" => Some(database_url.clone()),
         "DATABASE_CONNECTIONS" => Some("4".to_owned()),
         "CHILD_PROGRAM" => Some(env!("CARGO_BIN_EXE_cerebros").to_owned()),
+        limit if limit.starts_with("RATE_LIMIT_") => Some(NO_LIMIT.to_owned()),
         _ => None,
     })
     .unwrap()
 }
+
+/// So high that no test meets it unawares.
+const NO_LIMIT: &str = "1000000";
 
 /// A database made from a template that holds the schema.
 async fn fresh_postgres() -> String {
@@ -364,6 +391,10 @@ impl Client {
 
     /// Sends one file as the form part `file`.
     pub async fn upload(&self, path: &str, name: &str, bytes: impl Into<Vec<u8>>) -> Answer {
+        Answer::of(self.upload_request(path, name, bytes)).await
+    }
+
+    pub fn upload_request(&self, path: &str, name: &str, bytes: impl Into<Vec<u8>>) -> reqwest::RequestBuilder {
         let boundary = "cerebros-test-boundary";
         let mut body = format!(
             "--{boundary}\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
@@ -372,14 +403,12 @@ impl Client {
         .into_bytes();
         body.extend_from_slice(&bytes.into());
         body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
-        let request = self
-            .request(Method::POST, path)
+        self.request(Method::POST, path)
             .header(
                 header::CONTENT_TYPE,
                 format!("multipart/form-data; boundary={boundary}"),
             )
-            .body(body);
-        Answer::of(request).await
+            .body(body)
     }
 
     /// Reads `path` after every change until `ready` holds.
@@ -445,15 +474,24 @@ pub struct Answer {
 
 impl Answer {
     pub async fn of(request: reqwest::RequestBuilder) -> Self {
-        let response = request.send().await.unwrap();
+        Self::try_of(request).await.unwrap()
+    }
+
+    /// From a server that may be killed meanwhile.
+    pub async fn try_of(request: reqwest::RequestBuilder) -> reqwest::Result<Self> {
+        let response = request.send().await?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let bytes = response.bytes().await.unwrap().to_vec();
-        Self {
+        let bytes = response.bytes().await?.to_vec();
+        Ok(Self {
             status,
             headers,
             text: String::from_utf8_lossy(&bytes).into_owned(),
             bytes,
-        }
+        })
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
     /// The data of a successful native answer.

@@ -15,6 +15,8 @@ mod datasets;
 mod documents;
 mod events;
 mod examples;
+mod idempotency;
+mod limits;
 mod provider_keys;
 mod search;
 mod tenancy;
