@@ -206,6 +206,7 @@ impl From<DbError> for AppError {
         match error {
             DbError::NotFound(noun) => Self::not_found(noun),
             DbError::Conflict(detail) => Self::conflict(detail),
+            DbError::Forbidden(detail) => Self::new(ErrorCode::Forbidden, detail),
             DbError::Stale { noun, current } => Self::new(
                 ErrorCode::StaleVersion,
                 format!(

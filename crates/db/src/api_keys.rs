@@ -57,6 +57,16 @@ pub async fn delete(write: &mut Write, id: ApiKeyId) -> Result<(), DbError> {
     }
 }
 
+/// Revokes the keys that a person made in the workspace.
+pub(crate) async fn delete_of_maker(write: &Write, user_id: UserId) -> Result<(), DbError> {
+    row::Entity::delete_many()
+        .filter(row::Column::UserId.eq(user_id.0))
+        .filter(row::Column::WorkspaceId.eq(write.workspace_id()?.0))
+        .exec(write.connection())
+        .await?;
+    Ok(())
+}
+
 /// A key that was presented.
 #[derive(Debug, Clone)]
 pub struct Presented {

@@ -4,9 +4,12 @@ use crate::{Db, DbError, Write, convert, workspaces};
 use cerebros_common::{
     accounts::User,
     ids::{UserId, WorkspaceId},
-    workspaces::Role,
 };
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Statement};
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Statement,
+    sea_query::{Expr, LockType},
+};
 use uuid::Uuid;
 
 /// An account with its password hash, for sign-in.
@@ -50,8 +53,7 @@ pub async fn insert_unscoped(
     if tx.execute_raw(statement).await?.rows_affected() == 0 {
         return Ok(None);
     }
-    let workspace_id = workspaces::insert(write, name, true).await?;
-    workspaces::insert_member(write, workspace_id, user.id, Role::Owner).await?;
+    let workspace_id = workspaces::insert_personal(write, user.id, name).await?;
     Ok(Some((user, workspace_id)))
 }
 
@@ -64,6 +66,32 @@ pub async fn find_credentials_unscoped(db: &Db, email: &str) -> Result<Option<Cr
         password_hash: row.password_hash.clone(),
         user: wire(row),
     }))
+}
+
+/// Makes changes that count what an account has wait for each other.
+pub(crate) async fn lock(write: &Write, id: UserId) -> Result<row::Model, DbError> {
+    row::Entity::find_by_id(id.0)
+        // Rows that refer to the account may be added meanwhile.
+        .lock(LockType::NoKeyUpdate)
+        .one(write.connection())
+        .await?
+        .ok_or(DbError::NotFound("account"))
+}
+
+/// Notes that a link sent to the person's address has been followed.
+pub(crate) async fn verify_email(write: &Write, id: UserId) -> Result<(), DbError> {
+    row::Entity::update_many()
+        .col_expr(row::Column::EmailVerifiedAt, Expr::value(convert::now()))
+        .filter(row::Column::Id.eq(id.0))
+        .filter(row::Column::EmailVerifiedAt.is_null())
+        .exec(write.connection())
+        .await?;
+    Ok(())
+}
+
+/// Where a picture is shown; the address changes with it.
+pub(crate) fn avatar_url(id: UserId, updated_at: DateTime<Utc>) -> String {
+    format!("/api/v1/users/{id}/avatar?v={}", updated_at.timestamp_millis())
 }
 
 pub(crate) fn wire(row: row::Model) -> User {
