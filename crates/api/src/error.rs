@@ -76,10 +76,13 @@ impl AppError {
     }
 
     pub fn unavailable(detail: impl Into<String>, retry_after_s: u32) -> Self {
-        Self {
-            header: Some((header::RETRY_AFTER, retry_after_s.to_string())),
-            ..Self::new(ErrorCode::Unavailable, detail)
-        }
+        Self::new(ErrorCode::Unavailable, detail).retry_after(retry_after_s)
+    }
+
+    /// Says when to try again.
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.header = Some((header::RETRY_AFTER, seconds.to_string()));
+        self
     }
 
     /// Another method would have been answered.

@@ -14,6 +14,7 @@ mod error;
 mod events;
 mod examples;
 mod extract;
+mod idempotency;
 mod infer;
 mod jobs;
 mod openapi;

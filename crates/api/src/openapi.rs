@@ -147,11 +147,10 @@ fn describe(status: u16) -> &'static str {
 }
 
 fn reference_errors(method: &str, operation: &mut Operation, wire: bool) {
-    let conditional = operation
-        .parameters
-        .iter()
-        .flatten()
-        .any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == "If-Match"));
+    let takes = |name: &str| {
+        let mut parameters = operation.parameters.iter().flatten();
+        parameters.any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == name))
+    };
     let has_body = operation.request_body.is_some();
     let mut statuses = vec![400, 401, 403, 404, 500, 503];
     if has_body {
@@ -160,8 +159,11 @@ fn reference_errors(method: &str, operation: &mut Operation, wire: bool) {
     if method != "GET" {
         statuses.extend([409, 507]);
     }
-    if conditional {
+    if takes("If-Match") {
         statuses.extend([412, 428]);
+    }
+    if takes("Idempotency-Key") {
+        statuses.push(422);
     }
     let prefix = if wire { "WireError" } else { "Problem" };
     for status in statuses {

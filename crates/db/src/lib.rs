@@ -14,6 +14,7 @@ pub mod documents;
 mod error;
 pub mod events;
 pub mod examples;
+pub mod idempotency;
 pub mod invitations;
 pub mod jobs;
 pub mod members;

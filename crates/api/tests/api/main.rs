@@ -14,6 +14,7 @@ mod datasets;
 mod documents;
 mod events;
 mod examples;
+mod idempotency;
 mod search;
 mod tenancy;
 mod training;
