@@ -35,7 +35,6 @@ pub fn configure(config: &mut ServiceConfig) {
 #[utoipa::path(
     tag = "auth",
     request_body = SignUp,
-    security(()),
     responses((status = 201, description = "Signed up and in", body = Envelope<Session>)),
 )]
 #[post("/auth/sign-up")]
@@ -63,7 +62,6 @@ async fn sign_up(app: web::Data<App>, body: Body<SignUp>) -> AppResult {
 #[utoipa::path(
     tag = "auth",
     request_body = SignIn,
-    security(()),
     responses((status = 200, description = "Signed in", body = Envelope<Session>)),
 )]
 #[post("/auth/sign-in")]
@@ -86,7 +84,7 @@ async fn sign_in(app: web::Data<App>, body: Body<SignIn>) -> AppResult {
 /// Sign out
 ///
 /// Ends this session everywhere it is used.
-#[utoipa::path(tag = "auth", security(("session" = [])), responses((status = 204, description = "Signed out")))]
+#[utoipa::path(tag = "auth", responses((status = 204, description = "Signed out")))]
 #[post("/auth/sign-out")]
 async fn sign_out(app: web::Data<App>, signed_in: SignedIn) -> AppResult {
     let mut write = app.db.write_unscoped().await?;
@@ -102,7 +100,6 @@ async fn sign_out(app: web::Data<App>, signed_in: SignedIn) -> AppResult {
 /// Who is signed in
 #[utoipa::path(
     tag = "auth",
-    security(("session" = [])),
     responses((status = 200, description = "The person and their workspaces", body = Envelope<Session>)),
 )]
 #[get("/auth/session")]
