@@ -24,6 +24,8 @@ pub struct Config {
     pub training_concurrency: usize,
     /// Threads of one training job.
     pub training_threads: u32,
+    /// Holds `privacy.md` and `terms.md`, which replace the built-in texts.
+    pub legal_dir: Option<PathBuf>,
     /// The executable that is run as the training, inference and extraction child.
     pub child_program: PathBuf,
 }
@@ -108,11 +110,17 @@ impl Config {
                 .unwrap_or(500 * 1024 * 1024),
             training_concurrency: number(&get, "TRAINING_CONCURRENCY", "a number from 1 to 64", 1, 64)?.unwrap_or(1),
             training_threads: number(&get, "TRAINING_THREADS", "a number from 1 to 256", 1, 256)?.unwrap_or(1),
+            legal_dir: get("LEGAL_DIR").map(PathBuf::from),
             child_program: match get("CHILD_PROGRAM") {
                 Some(path) => PathBuf::from(path),
                 None => PathBuf::from("/proc/self/exe"),
             },
         })
+    }
+
+    /// Where files lie while they are being read.
+    pub fn work_dir(&self) -> PathBuf {
+        self.data_dir.join("work")
     }
 
     /// The origin that browsers see, without a trailing slash.

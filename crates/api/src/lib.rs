@@ -3,6 +3,7 @@
 
 mod agents;
 pub mod auth;
+mod avatars;
 mod bases;
 mod chat;
 mod child;
@@ -17,6 +18,7 @@ mod extract;
 mod idempotency;
 mod infer;
 mod jobs;
+mod legal;
 mod openapi;
 mod paging;
 mod respond;
@@ -31,6 +33,7 @@ pub mod telemetry;
 mod upload;
 mod wake;
 
+pub use avatars::avatar_main;
 pub use config::{Config, ConfigError};
 pub use openapi::document as openapi_document;
 pub use server::{Parts, Running, migrate, start};

@@ -1,5 +1,6 @@
 //! Every operation, by noun. `configure` is the one list: the router and the OpenAPI document are made from it.
 
+mod account;
 mod agents;
 mod api_keys;
 mod auth;
@@ -10,8 +11,12 @@ mod documents;
 mod events;
 mod examples;
 pub mod health;
+mod invitations;
 mod jobs;
+mod legal;
+mod members;
 mod models;
+mod notifications;
 mod openai;
 mod search;
 mod workspaces;
@@ -22,7 +27,11 @@ pub fn configure(config: &mut ServiceConfig) {
     config.service(
         scope::scope("/api/v1")
             .configure(auth::configure)
+            .configure(account::configure)
+            .configure(notifications::configure)
             .configure(workspaces::configure)
+            .configure(members::configure)
+            .configure(invitations::configure)
             .configure(api_keys::configure)
             .configure(agents::configure)
             .configure(documents::configure)
@@ -33,7 +42,8 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(jobs::configure)
             .configure(models::configure)
             .configure(dashboard::configure)
-            .configure(events::configure),
+            .configure(events::configure)
+            .configure(legal::configure),
     );
     config.service(scope::scope("/v1").configure(openai::configure));
 }

@@ -7,6 +7,7 @@ use crate::{
     extract,
     idempotency::InFlight,
     infer::Inference,
+    legal::Legal,
     openapi, respond, routes, spa,
     state::App,
     storage::Storage,
@@ -104,7 +105,9 @@ pub async fn start(config: Config, parts: Parts) -> anyhow::Result<Running> {
         let config = config.clone();
         tokio::task::spawn_blocking(move || crate::bases::write_built_in(&config)).await??
     };
+    let legal = Legal::read(config.legal_dir.as_deref())?;
     let app = Arc::new(App {
+        legal,
         built_in,
         hasher: Hasher::new()?,
         inference: Inference::new(&config),

@@ -1,6 +1,6 @@
 //! What handlers and tasks share.
 
-use crate::{auth::Hasher, config::Config, idempotency::InFlight, infer::Inference, storage::Storage};
+use crate::{auth::Hasher, config::Config, idempotency::InFlight, infer::Inference, legal::Legal, storage::Storage};
 use cerebros_db::{Db, bases::BaseFacts};
 use tokio_util::sync::CancellationToken;
 
@@ -10,6 +10,7 @@ pub struct App {
     pub storage: Storage,
     pub hasher: Hasher,
     pub inference: Inference,
+    pub legal: Legal,
     /// Keyed requests that are being worked on.
     pub in_flight: InFlight,
     /// What the built-in base is.

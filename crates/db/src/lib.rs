@@ -5,6 +5,7 @@
 
 pub mod agents;
 pub mod api_keys;
+pub mod avatars;
 pub mod bases;
 pub mod calls;
 mod connection;

@@ -107,10 +107,25 @@ pub async fn count_unread_unscoped(db: &Db, user_id: UserId) -> Result<u64, DbEr
     Ok(unread.count(db.read()).await?)
 }
 
-/// The newest notification of a person. With the number of unread ones it tells whether anything changed.
-pub async fn newest_unscoped(db: &Db, user_id: UserId) -> Result<Option<NotificationId>, DbError> {
-    let newest = of(user_id).order_by_desc(row::Column::Id).one(db.read()).await?;
-    Ok(newest.map(|row| NotificationId(row.id)))
+/// By what a person sees that there is something new.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Standing {
+    pub newest: Option<NotificationId>,
+    pub unread: u64,
+}
+
+pub async fn standing_unscoped(db: &Db, user_id: UserId) -> Result<Standing, DbError> {
+    let newest: Option<Uuid> = of(user_id)
+        .select_only()
+        .column(row::Column::Id)
+        .order_by_desc(row::Column::Id)
+        .into_tuple()
+        .one(db.read())
+        .await?;
+    Ok(Standing {
+        newest: newest.map(NotificationId),
+        unread: count_unread_unscoped(db, user_id).await?,
+    })
 }
 
 /// Marks one of a person's notifications as read; one that is read already stays as it is.
@@ -215,9 +230,7 @@ async fn wanting(write: &Write, kind: NotificationKind, audience: Audience) -> R
     let mut concerned = match audience {
         Audience::User(id) => vec![id.0],
         Audience::AtLeast(least) => {
-            let roles = [Role::Viewer, Role::Reviewer, Role::Editor, Role::Admin, Role::Owner];
-            let roles = roles.into_iter().filter(|role| *role >= least);
-            let roles: Vec<String> = roles.map(|role| convert::name(&role)).collect::<Result<_, _>>()?;
+            let roles = Role::ALL.into_iter().filter(|role| *role >= least).map(Role::name);
             let acting = write.scope()?.actor.user_id().map(|id| id.0);
             let members = members::row::Entity::find()
                 .filter(members::row::Column::WorkspaceId.eq(write.workspace_id()?.0))

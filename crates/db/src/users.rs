@@ -1,13 +1,15 @@
 //! Accounts. They stand above workspaces, so these functions are unscoped by nature.
 
-use crate::{Db, DbError, Write, convert, workspaces};
+use crate::{Db, DbError, Write, avatars, convert, workspaces};
 use cerebros_common::{
-    accounts::User,
+    accounts::{Profile, ProfilePatch, User},
     ids::{UserId, WorkspaceId},
 };
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Statement,
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, Statement,
     sea_query::{Expr, LockType},
 };
 use uuid::Uuid;
@@ -66,6 +68,68 @@ pub async fn find_credentials_unscoped(db: &Db, email: &str) -> Result<Option<Cr
         password_hash: row.password_hash.clone(),
         user: wire(row),
     }))
+}
+
+/// An account as its owner sees it.
+pub async fn find_profile_unscoped(db: &Db, id: UserId) -> Result<Profile, DbError> {
+    let row = row::Entity::find_by_id(id.0)
+        .one(db.read())
+        .await?
+        .ok_or(DbError::NotFound("account"))?;
+    profile(db.read(), row).await
+}
+
+/// Changes the account of who acts at `version`; `None` changes whatever version there is.
+pub async fn update(write: &mut Write, version: Option<i64>, patch: &ProfilePatch) -> Result<Profile, DbError> {
+    let current = lock(write, actor(write)?).await?;
+    if version.is_some_and(|version| version != current.version) {
+        return Err(DbError::Stale {
+            noun: "account",
+            current: current.version,
+        });
+    }
+    let mut row = current.clone().into_active_model();
+    if let Some(name) = &patch.name {
+        row.name = Set(name.trim().to_owned());
+    }
+    row.version = Set(current.version + 1);
+    let row = row.update(write.connection()).await?;
+    profile(write.connection(), row).await
+}
+
+/// Gives the account of who acts another picture, or none.
+pub async fn set_avatar(write: &mut Write, png: Option<&[u8]>) -> Result<Profile, DbError> {
+    let current = lock(write, actor(write)?).await?;
+    avatars::replace(write, UserId(current.id), png).await?;
+    let mut row = current.clone().into_active_model();
+    row.version = Set(current.version + 1);
+    let row = row.update(write.connection()).await?;
+    profile(write.connection(), row).await
+}
+
+/// The person with the address of their picture.
+pub async fn with_avatar_unscoped(db: &Db, user: User) -> Result<User, DbError> {
+    with_avatar(db.read(), user).await
+}
+
+async fn with_avatar(connection: &impl ConnectionTrait, user: User) -> Result<User, DbError> {
+    let updated_at = avatars::updated_at(connection, user.id).await?;
+    Ok(User {
+        avatar_url: updated_at.map(|at| avatar_url(user.id, at)),
+        ..user
+    })
+}
+
+async fn profile(connection: &impl ConnectionTrait, row: row::Model) -> Result<Profile, DbError> {
+    Ok(Profile {
+        version: row.version,
+        email_change: None,
+        user: with_avatar(connection, wire(row)).await?,
+    })
+}
+
+fn actor(write: &Write) -> Result<UserId, DbError> {
+    write.scope()?.actor.user_id().ok_or(DbError::NotFound("account"))
 }
 
 /// Makes changes that count what an account has wait for each other.

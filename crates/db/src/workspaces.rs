@@ -1,6 +1,6 @@
 //! Workspaces. A workspace's name and settings; who belongs to it stands in [`crate::members`].
 
-use crate::{Db, DbError, Scope, Write, convert, members, paging::page, users};
+use crate::{Actor, Db, DbError, Scope, Write, convert, members, paging::page, users};
 use cerebros_common::{
     events::EventKind,
     ids::{UserId, WorkspaceId},
@@ -56,21 +56,28 @@ pub async fn find_personal_unscoped(db: &Db, user_id: UserId) -> Result<Option<W
     Ok(found.map(|row| WorkspaceId(row.id)))
 }
 
-/// Creates the workspace that the transaction is for; its actor is the owner.
+/// The scope in which a person changes what is theirs alone: profile, sessions.
+pub async fn personal_scope_unscoped(db: &Db, user_id: UserId) -> Result<Scope, DbError> {
+    let found = find_personal_unscoped(db, user_id).await?;
+    Ok(Scope {
+        workspace_id: found.ok_or(DbError::NotFound("workspace"))?,
+        actor: Actor::User(user_id),
+    })
+}
+
+/// Creates another workspace, owned by who acts. The transaction is that of their personal one.
 pub async fn insert(write: &mut Write, new: &NewWorkspace) -> Result<Workspace, DbError> {
-    let Scope { workspace_id, actor } = write.scope()?;
-    let owner = actor.user_id().ok_or(DbError::NotFound("user"))?;
+    let owner = write.scope()?.actor.user_id().ok_or(DbError::NotFound("account"))?;
     check_room(write, owner).await?;
-    let row = insert_row(write, workspace_id, new.name.trim(), false).await?;
-    members::insert(write, workspace_id, owner, Role::Owner).await?;
-    write.event(EventKind::WorkspaceChanged, workspace_id.0, None);
+    let row = insert_row(write, new.name.trim(), false).await?;
+    members::insert(write, WorkspaceId(row.id), owner, Role::Owner).await?;
+    write.event(EventKind::WorkspaceChanged, row.id, None);
     Ok(wire(row, Role::Owner))
 }
 
 /// The personal workspace of an account that is being created.
 pub(crate) async fn insert_personal(write: &mut Write, owner: UserId, name: &str) -> Result<WorkspaceId, DbError> {
-    let id = WorkspaceId(Uuid::now_v7());
-    insert_row(write, id, name, true).await?;
+    let id = WorkspaceId(insert_row(write, name, true).await?.id);
     members::insert(write, id, owner, Role::Owner).await?;
     Ok(id)
 }
@@ -131,9 +138,9 @@ pub(crate) async fn find_row(write: &Write) -> Result<row::Model, DbError> {
         .ok_or(DbError::NotFound("workspace"))
 }
 
-async fn insert_row(write: &Write, id: WorkspaceId, name: &str, personal: bool) -> Result<row::Model, DbError> {
+async fn insert_row(write: &Write, name: &str, personal: bool) -> Result<row::Model, DbError> {
     let row = row::Model {
-        id: id.0,
+        id: Uuid::now_v7(),
         name: name.to_owned(),
         personal,
         event_seq: 0,

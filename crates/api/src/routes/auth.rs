@@ -110,6 +110,7 @@ async fn find_session(app: web::Data<App>, signed_in: SignedIn) -> AppResult {
 async fn session_of(app: &App, user: User) -> AppResult<Session> {
     let paging = Paging::new(None, Some(MAX_LIMIT));
     let workspaces = workspaces::list_of_user_unscoped(&app.db, user.id, paging).await?.items;
+    let user = users::with_avatar_unscoped(&app.db, user).await?;
     Ok(Session { user, workspaces })
 }
 
@@ -131,7 +132,7 @@ fn cookie(value: String, max_age: time::Duration) -> Cookie<'static> {
 }
 
 /// Enough to catch slips; whether mail arrives shows only when some is sent.
-fn check_email(email: &str) -> AppResult<()> {
+pub fn check_email(email: &str) -> AppResult<()> {
     let plausible = email.split_once('@').is_some_and(|(local, domain)| {
         !local.is_empty()
             && !domain.is_empty()
