@@ -39,6 +39,7 @@ use utoipa_actix_web::AppExt;
         (name = "notifications", description = "What happened and concerns you"),
         (name = "legal", description = "Texts of the operator"),
         (name = "api_keys", description = "Keys for scripts"),
+        (name = "audit", description = "Who did what, when, to what"),
         (name = "agents", description = "What you make from documents; assistants on screen"),
         (name = "documents", description = "Uploads, their text and chunks"),
         (name = "search", description = "Passages by words"),

@@ -3,6 +3,7 @@
 mod account;
 mod agents;
 mod api_keys;
+mod audit;
 mod auth;
 mod bases;
 mod dashboard;
@@ -33,6 +34,7 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(members::configure)
             .configure(invitations::configure)
             .configure(api_keys::configure)
+            .configure(audit::configure)
             .configure(agents::configure)
             .configure(documents::configure)
             .configure(examples::configure)

@@ -3,6 +3,8 @@
 use crate::{Actor, Db, DbError, Scope, Write, convert, paging::page, workspaces};
 use cerebros_common::{
     api_keys::{ApiKey, KeyScope},
+    audit::{Action, Noun},
+    events::EventKind,
     ids::{ApiKeyId, UserId, WorkspaceId},
     wire::{Page, Paging},
     workspaces::Role,
@@ -41,6 +43,7 @@ pub async fn insert(
     row::Entity::insert(row::ActiveModel::from(key.clone()))
         .exec_without_returning(write.connection())
         .await?;
+    write.audit(Action::Created, Noun::ApiKey, key.id, &["name", "scopes", "expires_at"]);
     wire(key)
 }
 
@@ -51,19 +54,23 @@ pub async fn delete(write: &mut Write, id: ApiKeyId) -> Result<(), DbError> {
         .exec(write.connection())
         .await?;
     if result.rows_affected == 0 {
-        Err(DbError::NotFound("API key"))
-    } else {
-        Ok(())
+        return Err(DbError::NotFound("API key"));
     }
+    write.audit(Action::Revoked, Noun::ApiKey, id, &[]);
+    Ok(())
 }
 
 /// Revokes the keys that a person made in the workspace.
-pub(crate) async fn delete_of_maker(write: &Write, user_id: UserId) -> Result<(), DbError> {
-    row::Entity::delete_many()
+pub(crate) async fn delete_of_maker(write: &mut Write, user_id: UserId) -> Result<(), DbError> {
+    let deleted = row::Entity::delete_many()
         .filter(row::Column::UserId.eq(user_id.0))
         .filter(row::Column::WorkspaceId.eq(write.workspace_id()?.0))
-        .exec(write.connection())
+        .exec_with_returning(write.connection())
         .await?;
+    for key in deleted {
+        write.audit(Action::Revoked, Noun::ApiKey, key.id, &[]);
+        write.event(EventKind::ApiKeysChanged, key.id, None);
+    }
     Ok(())
 }
 

@@ -1,14 +1,21 @@
 //! Documents with their extracted text and chunks.
 
-use crate::{Db, DbError, Scope, Write, agents, convert, paging::page};
+use crate::{
+    Db, DbError, Scope, Write, agents, convert,
+    notifications::{self, Audience},
+    paging::page,
+};
 use cerebros_common::{
+    audit::{Action, Noun},
     documents::{
         Chunk, Document, DocumentError, DocumentFormat, DocumentKind, DocumentPage, DocumentQuery, DocumentStatus,
         DocumentText, MAX_DOCUMENTS_PER_KIND,
     },
     events::EventKind,
     ids::{AgentId, ChunkId, DocumentId},
+    notifications::{NotificationKind, NotificationSubject},
     wire::{CursorPage, Page, Paging},
+    workspaces::Role,
 };
 use sea_orm::{
     ActiveModelTrait,
@@ -260,6 +267,7 @@ pub async fn insert(write: &mut Write, new: StoredDocument) -> Result<Document, 
         .exec_without_returning(write.connection())
         .await?;
     changed(write, &row);
+    write.audit(Action::Created, Noun::Document, row.id, &["agent_id", "kind", "name"]);
     Ok(located(write.connection(), row).await?.document)
 }
 
@@ -305,6 +313,7 @@ pub async fn finish(
     row.updated_at = Set(convert::now());
     let row = row.update(write.connection()).await?;
     changed(write, &row);
+    write.audit(Action::Finished, Noun::Document, id, &[]);
     convert::parse_name("document kind", &row.kind).map(Some)
 }
 
@@ -320,6 +329,10 @@ pub async fn fail(write: &mut Write, id: DocumentId, error: &DocumentError) -> R
     row.updated_at = Set(convert::now());
     let row = row.update(write.connection()).await?;
     changed(write, &row);
+    write.audit(Action::Failed, Noun::Document, id, &[]);
+    let title = format!("“{}” could not be read.", row.name);
+    let (kind, subject) = (NotificationKind::DocumentFailed, NotificationSubject::Document);
+    notifications::notify(write, kind, Audience::AtLeast(Role::Editor), &title, subject, id).await?;
     Ok(())
 }
 
@@ -340,6 +353,7 @@ pub async fn retry(write: &mut Write, id: DocumentId) -> Result<Document, DbErro
     row.updated_at = Set(convert::now());
     let row = row.update(write.connection()).await?;
     changed(write, &row);
+    write.audit(Action::Retried, Noun::Document, id, &[]);
     Ok(located(write.connection(), row).await?.document)
 }
 
@@ -347,8 +361,22 @@ pub async fn retry(write: &mut Write, id: DocumentId) -> Result<Document, DbErro
 pub async fn delete(write: &mut Write, id: DocumentId) -> Result<String, DbError> {
     let row = lock(write, id).await?.ok_or(DbError::NotFound("document"))?;
     row::Entity::delete_by_id(id.0).exec(write.connection()).await?;
+    notifications::forget(write, [row.id]).await?;
     write.event(EventKind::DocumentDeleted, row.id, Some(AgentId(row.agent_id)));
+    write.audit(Action::Deleted, Noun::Document, id, &[]);
     Ok(row.blob_key)
+}
+
+/// Deletes what was said of an agent's documents, for whoever deletes it in this transaction.
+pub(crate) async fn forget_of_agent(write: &Write, agent_id: AgentId) -> Result<(), DbError> {
+    let ids: Vec<Uuid> = row::Entity::find()
+        .filter(row::Column::AgentId.eq(agent_id.0))
+        .select_only()
+        .column(row::Column::Id)
+        .into_tuple()
+        .all(write.connection())
+        .await?;
+    notifications::forget(write, ids).await
 }
 
 /// The keys of all files of an agent, for whoever deletes it in this transaction.

@@ -7,6 +7,7 @@ use crate::{
     users, workspaces,
 };
 use cerebros_common::{
+    audit::{Action, Noun},
     events::EventKind,
     ids::{InvitationId, UserId, WorkspaceId},
     notifications::{NotificationKind, NotificationSubject},
@@ -67,6 +68,7 @@ pub async fn insert(write: &mut Write, new: &NewInvitation, token_hash: Option<&
         let detail = "This address is invited already. Send that invitation again, or delete it first.";
         return Err(DbError::Conflict(detail.to_owned()));
     }
+    write.audit(Action::Invited, Noun::Invitation, row.id, &["email", "role"]);
     write.event(EventKind::InvitationsChanged, row.id, None);
     wire(row)
 }
@@ -81,6 +83,7 @@ pub async fn renew(write: &mut Write, id: InvitationId, token_hash: Option<&str>
     row.by_mail = Set(token_hash.is_none());
     row.expires_at = Set(convert::now() + Duration::days(DAYS));
     let row = row.update(write.connection()).await?;
+    write.audit(Action::Requested, Noun::Invitation, row.id, &["expires_at"]);
     write.event(EventKind::InvitationsChanged, row.id, None);
     wire(row)
 }
@@ -90,6 +93,7 @@ pub async fn delete(write: &mut Write, id: InvitationId) -> Result<(), DbError> 
     let row = find_row(write, id).await?;
     members::may_manage(own, convert::parse_name("role", &row.role)?)?;
     row::ActiveModel::from(row).delete(write.connection()).await?;
+    write.audit(Action::Revoked, Noun::Invitation, id, &[]);
     write.event(EventKind::InvitationsChanged, id.0, None);
     Ok(())
 }
@@ -150,6 +154,8 @@ pub async fn accept(write: &mut Write, token_hash: &str) -> Result<bool, DbError
     if used.try_get("", "by_mail")? {
         users::verify_email(write, user_id).await?;
     }
+    write.audit(Action::Accepted, Noun::Invitation, id, &[]);
+    write.audit(Action::Created, Noun::Member, user_id, &["role"]);
     write.event(EventKind::MembersChanged, user_id.0, None);
     write.event(EventKind::InvitationsChanged, id, None);
     let title = format!("“{}” has a new member.", workspaces::name(write).await?);
@@ -176,12 +182,16 @@ pub async fn expire_unscoped(db: &Db) -> Result<u64, DbError> {
 }
 
 /// Deletes what a person who no longer decides about members has sent.
-pub(crate) async fn delete_of_inviter(write: &Write, user_id: UserId) -> Result<(), DbError> {
-    row::Entity::delete_many()
+pub(crate) async fn delete_of_inviter(write: &mut Write, user_id: UserId) -> Result<(), DbError> {
+    let deleted = row::Entity::delete_many()
         .filter(row::Column::WorkspaceId.eq(write.workspace_id()?.0))
         .filter(row::Column::InvitedBy.eq(user_id.0))
-        .exec(write.connection())
+        .exec_with_returning(write.connection())
         .await?;
+    for row in deleted {
+        write.audit(Action::Revoked, Noun::Invitation, row.id, &[]);
+        write.event(EventKind::InvitationsChanged, row.id, None);
+    }
     Ok(())
 }
 

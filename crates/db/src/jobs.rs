@@ -1,11 +1,18 @@
 //! Training jobs, their metric points and log lines.
 
-use crate::{Db, DbError, Scope, Write, convert, paging::page};
+use crate::{
+    Db, DbError, Scope, Write, convert,
+    notifications::{self, Audience},
+    paging::page,
+};
 use cerebros_common::{
+    audit::{Action, Noun},
     events::EventKind,
     ids::{AgentId, BaseId, DatasetId, JobId, ModelId},
     jobs::{Job, JobFailure, JobLogLine, JobPlan, JobQuery, JobStatus, MetricPoint, NewJob},
+    notifications::{NotificationKind, NotificationSubject},
     wire::{CursorPage, Page, Paging},
+    workspaces::Role,
 };
 use chrono::Utc;
 use sea_orm::{
@@ -69,6 +76,8 @@ pub async fn insert(write: &mut Write, new: &NewJob) -> Result<Job, DbError> {
         .exec_without_returning(write.connection())
         .await?;
     write.event(EventKind::JobChanged, row.id, new.agent_id);
+    let fields = ["agent_id", "dataset_id", "base_id", "parameters"];
+    write.audit(Action::Created, Noun::Job, row.id, &fields);
     wire(write.connection(), row).await
 }
 
@@ -85,6 +94,7 @@ pub async fn start(write: &mut Write, id: JobId) -> Result<Job, DbError> {
     row.status = Set(convert::name(&JobStatus::Running)?);
     row.started_at = Set(Some(started_at));
     let row = row.update(write.connection()).await?;
+    write.audit(Action::Started, Noun::Job, id, &[]);
     write.event(EventKind::JobChanged, id.0, agent_id);
     wire(write.connection(), row).await
 }
@@ -179,9 +189,24 @@ pub async fn finish(
         .map(|failure| convert::json("job failure", failure))
         .transpose()?);
     row.finished_at = Set(Some(convert::now()));
-    row.update(write.connection()).await?;
+    let row = row.update(write.connection()).await?;
     write.event(EventKind::JobChanged, id.0, agent_id);
-    Ok(())
+    let action = match status {
+        JobStatus::Succeeded => Action::Finished,
+        JobStatus::Cancelled => Action::Cancelled,
+        _ => Action::Failed,
+    };
+    write.audit(action, Noun::Job, id, &[]);
+    let (kind, end) = match status {
+        JobStatus::Succeeded => (NotificationKind::JobSucceeded, "has finished"),
+        JobStatus::Failed => (NotificationKind::JobFailed, "has failed"),
+        // Somebody wanted it so.
+        _ => return Ok(()),
+    };
+    let dataset = wire(write.connection(), row).await?.dataset_name;
+    let title = format!("Training on “{dataset}” {end}.");
+    let (audience, subject) = (Audience::AtLeast(Role::Editor), NotificationSubject::Job);
+    notifications::notify(write, kind, audience, &title, subject, id).await
 }
 
 /// Asks a queued or running job to stop; a queued one ends at once.
@@ -193,6 +218,7 @@ pub async fn request_cancel(write: &mut Write, id: JobId) -> Result<Job, DbError
     }
     let agent_id = current.agent_id.map(AgentId);
     let mut row = current.into_active_model();
+    write.audit(Action::Cancelled, Noun::Job, id, &[]);
     row.cancel_requested = Set(true);
     if status == JobStatus::Queued {
         row.status = Set(convert::name(&JobStatus::Cancelled)?);
@@ -214,6 +240,7 @@ pub async fn requeue(write: &mut Write, id: JobId) -> Result<Job, DbError> {
     }
     let agent_id = current.agent_id.map(AgentId);
     let mut row = current.into_active_model();
+    write.audit(Action::Resumed, Noun::Job, id, &[]);
     row.status = Set(convert::name(&JobStatus::Queued)?);
     row.cancel_requested = Set(false);
     row.failure = Set(None);

@@ -6,6 +6,7 @@ use crate::{
     users, workspaces,
 };
 use cerebros_common::{
+    audit::{Action, Noun},
     events::EventKind,
     ids::{UserId, WorkspaceId},
     notifications::{NotificationKind, NotificationSubject},
@@ -49,6 +50,7 @@ pub async fn update(write: &mut Write, id: UserId, version: Option<i64>, role: R
         invitations::delete_of_inviter(write, id).await?;
     }
     set_role(write, member, role).await?;
+    write.audit(Action::Updated, Noun::Member, id, &["role"]);
     let title = format!(
         "Your role in “{}” is {} now.",
         workspaces::name(write).await?,
@@ -66,8 +68,11 @@ pub async fn delete(write: &mut Write, id: UserId, version: Option<i64>) -> Resu
         let detail = "The owner stays. Make another member the owner first.";
         return Err(DbError::Conflict(detail.to_owned()));
     }
-    if id != actor {
+    if id == actor {
+        write.audit(Action::Left, Noun::Member, id, &[]);
+    } else {
         may_manage(own, current)?;
+        write.audit(Action::Deleted, Noun::Member, id, &[]);
         let title = format!("You are no longer a member of “{}”.", workspaces::name(write).await?);
         tell(write, id, &title, NotificationSubject::Account).await?;
     }
@@ -93,6 +98,7 @@ pub async fn make_owner(write: &mut Write, id: UserId) -> Result<Member, DbError
     let (owner, _) = target(write, actor, None).await?;
     set_role(write, owner, Role::Admin).await?;
     set_role(write, member, Role::Owner).await?;
+    write.audit(Action::Transferred, Noun::Member, id, &["role"]);
     let title = format!("You are the owner of “{}” now.", workspaces::name(write).await?);
     tell(write, id, &title, NotificationSubject::Workspace).await?;
     find_in(write.connection(), write.workspace_id()?, id).await

@@ -2,6 +2,7 @@
 
 use crate::{Db, DbError, Write, convert, members};
 use cerebros_common::{
+    audit::{Action, Noun},
     ids::{NotificationId, UserId, WorkspaceId},
     notifications::{
         Notification, NotificationKind, NotificationPreference, NotificationPreferencesPatch, NotificationSubject,
@@ -161,10 +162,11 @@ pub async fn preferences_unscoped(db: &Db, user_id: UserId) -> Result<Vec<Notifi
 
 /// Stores a person's choices; kinds that are not named stay as they are.
 pub async fn set_preferences(
-    write: &Write,
+    write: &mut Write,
     user_id: UserId,
     patch: &NotificationPreferencesPatch,
 ) -> Result<(), DbError> {
+    write.audit(Action::Updated, Noun::NotificationPreference, user_id, &["preferences"]);
     for choice in &patch.preferences {
         if choice.kind.always_on() && !choice.enabled {
             return Err(DbError::Conflict(format!(

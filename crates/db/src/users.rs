@@ -1,8 +1,9 @@
 //! Accounts. They stand above workspaces, so these functions are unscoped by nature.
 
-use crate::{Db, DbError, Write, avatars, convert, workspaces};
+use crate::{Actor, Db, DbError, Scope, Write, avatars, convert, workspaces};
 use cerebros_common::{
     accounts::{Profile, ProfilePatch, User},
+    audit::{Action, Noun},
     ids::{UserId, WorkspaceId},
 };
 use chrono::{DateTime, Utc};
@@ -23,7 +24,7 @@ pub struct Credentials {
 }
 
 /// Creates an account with its personal workspace, or gives `None` if the address is taken. Addresses are compared in
-/// lower case.
+/// lower case. The transaction goes on in the new workspace.
 pub async fn insert_unscoped(
     write: &mut Write,
     email: &str,
@@ -56,6 +57,10 @@ pub async fn insert_unscoped(
         return Ok(None);
     }
     let workspace_id = workspaces::insert_personal(write, user.id, name).await?;
+    let actor = Actor::User(user.id);
+    write.enter(Scope { workspace_id, actor });
+    write.audit(Action::Created, Noun::Account, user.id, &["email", "name", "password"]);
+    write.audit(Action::Created, Noun::Workspace, workspace_id, &["name"]);
     Ok(Some((user, workspace_id)))
 }
 
@@ -94,6 +99,8 @@ pub async fn update(write: &mut Write, version: Option<i64>, patch: &ProfilePatc
     }
     row.version = Set(current.version + 1);
     let row = row.update(write.connection()).await?;
+    let fields = [patch.name.as_ref().map(|_| "name")];
+    write.audit(Action::Updated, Noun::Account, row.id, &convert::present(fields));
     profile(write.connection(), row).await
 }
 
@@ -101,6 +108,12 @@ pub async fn update(write: &mut Write, version: Option<i64>, patch: &ProfilePatc
 pub async fn set_avatar(write: &mut Write, png: Option<&[u8]>) -> Result<Profile, DbError> {
     let current = lock(write, actor(write)?).await?;
     avatars::replace(write, UserId(current.id), png).await?;
+    let action = if png.is_some() {
+        Action::Updated
+    } else {
+        Action::Deleted
+    };
+    write.audit(action, Noun::Avatar, current.id, &[]);
     let mut row = current.clone().into_active_model();
     row.version = Set(current.version + 1);
     let row = row.update(write.connection()).await?;
@@ -143,13 +156,16 @@ pub(crate) async fn lock(write: &Write, id: UserId) -> Result<row::Model, DbErro
 }
 
 /// Notes that a link sent to the person's address has been followed.
-pub(crate) async fn verify_email(write: &Write, id: UserId) -> Result<(), DbError> {
-    row::Entity::update_many()
+pub(crate) async fn verify_email(write: &mut Write, id: UserId) -> Result<(), DbError> {
+    let verified = row::Entity::update_many()
         .col_expr(row::Column::EmailVerifiedAt, Expr::value(convert::now()))
         .filter(row::Column::Id.eq(id.0))
         .filter(row::Column::EmailVerifiedAt.is_null())
         .exec(write.connection())
         .await?;
+    if verified.rows_affected > 0 {
+        write.audit(Action::Confirmed, Noun::EmailAddress, id, &[]);
+    }
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use crate::{Actor, Db, DbError, Scope, Write, convert, members, paging::page, users};
 use cerebros_common::{
+    audit::{Action, Noun},
     events::EventKind,
     ids::{UserId, WorkspaceId},
     wire::{Page, Paging},
@@ -65,12 +66,16 @@ pub async fn personal_scope_unscoped(db: &Db, user_id: UserId) -> Result<Scope, 
     })
 }
 
-/// Creates another workspace, owned by who acts. The transaction is that of their personal one.
+/// Creates another workspace, owned by who acts. The transaction enters it.
 pub async fn insert(write: &mut Write, new: &NewWorkspace) -> Result<Workspace, DbError> {
-    let owner = write.scope()?.actor.user_id().ok_or(DbError::NotFound("account"))?;
+    let actor = write.scope()?.actor;
+    let owner = actor.user_id().ok_or(DbError::NotFound("account"))?;
     check_room(write, owner).await?;
     let row = insert_row(write, new.name.trim(), false).await?;
-    members::insert(write, WorkspaceId(row.id), owner, Role::Owner).await?;
+    let workspace_id = WorkspaceId(row.id);
+    members::insert(write, workspace_id, owner, Role::Owner).await?;
+    write.enter(Scope { workspace_id, actor });
+    write.audit(Action::Created, Noun::Workspace, row.id, &["name"]);
     write.event(EventKind::WorkspaceChanged, row.id, None);
     Ok(wire(row, Role::Owner))
 }
@@ -106,6 +111,7 @@ pub async fn update(write: &mut Write, version: Option<i64>, patch: &WorkspacePa
     row.name = Set(patch.name.trim().to_owned());
     row.version = Set(version);
     let row = row.update(write.connection()).await?;
+    write.audit(Action::Updated, Noun::Workspace, workspace_id, &["name"]);
     write.event(EventKind::WorkspaceChanged, workspace_id.0, None);
     Ok(wire(row, role))
 }

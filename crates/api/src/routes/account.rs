@@ -175,8 +175,8 @@ async fn update_notification_preferences(
 ) -> AppResult {
     let user_id = signed_in.user.id;
     let scope = workspaces::personal_scope_unscoped(&app.db, user_id).await?;
-    let write = app.db.write(&scope).await?;
-    notifications::set_preferences(&write, user_id, &body).await?;
+    let mut write = app.db.write(&scope).await?;
+    notifications::set_preferences(&mut write, user_id, &body).await?;
     write.commit().await?;
     Ok(respond::ok(
         notifications::preferences_unscoped(&app.db, user_id).await?,

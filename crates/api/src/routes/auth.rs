@@ -73,7 +73,8 @@ async fn sign_in(app: web::Data<App>, body: Body<SignIn>) -> AppResult {
     let Some(credentials) = found.filter(|_| right) else {
         return Err(AppError::new(ErrorCode::WrongCredentials, "Check both and try again."));
     };
-    let mut write = app.db.write_unscoped().await?;
+    let scope = workspaces::personal_scope_unscoped(&app.db, credentials.user.id).await?;
+    let mut write = app.db.write(&scope).await?;
     let cookie = start_session(&mut write, &credentials.user).await?;
     write.commit().await?;
     let mut response = respond::ok(session_of(&app, credentials.user).await?);
@@ -87,7 +88,8 @@ async fn sign_in(app: web::Data<App>, body: Body<SignIn>) -> AppResult {
 #[utoipa::path(tag = "auth", responses((status = 204, description = "Signed out")))]
 #[post("/auth/sign-out")]
 async fn sign_out(app: web::Data<App>, signed_in: SignedIn) -> AppResult {
-    let mut write = app.db.write_unscoped().await?;
+    let scope = workspaces::personal_scope_unscoped(&app.db, signed_in.user.id).await?;
+    let mut write = app.db.write(&scope).await?;
     sessions::delete_unscoped(&mut write, &signed_in.token_hash).await?;
     write.commit().await?;
     let mut response = HttpResponse::NoContent().finish();
