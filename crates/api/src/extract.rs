@@ -129,14 +129,10 @@ pub async fn look_again(request: &HttpRequest) -> AppResult<Caller> {
 /// An API key wins over a cookie.
 async fn identify(request: &HttpRequest) -> AppResult<(Caller, Option<Used>)> {
     if let Some(key) = bearer(request) {
-        let found = by_api_key(app(request)?, key).await?;
-        let caller = &found.0;
-        if let Actor::ApiKey(id, _) = caller.scope.actor {
-            limits::by_caller(request, id.0)?;
-        }
+        let found = by_api_key(request, key).await?;
         // A key reaches its own workspace alone.
         return match workspace_of_path(request)? {
-            Some(id) if id != caller.scope.workspace_id => Err(AppError::not_found("workspace")),
+            Some(id) if id != found.0.scope.workspace_id => Err(AppError::not_found("workspace")),
             _ => Ok(found),
         };
     }
@@ -163,7 +159,7 @@ async fn identify(request: &HttpRequest) -> AppResult<(Caller, Option<Used>)> {
     Ok((caller, session.note_use.then_some(Used::Session(session.id))))
 }
 
-async fn by_api_key(app: &App, key: &str) -> AppResult<(Caller, Option<Used>)> {
+async fn by_api_key(request: &HttpRequest, key: &str) -> AppResult<(Caller, Option<Used>)> {
     let wrong = || {
         AppError::new(
             ErrorCode::Unauthenticated,
@@ -173,8 +169,9 @@ async fn by_api_key(app: &App, key: &str) -> AppResult<(Caller, Option<Used>)> {
     if !auth::is_api_key(key) {
         return Err(wrong());
     }
-    let found = api_keys::authenticate_unscoped(&app.db, &auth::digest(key)).await?;
+    let found = api_keys::authenticate_unscoped(&app(request)?.db, &auth::digest(key)).await?;
     let key = found.ok_or_else(wrong)?;
+    limits::by_caller(request, key.id.0)?;
     let caller = Caller {
         scope: key.scope,
         role: key.role,

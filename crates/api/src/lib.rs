@@ -24,6 +24,8 @@ mod jobs;
 mod keys;
 mod limits;
 mod legal;
+mod links;
+mod mail;
 mod openapi;
 mod paging;
 mod provider_keys;

@@ -195,7 +195,6 @@ impl Attempt {
 ///
 /// # Errors
 /// 429 when it had too many.
-#[expect(dead_code, reason = "for what sends mail")]
 pub async fn mail(app: &App, request: &HttpRequest, email: &str) -> AppResult<()> {
     let account = app.limits.hash("mail", &email.trim().to_lowercase());
     note(request, app.limits.mails.take(account.clone()))?;

@@ -2,7 +2,7 @@
 
 use crate::{
     auth::Hasher,
-    config::Config,
+    config::{Config, MailConfig},
     error::{AppError, AppResult},
     extract,
     idempotency::InFlight,
@@ -10,6 +10,7 @@ use crate::{
     keys::{Keys, Purpose},
     limits::{self, Limits},
     legal::Legal,
+    mail::Mailer,
     openapi, respond, routes, spa,
     state::App,
     storage::Storage,
@@ -93,6 +94,10 @@ fn make_data_dir(config: &Config) -> anyhow::Result<()> {
 pub async fn start(config: Config, parts: Parts) -> anyhow::Result<Running> {
     // One TLS provider per process; a second call finds it in place.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    anyhow::ensure!(
+        parts == Parts::All || !matches!(config.mail, MailConfig::Outbox),
+        "OUTBOX is 1, but only the server itself can show the mail that it keeps"
+    );
     make_data_dir(&config)?;
     let keys = Keys::load(&config)?;
     let db = migrated(&config, &keys).await?;
@@ -116,12 +121,23 @@ pub async fn start(config: Config, parts: Parts) -> anyhow::Result<Running> {
         tokio::task::spawn_blocking(move || crate::bases::write_built_in(&config)).await??
     };
     let legal = Legal::read(config.legal_dir.as_deref())?;
+    let (listener, address) = match parts {
+        Parts::Work => (None, config.bind),
+        Parts::All => {
+            let listener =
+                TcpListener::bind(config.bind).with_context(|| format!("BIND {} cannot be used", config.bind))?;
+            let address = listener.local_addr()?;
+            (Some(listener), address)
+        }
+    };
     let app = Arc::new(App {
         legal,
         built_in,
         hasher: Hasher::new()?,
         inference: Inference::new(&config),
         uses: Uses::default(),
+        mailer: Mailer::new(&config)?,
+        origin: config.origin(address),
         in_flight: InFlight::default(),
         limits: Limits::new(&config, keys.current(Purpose::Addresses).1),
         shutdown: CancellationToken::new(),
@@ -132,20 +148,11 @@ pub async fn start(config: Config, parts: Parts) -> anyhow::Result<Running> {
     });
     let mut background = tasks::start(&app)?;
     background.extend(crate::wake::start(&app).await?);
-    let (http, address) = match parts {
-        Parts::Work => (None, app.config.bind),
-        Parts::All => {
-            let listener = TcpListener::bind(app.config.bind)
-                .with_context(|| format!("BIND {} cannot be used", app.config.bind))?;
-            let address = listener.local_addr()?;
-            (Some(serve(app.clone(), listener)?), address)
-        }
-    };
-    let url = app.config.origin(address);
+    let http = listener.map(|listener| serve(app.clone(), listener)).transpose()?;
     Ok(Running {
+        url: app.origin.clone(),
         app,
         address,
-        url,
         http,
         background,
         _lock: lock,
