@@ -3,6 +3,7 @@
 use crate::{
     auth,
     error::{AppError, AppResult},
+    limits,
     state::App,
 };
 use actix_web::{
@@ -112,6 +113,9 @@ fn usual_scope(method: &Method) -> KeyScope {
 pub async fn authenticate(request: &HttpRequest) -> AppResult<Caller> {
     if let Some(key) = bearer(request) {
         let caller = by_api_key(app(request)?, key).await?;
+        if let Actor::ApiKey(id, _) = caller.scope.actor {
+            limits::by_caller(request, id.0)?;
+        }
         // A key reaches its own workspace alone.
         return match workspace_of_path(request)? {
             Some(id) if id != caller.scope.workspace_id => Err(AppError::not_found("workspace")),
@@ -170,6 +174,7 @@ async fn signed_in(request: &HttpRequest) -> AppResult<SignedIn> {
     let user = sessions::find_user_unscoped(&app(request)?.db, &token_hash)
         .await?
         .ok_or_else(nobody)?;
+    limits::by_caller(request, user.id.0)?;
     Ok(SignedIn { user, token_hash })
 }
 

@@ -7,8 +7,9 @@ use crate::{
     extract,
     idempotency::InFlight,
     infer::Inference,
-    keys::Keys,
+    keys::{Keys, Purpose},
     legal::Legal,
+    limits::{self, Limits},
     openapi, respond, routes, spa,
     state::App,
     storage::Storage,
@@ -89,6 +90,7 @@ fn make_data_dir(config: &Config) -> anyhow::Result<()> {
 
 /// Starts the server or a worker and returns once it answers.
 pub async fn start(config: Config, parts: Parts) -> anyhow::Result<Running> {
+    let legal = Legal::read(config.legal_dir.as_deref())?;
     // One TLS provider per process; a second call finds it in place.
     let _ = rustls::crypto::ring::default_provider().install_default();
     make_data_dir(&config)?;
@@ -117,13 +119,13 @@ pub async fn start(config: Config, parts: Parts) -> anyhow::Result<Running> {
         let config = config.clone();
         tokio::task::spawn_blocking(move || crate::bases::write_built_in(&config)).await??
     };
-    let legal = Legal::read(config.legal_dir.as_deref())?;
     let app = Arc::new(App {
         legal,
         built_in,
         hasher: Hasher::new()?,
         inference: Inference::new(&config),
         in_flight: InFlight::default(),
+        limits: Limits::new(&config, keys.current(Purpose::Addresses).1),
         shutdown: CancellationToken::new(),
         keys,
         db,
@@ -220,6 +222,7 @@ fn serve(app: Arc<App>, listener: TcpListener) -> anyhow::Result<(ServerHandle, 
             .service(SwaggerUi::new("/docs/{_:.*}").url("/docs/openapi.json", document.clone()))
             .default_service(web::to(spa::fallback))
             .wrap(from_fn(same_site))
+            .wrap(from_fn(limits::by_address))
             .wrap(from_fn(respond::envelope))
             .wrap(TracingLogger::<RequestSpan>::new())
             .wrap(from_fn(content_security))

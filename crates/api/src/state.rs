@@ -1,7 +1,8 @@
 //! What handlers and tasks share.
 
 use crate::{
-    auth::Hasher, config::Config, idempotency::InFlight, infer::Inference, keys::Keys, legal::Legal, storage::Storage,
+    auth::Hasher, config::Config, idempotency::InFlight, infer::Inference, keys::Keys, legal::Legal, limits::Limits,
+    storage::Storage,
 };
 use cerebros_db::{Db, bases::BaseFacts};
 use tokio_util::sync::CancellationToken;
@@ -16,6 +17,7 @@ pub struct App {
     pub legal: Legal,
     /// Keyed requests that are being worked on.
     pub in_flight: InFlight,
+    pub limits: Limits,
     /// What the built-in base is.
     pub built_in: BaseFacts,
     /// Fires when the process is asked to stop.

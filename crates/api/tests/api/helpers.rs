@@ -1,7 +1,7 @@
 //! A server per test, and the people who talk to it: `anonymous`, `member`, `stranger`.
 
 use cerebros_api::{Config, Parts, Running, start};
-use cerebros_common::errors::Problem;
+use cerebros_common::{errors::Problem, workspaces::Workspace};
 use reqwest::{Method, StatusCode, header};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
 use serde::de::DeserializeOwned;
@@ -24,6 +24,11 @@ pub const DEADLINE: Duration = Duration::from_secs(90);
 
 /// How often a server in another process is asked.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(25);
+
+/// How often a race is run: more often with `TEST_ROUNDS`.
+pub fn rounds() -> usize {
+    std::env::var("TEST_ROUNDS").map_or(5, |count| count.parse().unwrap())
+}
 
 /// Turns each `async fn(TestServer)` into two tests.
 macro_rules! on_both_databases {
@@ -73,6 +78,11 @@ pub struct TestServer {
 impl TestServer {
     async fn start(kind: Kind) -> Self {
         Self::start_with(kind, |_| {}).await
+    }
+
+    /// Another server on the same database. Whoever asks for it stops it.
+    pub async fn replica(&self) -> Running {
+        start(self.config.clone(), Parts::All).await.unwrap()
     }
 
     /// A server with other settings, on a database of its own. Whoever asks for it stops it.
@@ -143,10 +153,16 @@ impl TestServer {
     }
 
     pub fn anonymous(&self) -> Client {
+        self.anonymous_at(&self.url)
+    }
+
+    /// Nobody, at a replica.
+    pub fn anonymous_at(&self, url: &str) -> Client {
         Client {
-            url: self.url.clone(),
+            url: url.to_owned(),
             http: reqwest::Client::new(),
             auth: Auth::None,
+            workspace: None,
             changes: Some(self.changes.clone()),
         }
     }
@@ -181,6 +197,9 @@ impl ServerProcess {
             ("DATABASE_URL", config.database_url),
             ("BIND", "127.0.0.1:0".to_owned()),
             ("LOG", "error".to_owned()),
+            ("RATE_LIMIT_SIGN_IN", NO_LIMIT.to_owned()),
+            ("RATE_LIMIT_REQUESTS", NO_LIMIT.to_owned()),
+            ("RATE_LIMIT_ADDRESS", NO_LIMIT.to_owned()),
         ];
         Self::spawn(environment, data).await
     }
@@ -218,6 +237,7 @@ impl ServerProcess {
             url: self.url.clone(),
             http: reqwest::Client::new(),
             auth: Auth::None,
+            workspace: None,
             changes: None,
         };
         anonymous.sign_up("member@example.org").await
@@ -251,10 +271,14 @@ pub async fn config(kind: Kind, data: &TempDir) -> Config {
         "DATABASE_URL" => Some(database_url.clone()),
         "DATABASE_CONNECTIONS" => Some("4".to_owned()),
         "CHILD_PROGRAM" => Some(env!("CARGO_BIN_EXE_cerebros").to_owned()),
+        limit if limit.starts_with("RATE_LIMIT_") => Some(NO_LIMIT.to_owned()),
         _ => None,
     })
     .unwrap()
 }
+
+/// So high that no test meets it unawares.
+const NO_LIMIT: &str = "1000000";
 
 /// A database made from a template that holds the schema.
 async fn fresh_postgres() -> String {
@@ -305,6 +329,8 @@ pub struct Client {
     url: String,
     http: reqwest::Client,
     auth: Auth,
+    /// Named in each request.
+    workspace: Option<String>,
     /// Of a server in this process; that of another process is looked at again and again.
     changes: Option<watch::Receiver<u64>>,
 }
@@ -320,6 +346,30 @@ impl Client {
         }
     }
 
+    /// The same person in one of their workspaces.
+    pub fn within(&self, workspace: &Workspace) -> Self {
+        Self {
+            workspace: Some(workspace.id.to_string()),
+            ..self.clone()
+        }
+    }
+
+    /// The same person without naming a workspace.
+    pub fn anywhere(&self) -> Self {
+        Self {
+            workspace: None,
+            ..self.clone()
+        }
+    }
+
+    /// The same person at another server on the same database.
+    pub fn at(&self, url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            ..self.clone()
+        }
+    }
+
     pub fn with_key(&self, key: &str) -> Self {
         Self {
             auth: Auth::Key(key.to_owned()),
@@ -329,6 +379,10 @@ impl Client {
 
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.url));
+        let request = match &self.workspace {
+            Some(id) => request.header("x-workspace-id", id),
+            None => request,
+        };
         match &self.auth {
             Auth::None => request,
             Auth::Cookie(cookie) => request.header(header::COOKIE, cookie),

@@ -5,6 +5,7 @@
 #[macro_use]
 mod helpers;
 
+mod account;
 mod accounts;
 mod agents;
 mod api_keys;
@@ -16,6 +17,13 @@ mod documents;
 mod events;
 mod examples;
 mod idempotency;
+mod invitations;
+mod legal;
+mod limits;
+mod lost_updates;
+mod members;
+mod notifications;
 mod search;
 mod tenancy;
 mod training;
+mod workspaces;
