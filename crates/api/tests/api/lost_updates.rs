@@ -67,6 +67,6 @@ async fn no_update_is_lost(server: TestServer) {
 
     let member = member_of(owner, &team.viewer).await;
     let path = format!("/api/v1/members/{}", member.user_id);
-    let ranked = |index: usize| json!({"role": ["viewer", "reviewer", "editor", "admin"][index % 4]});
+    let ranked = |index: usize| json!({"role": (["viewer", "reviewer", "editor", "admin"][index % 4])});
     race("members", owner, &path, member.version, ranked).await;
 }
