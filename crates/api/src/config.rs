@@ -32,11 +32,14 @@ pub struct Config {
     pub training_concurrency: usize,
     /// Threads of one training job.
     pub training_threads: u32,
-    /// Holds `privacy.md` and `terms.md`, which replace the built-in texts.
-    pub legal_dir: Option<PathBuf>,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     pub rate_limits: RateLimits,
+    /// How long a browser stays signed in at most, and without being used.
+    pub session_days: i64,
+    pub session_idle_days: i64,
+    /// Holds `privacy.md` and `terms.md`, which replace the built-in texts.
+    pub legal_dir: Option<PathBuf>,
     /// The executable that is run as the training, inference and extraction child.
     pub child_program: PathBuf,
 }
@@ -144,7 +147,6 @@ impl Config {
                 .unwrap_or(500 * 1024 * 1024),
             training_concurrency: number(&get, "TRAINING_CONCURRENCY", "a number from 1 to 64", 1, 64)?.unwrap_or(1),
             training_threads: number(&get, "TRAINING_THREADS", "a number from 1 to 256", 1, 256)?.unwrap_or(1),
-            legal_dir: get("LEGAL_DIR").map(PathBuf::from),
             trusted_proxies: list(
                 &get,
                 "TRUSTED_PROXIES",
@@ -158,11 +160,18 @@ impl Config {
                 sign_in: rate(&get, "RATE_LIMIT_SIGN_IN", 60)?,
                 mail: rate(&get, "RATE_LIMIT_MAIL", 5)?,
             },
+            session_days: number(&get, "SESSION_DAYS", "a number from 1 to 365", 1, 365)?.unwrap_or(30),
+            session_idle_days: number(&get, "SESSION_IDLE_DAYS", "a number from 1 to 365", 1, 365)?.unwrap_or(14),
+            legal_dir: get("LEGAL_DIR").map(PathBuf::from),
             child_program: match get("CHILD_PROGRAM") {
                 Some(path) => PathBuf::from(path),
                 None => PathBuf::from("/proc/self/exe"),
             },
         })
+    }
+
+    pub fn session_idle(&self) -> chrono::Duration {
+        chrono::Duration::days(self.session_idle_days)
     }
 
     /// Where files lie while they are being read.

@@ -32,6 +32,7 @@ use utoipa_actix_web::AppExt;
     components(schemas(AgentSort, LegalPage, Problem, WireError)),
     tags(
         (name = "auth", description = "Sign up, in and out"),
+        (name = "sessions", description = "Browsers in which you are signed in"),
         (name = "workspaces", description = "Where rows belong"),
         (name = "members", description = "Who belongs to a workspace, and with which role"),
         (name = "invitations", description = "Asking somebody to join"),
@@ -40,6 +41,7 @@ use utoipa_actix_web::AppExt;
         (name = "legal", description = "Texts of the operator"),
         (name = "api_keys", description = "Keys for scripts"),
         (name = "audit", description = "Who did what, when, to what"),
+        (name = "provider_keys", description = "Keys for other people's services"),
         (name = "agents", description = "What you make from documents; assistants on screen"),
         (name = "documents", description = "Uploads, their text and chunks"),
         (name = "search", description = "Passages by words"),
@@ -127,6 +129,7 @@ fn access(method: &str, operation: &Operation) -> Access {
     match operation.operation_id.as_deref().unwrap_or_default() {
         "sign_up" | "sign_in" => Open,
         "sign_out" | "find_session" => SignedIn,
+        "list_sessions" | "delete_session" | "delete_other_sessions" => SignedIn,
         "look_at_invitation" | "find_legal_page" => Open,
         "list_workspaces" | "create_workspace" | "accept_invitation" => SignedIn,
         "find_account" | "update_account" | "put_avatar" | "delete_avatar" | "find_avatar" => SignedIn,

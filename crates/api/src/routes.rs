@@ -19,7 +19,9 @@ mod members;
 mod models;
 mod notifications;
 mod openai;
+mod provider_keys;
 mod search;
+mod sessions;
 mod workspaces;
 
 use utoipa_actix_web::{scope, service_config::ServiceConfig};
@@ -28,6 +30,7 @@ pub fn configure(config: &mut ServiceConfig) {
     config.service(
         scope::scope("/api/v1")
             .configure(auth::configure)
+            .configure(sessions::configure)
             .configure(account::configure)
             .configure(notifications::configure)
             .configure(workspaces::configure)
@@ -35,6 +38,7 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(invitations::configure)
             .configure(api_keys::configure)
             .configure(audit::configure)
+            .configure(provider_keys::configure)
             .configure(agents::configure)
             .configure(documents::configure)
             .configure(examples::configure)

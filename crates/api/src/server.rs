@@ -15,6 +15,7 @@ use crate::{
     storage::Storage,
     tasks,
     telemetry::RequestSpan,
+    uses::Uses,
 };
 use actix_web::{
     Error, HttpResponse, HttpServer,
@@ -96,11 +97,7 @@ pub async fn start(config: Config, parts: Parts) -> anyhow::Result<Running> {
     make_data_dir(&config)?;
     let keys = Keys::load(&config)?;
     let db = migrated(&config, &keys).await?;
-    let lock = if db.is_sqlite() {
-        Some(lock_data_dir(&config)?)
-    } else {
-        None
-    };
+    let lock = lock_data_dir(&config, &db)?;
     keys.check(&db).await?;
     if db.is_sqlite() {
         cerebros_queue::void_leases(db.write_connection()).await?;
@@ -124,6 +121,7 @@ pub async fn start(config: Config, parts: Parts) -> anyhow::Result<Running> {
         built_in,
         hasher: Hasher::new()?,
         inference: Inference::new(&config),
+        uses: Uses::default(),
         in_flight: InFlight::default(),
         limits: Limits::new(&config, keys.current(Purpose::Addresses).1),
         shutdown: CancellationToken::new(),
@@ -191,7 +189,10 @@ pub async fn connect(config: &Config, keys: &Keys) -> anyhow::Result<Db> {
 }
 
 /// On SQLite one process owns the data directory, so that a start may void all leases.
-fn lock_data_dir(config: &Config) -> anyhow::Result<File> {
+pub fn lock_data_dir(config: &Config, db: &Db) -> anyhow::Result<Option<File>> {
+    if !db.is_sqlite() {
+        return Ok(None);
+    }
     let path = config.data_dir.join("lock");
     let file = File::create(&path).with_context(|| format!("{} cannot be made", path.display()))?;
     file.try_lock().map_err(|_| {
@@ -201,7 +202,7 @@ fn lock_data_dir(config: &Config) -> anyhow::Result<File> {
             config.data_dir.display()
         )
     })?;
-    Ok(file)
+    Ok(Some(file))
 }
 
 fn serve(app: Arc<App>, listener: TcpListener) -> anyhow::Result<(ServerHandle, JoinHandle<std::io::Result<()>>)> {

@@ -2,7 +2,7 @@
 
 use crate::{
     auth::Hasher, config::Config, idempotency::InFlight, infer::Inference, keys::Keys, legal::Legal, limits::Limits,
-    storage::Storage,
+    storage::Storage, uses::Uses,
 };
 use cerebros_db::{Db, bases::BaseFacts};
 use tokio_util::sync::CancellationToken;
@@ -14,6 +14,7 @@ pub struct App {
     pub storage: Storage,
     pub hasher: Hasher,
     pub inference: Inference,
+    pub uses: Uses,
     pub legal: Legal,
     /// Keyed requests that are being worked on.
     pub in_flight: InFlight,

@@ -23,6 +23,7 @@ pub mod members;
 pub mod models;
 pub mod notifications;
 mod paging;
+pub mod provider_keys;
 pub mod rates;
 mod scope;
 pub mod search;

@@ -1,6 +1,7 @@
 //! Asking somebody to join a workspace.
 
 use crate::{
+    accounts,
     auth,
     error::{AppError, AppResult},
     extract::{Admin, Body, Id, Query, SignedIn},
@@ -58,8 +59,8 @@ async fn create_invitation(
     Admin(scope): Admin,
     body: Body<NewInvitation>,
 ) -> AppResult {
-    super::auth::check_email(body.email.trim())?;
-    let token = auth::session_token();
+    accounts::check_email(&body.email)?;
+    let token = auth::token();
     let mut write = app.db.write(&scope).await?;
     let invitation = invitations::insert(&mut write, &body, Some(&auth::digest(&token))).await?;
     write.commit().await?;
@@ -143,7 +144,7 @@ async fn resend_invitation(
     Admin(scope): Admin,
     id: Id<InvitationId>,
 ) -> AppResult {
-    let token = auth::session_token();
+    let token = auth::token();
     let mut write = app.db.write(&scope).await?;
     let invitation = invitations::renew(&mut write, id.0, Some(&auth::digest(&token))).await?;
     write.commit().await?;

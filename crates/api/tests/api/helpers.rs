@@ -1,7 +1,7 @@
 //! A server per test, and the people who talk to it: `anonymous`, `member`, `stranger`.
 
 use cerebros_api::{Config, Parts, Running, start};
-use cerebros_common::{errors::Problem, workspaces::Workspace};
+use cerebros_common::{errors::Problem, ids::SessionId, workspaces::Workspace};
 use reqwest::{Method, StatusCode, header};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
 use serde::de::DeserializeOwned;
@@ -143,6 +143,16 @@ impl TestServer {
         };
         tokio::time::timeout(DEADLINE, ended).await.unwrap();
         connection.close().await.unwrap();
+    }
+
+    pub async fn edit_session(&self, column: &str, at: chrono::DateTime<chrono::Utc>, id: SessionId) {
+        let id = match self.kind {
+            Kind::Sqlite => format!("x'{}'", id.0.simple()),
+            Kind::Postgres => format!("'{id}'"),
+        };
+        let at = at.to_rfc3339();
+        self.execute(&format!("update sessions set {column} = '{at}' where id = {id}"))
+            .await;
     }
 
     /// Shuts the server down before the test ends.
@@ -354,6 +364,14 @@ impl Client {
         }
     }
 
+    /// The same person in a browser that signed in elsewhere.
+    pub fn with_cookie(&self, cookie: String) -> Self {
+        Self {
+            auth: Auth::Cookie(cookie),
+            ..self.clone()
+        }
+    }
+
     /// The same person without naming a workspace.
     pub fn anywhere(&self) -> Self {
         Self {
@@ -362,11 +380,20 @@ impl Client {
         }
     }
 
-    /// The same person at another server on the same database.
-    pub fn at(&self, url: &str) -> Self {
+    /// The same person at a server that was started again.
+    pub fn at_running(&self, running: &Running) -> Self {
         Self {
-            url: url.to_owned(),
+            url: running.url.clone(),
+            changes: Some(running.changes()),
             ..self.clone()
+        }
+    }
+
+    /// The same browser at another server on the same database.
+    pub fn at(&self, server: &TestServer) -> Self {
+        Self {
+            auth: self.auth.clone(),
+            ..server.anonymous()
         }
     }
 

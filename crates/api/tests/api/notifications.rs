@@ -222,7 +222,7 @@ async fn the_stream_tells_of_notifications_from_anywhere(server: TestServer) {
     let reader = team.viewer.anywhere();
     let reader = replica
         .as_ref()
-        .map_or(reader.clone(), |replica| reader.at(&replica.url));
+        .map_or(reader.clone(), |replica| reader.at_running(replica));
     let response = reader
         .request(Method::GET, "/api/v1/events?after=0")
         .send()
