@@ -8,9 +8,9 @@ use crate::{
     idempotency::InFlight,
     infer::Inference,
     keys::{Keys, Purpose},
-    limits::{self, Limits},
     legal::Legal,
     mail::Mailer,
+    limits::{self, Limits},
     openapi, respond, routes, spa,
     state::App,
     storage::Storage,
@@ -92,6 +92,7 @@ fn make_data_dir(config: &Config) -> anyhow::Result<()> {
 
 /// Starts the server or a worker and returns once it answers.
 pub async fn start(config: Config, parts: Parts) -> anyhow::Result<Running> {
+    let legal = Legal::read(config.legal_dir.as_deref())?;
     // One TLS provider per process; a second call finds it in place.
     let _ = rustls::crypto::ring::default_provider().install_default();
     anyhow::ensure!(
@@ -120,7 +121,6 @@ pub async fn start(config: Config, parts: Parts) -> anyhow::Result<Running> {
         let config = config.clone();
         tokio::task::spawn_blocking(move || crate::bases::write_built_in(&config)).await??
     };
-    let legal = Legal::read(config.legal_dir.as_deref())?;
     let (listener, address) = match parts {
         Parts::Work => (None, config.bind),
         Parts::All => {

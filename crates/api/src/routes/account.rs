@@ -4,7 +4,7 @@ use crate::{
     avatars,
     error::AppResult,
     extract::{self, Body, Id, IfMatch, IfMatchHeader, Query, SignedIn},
-    respond,
+    limits, respond,
     state::App,
 };
 use actix_web::{HttpRequest, HttpResponse, delete, get, http::header, patch, put, web};
@@ -14,7 +14,7 @@ use cerebros_common::{
     notifications::{NotificationPreference, NotificationPreferencesPatch},
     wire::Envelope,
 };
-use cerebros_db::{notifications, users, workspaces};
+use cerebros_db::{Scope, notifications, users, workspaces};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 pub fn configure(config: &mut ServiceConfig) {
@@ -82,9 +82,11 @@ async fn put_avatar(
     signed_in: SignedIn,
     payload: web::Payload,
 ) -> AppResult {
+    let scope = workspaces::personal_scope_unscoped(&app.db, signed_in.user.id).await?;
+    limits::upload(&request, &scope)?;
     let bytes = extract::read_image(&request, payload.into_inner(), avatars::MAX_BYTES).await?;
     let png = avatars::render(&app, bytes).await?;
-    set_avatar(&app, signed_in.user.id, Some(&png)).await
+    set_avatar(&app, &scope, Some(&png)).await
 }
 
 /// Remove your picture
@@ -94,7 +96,8 @@ async fn put_avatar(
 )]
 #[delete("/account/avatar")]
 async fn delete_avatar(app: web::Data<App>, signed_in: SignedIn) -> AppResult {
-    set_avatar(&app, signed_in.user.id, None).await
+    let scope = workspaces::personal_scope_unscoped(&app.db, signed_in.user.id).await?;
+    set_avatar(&app, &scope, None).await
 }
 
 /// Find somebody's picture
@@ -183,9 +186,8 @@ async fn update_notification_preferences(
     ))
 }
 
-async fn set_avatar(app: &App, user_id: UserId, png: Option<&[u8]>) -> AppResult {
-    let scope = workspaces::personal_scope_unscoped(&app.db, user_id).await?;
-    let mut write = app.db.write(&scope).await?;
+async fn set_avatar(app: &App, scope: &Scope, png: Option<&[u8]>) -> AppResult {
+    let mut write = app.db.write(scope).await?;
     let profile = users::set_avatar(&mut write, png).await?;
     write.commit().await?;
     Ok(shown(profile))

@@ -1,7 +1,7 @@
 //! A server per test, and the people who talk to it: `anonymous`, `member`, `stranger`.
 
 use cerebros_api::{Config, Parts, Running, start};
-use cerebros_common::{errors::Problem, ids::SessionId};
+use cerebros_common::{errors::Problem, ids::SessionId, workspaces::Workspace};
 use reqwest::{Method, StatusCode, header};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
 use serde::de::DeserializeOwned;
@@ -24,6 +24,11 @@ pub const DEADLINE: Duration = Duration::from_secs(90);
 
 /// How often a server in another process is asked.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(25);
+
+/// How often a race is run: more often with `TEST_ROUNDS`.
+pub fn rounds() -> usize {
+    std::env::var("TEST_ROUNDS").map_or(5, |count| count.parse().unwrap())
+}
 
 /// Turns each `async fn(TestServer)` into two tests.
 macro_rules! on_both_databases {
@@ -167,6 +172,7 @@ impl TestServer {
             url: url.to_owned(),
             http: reqwest::Client::new(),
             auth: Auth::None,
+            workspace: None,
             changes: Some(self.changes.clone()),
         }
     }
@@ -241,6 +247,7 @@ impl ServerProcess {
             url: self.url.clone(),
             http: reqwest::Client::new(),
             auth: Auth::None,
+            workspace: None,
             changes: None,
         };
         anonymous.sign_up("member@example.org").await
@@ -332,6 +339,8 @@ pub struct Client {
     url: String,
     http: reqwest::Client,
     auth: Auth,
+    /// Named in each request.
+    workspace: Option<String>,
     /// Of a server in this process; that of another process is looked at again and again.
     changes: Option<watch::Receiver<u64>>,
 }
@@ -347,10 +356,26 @@ impl Client {
         }
     }
 
+    /// The same person in one of their workspaces.
+    pub fn within(&self, workspace: &Workspace) -> Self {
+        Self {
+            workspace: Some(workspace.id.to_string()),
+            ..self.clone()
+        }
+    }
+
     /// The same person in a browser that signed in elsewhere.
     pub fn with_cookie(&self, cookie: String) -> Self {
         Self {
             auth: Auth::Cookie(cookie),
+            ..self.clone()
+        }
+    }
+
+    /// The same person without naming a workspace.
+    pub fn anywhere(&self) -> Self {
+        Self {
+            workspace: None,
             ..self.clone()
         }
     }
@@ -381,6 +406,10 @@ impl Client {
 
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.url));
+        let request = match &self.workspace {
+            Some(id) => request.header("x-workspace-id", id),
+            None => request,
+        };
         match &self.auth {
             Auth::None => request,
             Auth::Cookie(cookie) => request.header(header::COOKIE, cookie),

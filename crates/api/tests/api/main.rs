@@ -5,6 +5,7 @@
 #[macro_use]
 mod helpers;
 
+mod account;
 mod accounts;
 mod agents;
 mod api_keys;
@@ -16,9 +17,15 @@ mod documents;
 mod events;
 mod examples;
 mod idempotency;
+mod invitations;
+mod legal;
 mod limits;
+mod lost_updates;
+mod members;
+mod notifications;
 mod provider_keys;
 mod search;
 mod sessions;
 mod tenancy;
 mod training;
+mod workspaces;
