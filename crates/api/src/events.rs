@@ -1,6 +1,6 @@
 //! Replay and live events as one loop: read after the last number, then wait for a signal that carries no data.
 
-use crate::{error::AppError, extract, state::App};
+use crate::{error::AppError, extract, limits, state::App};
 use actix_web::{HttpRequest, web};
 use bytes::Bytes;
 use cerebros_common::events::{Event, EventKind};
@@ -19,6 +19,7 @@ struct Reader {
     app: web::Data<App>,
     request: HttpRequest,
     scope: Scope,
+    _place: limits::Stream,
     after: i64,
     changed: watch::Receiver<u64>,
     ready: VecDeque<Bytes>,
@@ -29,6 +30,7 @@ pub fn stream(
     app: web::Data<App>,
     request: HttpRequest,
     scope: Scope,
+    place: limits::Stream,
     after: i64,
 ) -> impl Stream<Item = Result<Bytes, AppError>> {
     let changed = app.db.subscribe();
@@ -39,6 +41,7 @@ pub fn stream(
         app,
         request,
         scope,
+        _place: place,
         after,
         changed,
         ready,

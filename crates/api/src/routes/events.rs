@@ -4,6 +4,7 @@ use crate::{
     error::AppResult,
     events,
     extract::{Query, Viewer},
+    limits,
     state::App,
 };
 use actix_web::{HttpRequest, HttpResponse, get, http::header, web};
@@ -30,6 +31,7 @@ async fn stream_events(
     Viewer(scope): Viewer,
     query: Query<EventQuery>,
 ) -> AppResult {
+    let place = limits::Stream::open(&app, &scope)?;
     let last_seen = request
         .headers()
         .get("last-event-id")
@@ -45,5 +47,5 @@ async fn stream_events(
         .insert_header((header::CACHE_CONTROL, "no-cache"))
         // A compressed stream would wait for its buffer to fill.
         .insert_header((header::CONTENT_ENCODING, "identity"))
-        .streaming(events::stream(app.clone(), request, scope, after)))
+        .streaming(events::stream(app.clone(), request, scope, place, after)))
 }
