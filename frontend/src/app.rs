@@ -3,6 +3,7 @@
 use crate::{
     components::toast_list::ToastList,
     events::Events,
+    facts::Facts,
     pages::{
         agents::{find::AgentPage, wizard::WizardPage},
         api_keys::ApiKeysPage,
@@ -31,6 +32,7 @@ use leptos_router::{
 pub fn App() -> impl IntoView {
     provide_theme();
     Toasts::provide();
+    Facts::provide();
     Session::provide(Events::provide());
     view! {
         <Router>

@@ -22,6 +22,31 @@ pub fn storage() -> Option<Storage> {
     window().local_storage().ok().flatten()
 }
 
+/// Lasts as long as the tab.
+pub fn tab_storage() -> Option<Storage> {
+    window().session_storage().ok().flatten()
+}
+
+pub fn recall(storage: Option<Storage>, key: &str) -> Option<String> {
+    storage?.get_item(key).ok().flatten()
+}
+
+/// Without room to remember it, it is forgotten when the page is left.
+pub fn remember(storage: Option<Storage>, key: &str, value: Option<&str>) {
+    if let Some(storage) = storage {
+        drop(match value {
+            Some(value) => storage.set_item(key, value),
+            None => storage.remove_item(key),
+        });
+    }
+}
+
+/// Leaves for an address by loading it, so that nothing of the present page stays.
+pub fn load(address: &str) {
+    // Fails only for text that is no address.
+    drop(window().location().assign(address));
+}
+
 /// `https://host:port` of this page.
 pub fn origin() -> String {
     window().location().origin().unwrap_or_default()

@@ -1,5 +1,6 @@
 //! Building blocks. They take props and never fetch.
 
+pub mod avatar;
 pub mod brand;
 pub mod button;
 pub mod chart;
@@ -12,6 +13,8 @@ pub mod field;
 pub mod filters;
 pub mod icon;
 pub mod loaded;
+pub mod may;
+pub mod menu;
 pub mod navigation;
 pub mod page_head;
 pub mod pager;

@@ -1,11 +1,14 @@
 //! What the server says has changed.
 //!
-//! All tabs of a browser share one stream: the tab that holds the lock reads it and passes each event on over a
+//! All tabs of a browser that are in one workspace share one stream: the tab that holds the lock reads it and passes each event on over a
 //! channel, so that no tab uses up one of the few connections. When that tab goes, another gets the lock and reads on
 //! after the last event that it has seen.
 
-use crate::browser;
-use cerebros_common::events::{Event, EventKind};
+use crate::{api, browser};
+use cerebros_common::{
+    events::{Event, EventKind},
+    ids::WorkspaceId,
+};
 use chrono::Utc;
 use js_sys::{Function, Object, Promise, Reflect};
 use leptos::{leptos_dom::helpers::set_timeout, prelude::*};
@@ -47,18 +50,8 @@ impl Events {
     pub fn provide() -> Self {
         let events = Self {
             hub: StoredValue::new_local(Hub::default()),
-            channel: StoredValue::new_local(BroadcastChannel::new(CHANNEL).ok()),
+            channel: StoredValue::new_local(None),
         };
-        events.channel.with_value(|channel| {
-            if let Some(channel) = channel {
-                let heard = keep(move |message: MessageEvent| {
-                    if let Some(text) = message.data().as_string() {
-                        events.hear(&text);
-                    }
-                });
-                channel.set_onmessage(Some(&heard));
-            }
-        });
         provide_context(events);
         events
     }
@@ -85,14 +78,16 @@ impl Events {
         });
     }
 
-    /// Asks for the lock; whoever holds it reads the stream.
-    pub fn start(self) {
+    /// Asks for the workspace's lock; whoever holds it reads the stream.
+    pub fn start(self, workspace: WorkspaceId) {
         let already = self
             .hub
             .try_update_value(|hub| std::mem::replace(&mut hub.running, true));
         if already != Some(false) {
             return;
         }
+        let name = format!("{CHANNEL}-{workspace}");
+        self.join(&name);
         let locks = Reflect::get(&browser::window().navigator(), &"locks".into()).unwrap_or(JsValue::UNDEFINED);
         let Some(request) = Reflect::get(&locks, &"request".into())
             .ok()
@@ -105,11 +100,29 @@ impl Events {
             Promise::new(&mut |resolve, _| self.hub.update_value(|hub| hub.release = Some(resolve)))
         });
         // The promise lasts as long as the lock is held; nothing waits for it.
-        drop(request.call2(&locks, &CHANNEL.into(), &lead));
+        drop(request.call2(&locks, &name.into(), &lead));
+    }
+
+    /// Hears what the leading tab passes on.
+    fn join(self, name: &str) {
+        let Ok(channel) = BroadcastChannel::new(name) else {
+            return;
+        };
+        channel.set_onmessage(Some(&keep(move |message: MessageEvent| {
+            if let Some(text) = message.data().as_string() {
+                self.hear(&text);
+            }
+        })));
+        self.channel.set_value(Some(channel));
     }
 
     /// Closes the stream and lets another tab lead.
     pub fn stop(self) {
+        self.channel.update_value(|channel| {
+            if let Some(channel) = channel.take() {
+                channel.close();
+            }
+        });
         self.hub.update_value(|hub| {
             hub.running = false;
             hub.last_seq = None;
@@ -127,11 +140,7 @@ impl Events {
         if !self.hub.with_value(|hub| hub.running) {
             return;
         }
-        let address = match after {
-            Some(seq) => format!("/api/v1/events?after={seq}"),
-            None => "/api/v1/events".to_owned(),
-        };
-        let Ok(source) = EventSource::new(&address) else {
+        let Ok(source) = EventSource::new(&api::events::address(after)) else {
             return;
         };
         source.set_onmessage(Some(&keep(move |message: MessageEvent| {
@@ -151,6 +160,8 @@ impl Events {
         let watched = source.clone();
         source.set_onerror(Some(&keep(move |_: JsValue| {
             if watched.ready_state() == CLOSED {
+                // Perhaps the session or the workspace is gone.
+                browser::announce(api::NOT_FOUND);
                 set_timeout(move || self.open(), RETRY);
             }
         })));
@@ -164,7 +175,7 @@ impl Events {
     fn share(self, text: &str) {
         self.channel.with_value(|channel| {
             if let Some(channel) = channel {
-                // Fails only on a closed channel, and this one is never closed.
+                // Fails only on a closed channel, and closed ones are dropped.
                 drop(channel.post_message(&text.into()));
             }
         });
@@ -175,7 +186,10 @@ impl Events {
             return;
         }
         if let Ok(event) = serde_json::from_str::<Event>(text) {
-            self.hub.update_value(|hub| hub.last_seq = Some(event.seq));
+            // What concerns a person and not the workspace has no place in the sequence.
+            if event.kind != EventKind::NotificationsChanged {
+                self.hub.update_value(|hub| hub.last_seq = Some(event.seq));
+            }
             self.tell(&event);
         }
     }

@@ -9,6 +9,7 @@ mod app;
 mod browser;
 mod components;
 mod events;
+mod facts;
 mod format;
 mod forms;
 mod pages;
@@ -17,6 +18,7 @@ mod session;
 mod theme;
 mod toasts;
 mod uploads;
+mod words;
 
 fn main() {
     console_error_panic_hook::set_once();

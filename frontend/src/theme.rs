@@ -32,7 +32,7 @@ impl Theme {
     }
 
     fn stored() -> Self {
-        let stored = browser::storage().and_then(|storage| storage.get_item(KEY).ok().flatten());
+        let stored = browser::recall(browser::storage(), KEY);
         Self::ALL
             .into_iter()
             .find(|theme| Some(theme.key()) == stored.as_deref())
@@ -57,10 +57,7 @@ pub fn provide_theme() {
     let theme = RwSignal::new(Theme::stored());
     Effect::new(move |_| {
         let theme = theme.get();
-        if let Some(storage) = browser::storage() {
-            // Without room to remember it, the choice lasts until the page is left.
-            drop(storage.set_item(KEY, theme.key()));
-        }
+        browser::remember(browser::storage(), KEY, Some(theme.key()));
         if let Some(root) = document().document_element() {
             let name = if theme.is_dark() { Theme::Dark } else { Theme::Light };
             drop(root.set_attribute("data-theme", name.key()));

@@ -1,10 +1,16 @@
 //! Short notices about outcomes that have no place of their own on the screen.
 
-use crate::api::ApiError;
+use crate::{api::ApiError, browser};
 use leptos::{leptos_dom::helpers::set_timeout, prelude::*};
 use std::time::Duration;
 
 const SHOWN: Duration = Duration::from_secs(6);
+const KEPT: &str = "notice";
+
+/// Said once the next page of this tab has been loaded.
+pub fn after_loading(text: &str) {
+    browser::remember(browser::tab_storage(), KEPT, Some(text));
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
@@ -27,10 +33,15 @@ pub struct Toasts {
 
 impl Toasts {
     pub fn provide() {
-        provide_context(Self {
+        let toasts = Self {
             shown: RwSignal::new(Vec::new()),
             next: StoredValue::new(0),
-        });
+        };
+        if let Some(text) = browser::recall(browser::tab_storage(), KEPT) {
+            browser::remember(browser::tab_storage(), KEPT, None);
+            toasts.good(text);
+        }
+        provide_context(toasts);
     }
 
     pub fn of_app() -> Self {

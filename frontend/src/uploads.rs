@@ -1,6 +1,6 @@
 //! Files on their way to the server, one at a time, with progress. XMLHttpRequest, because fetch tells none.
 
-use crate::api::refusal;
+use crate::api::{self, refusal};
 use js_sys::Function;
 use leptos::prelude::*;
 use std::collections::HashMap;
@@ -169,6 +169,9 @@ impl Uploads {
     fn send(self, upload: Upload, queued: &Queued) -> Result<XmlHttpRequest, JsValue> {
         let request = XmlHttpRequest::new()?;
         request.open("POST", &queued.address)?;
+        if let Some(id) = api::workspace() {
+            request.set_request_header(api::WORKSPACE_HEADER, &id.to_string())?;
+        }
         request
             .upload()?
             .set_onprogress(Some(&listener(move |event: ProgressEvent| {

@@ -215,7 +215,7 @@ impl From<DbError> for AppError {
                     "The {noun} is at version {current} by now. Read it again, then send your change with its ETag."
                 ),
             ),
-            DbError::Corrupt(..) | DbError::Sql(_) => {
+            DbError::Corrupt(..) | DbError::Fault(_) | DbError::Sql(_) => {
                 if is_disk_full(&error) {
                     let detail = "Nothing was stored. Free some space on the server and try again.";
                     return Self {

@@ -2,6 +2,7 @@
 //! route and a task share lives in a module named after its noun.
 
 mod address;
+pub mod admin;
 mod agents;
 pub mod auth;
 mod bases;
@@ -20,6 +21,7 @@ mod headers;
 mod idempotency;
 mod infer;
 mod jobs;
+mod keys;
 mod limits;
 mod openapi;
 mod origins;

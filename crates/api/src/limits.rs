@@ -69,11 +69,6 @@ impl Limits {
     }
 }
 
-/// What replicas have in common and nobody else knows.
-pub fn secret(config: &Config) -> [u8; 32] {
-    Sha256::digest(format!("rate limits {}", config.database_url)).into()
-}
-
 /// Where a caller stands after a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {

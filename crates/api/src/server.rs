@@ -7,6 +7,7 @@ use crate::{
     headers,
     idempotency::InFlight,
     infer::Inference,
+    keys::{Keys, Purpose},
     limits::{self, Limits},
     openapi, origins, respond, routes, spa,
     state::App,
@@ -55,25 +56,36 @@ pub enum Parts {
 
 /// Brings the schema up to date.
 pub async fn migrate(config: &Config) -> anyhow::Result<()> {
-    std::fs::create_dir_all(&config.data_dir)
-        .with_context(|| format!("DATA_DIR {} cannot be made", config.data_dir.display()))?;
-    let db = connect(config).await?;
+    make_data_dir(config)?;
+    migrated(config, &Keys::load(config)?).await.map(|_| ())
+}
+
+async fn migrated(config: &Config, keys: &Keys) -> anyhow::Result<Db> {
+    let db = connect(config, keys).await?;
     Migrator::up(db.write_connection(), None)
         .await
-        .context("the schema could not be brought up to date")
+        .context("the schema could not be brought up to date")?;
+    Ok(db)
+}
+
+fn make_data_dir(config: &Config) -> anyhow::Result<()> {
+    std::fs::create_dir_all(&config.data_dir)
+        .with_context(|| format!("DATA_DIR {} cannot be made", config.data_dir.display()))
 }
 
 /// Starts the server or a worker and returns once it answers.
 pub async fn start(config: Config, parts: Parts) -> anyhow::Result<Running> {
     // One TLS provider per process; a second call finds it in place.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    migrate(&config).await?;
-    let db = connect(&config).await?;
+    make_data_dir(&config)?;
+    let keys = Keys::load(&config)?;
+    let db = migrated(&config, &keys).await?;
     let lock = if db.is_sqlite() {
         Some(lock_data_dir(&config)?)
     } else {
         None
     };
+    keys.check(&db).await?;
     if db.is_sqlite() {
         cerebros_queue::void_leases(db.write_connection()).await?;
     }
@@ -96,8 +108,9 @@ pub async fn start(config: Config, parts: Parts) -> anyhow::Result<Running> {
         hasher: Hasher::new()?,
         inference: Inference::new(&config),
         in_flight: InFlight::default(),
-        limits: Limits::new(&config, limits::secret(&config)),
+        limits: Limits::new(&config, keys.current(Purpose::Addresses).1),
         shutdown: CancellationToken::new(),
+        keys,
         db,
         storage,
         config,
@@ -148,10 +161,12 @@ impl Running {
     }
 }
 
-async fn connect(config: &Config) -> anyhow::Result<Db> {
+/// Connects to the database as it is.
+pub async fn connect(config: &Config, keys: &Keys) -> anyhow::Result<Db> {
     let options = DbOptions {
         url: config.database_url.clone(),
         max_connections: config.database_connections,
+        audit_keys: keys.audit(),
     };
     Db::connect(&options)
         .await

@@ -1,12 +1,15 @@
 //! What handlers and tasks share.
 
-use crate::{auth::Hasher, config::Config, idempotency::InFlight, infer::Inference, limits::Limits, storage::Storage};
+use crate::{
+    auth::Hasher, config::Config, idempotency::InFlight, infer::Inference, keys::Keys, limits::Limits, storage::Storage,
+};
 use cerebros_db::{Db, bases::BaseFacts};
 use tokio_util::sync::CancellationToken;
 
 pub struct App {
     pub config: Config,
     pub db: Db,
+    pub keys: Keys,
     pub storage: Storage,
     pub hasher: Hasher,
     pub inference: Inference,

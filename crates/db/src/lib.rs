@@ -5,6 +5,7 @@
 
 pub mod agents;
 pub mod api_keys;
+pub mod audit;
 pub mod bases;
 pub mod calls;
 mod connection;
@@ -22,10 +23,12 @@ pub mod rates;
 mod scope;
 pub mod search;
 pub mod sessions;
+pub mod settings;
 pub mod users;
 pub mod workspaces;
 mod write;
 
+pub use audit::AuditKeys;
 pub use connection::{Db, DbOptions};
 pub use error::DbError;
 pub use scope::{Actor, Scope};

@@ -60,6 +60,9 @@ fn read_chunk(data: &str) -> Answer<ChatCompletionChunk> {
 async fn send(request: &ChatCompletionRequest, abort: &AbortSignal) -> Answer<Response> {
     let headers = Headers::new().map_err(failed)?;
     headers.set("Content-Type", "application/json").map_err(failed)?;
+    if let Some(id) = super::workspace() {
+        headers.set(super::WORKSPACE_HEADER, &id.to_string()).map_err(failed)?;
+    }
     let init = RequestInit::new();
     init.set_method("POST");
     init.set_headers_headers(&headers);

@@ -35,5 +35,5 @@ pub async fn list_findings(id: DatasetId, query: DatasetCursor) -> Answer<Cursor
 pub const UPLOAD: &str = "/api/v1/datasets/upload";
 
 pub fn content_address(id: DatasetId) -> String {
-    format!("/api/v1/datasets/{id}/content")
+    super::address(&format!("/datasets/{id}/content"))
 }

@@ -33,5 +33,5 @@ pub fn upload_address(query: &NewDocument) -> String {
 }
 
 pub fn content_address(id: DocumentId) -> String {
-    format!("/api/v1/documents/{id}/content")
+    super::address(&format!("/documents/{id}/content"))
 }

@@ -20,5 +20,5 @@ pub async fn delete_model(id: ModelId) -> Answer<()> {
 }
 
 pub fn adapter_address(id: ModelId) -> String {
-    format!("/api/v1/models/{id}/adapter")
+    super::address(&format!("/models/{id}/adapter"))
 }

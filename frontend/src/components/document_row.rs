@@ -6,7 +6,13 @@ use cerebros_common::documents::{Document, DocumentStatus};
 use leptos::prelude::*;
 
 #[component]
-pub fn DocumentRow(document: Document, retry: Callback<Document>, remove: Callback<Document>) -> impl IntoView {
+pub fn DocumentRow(
+    document: Document,
+    retry: Callback<Document>,
+    remove: Callback<Document>,
+    /// Whether the buttons are there.
+    changes: Signal<bool>,
+) -> impl IntoView {
     let document = StoredValue::new(document);
     let facts = document.with_value(|document| {
         let mut facts = vec![word(&document.format).to_uppercase(), format::size(document.size_bytes)];
@@ -35,30 +41,32 @@ pub fn DocumentRow(document: Document, retry: Callback<Document>, remove: Callba
             </span>
             <div class="min-w-0 grow basis-48">
                 <a href=format!("/documents/{id}") class="block truncate font-medium hover:underline">
-                    {name.clone()}
+                    {name}
                 </a>
                 <p class="text-sm text-muted">{facts}</p>
             </div>
             <DocumentTag status />
-            <div class="ml-auto flex gap-1">
-                {(status == DocumentStatus::Error)
-                    .then(|| {
-                        view! {
-                            <button type="button" class="btn btn-sm" on:click=move |_| retry.run(document.get_value())>
-                                <Icon icon=icondata::LuRotateCcw />
-                                "Retry"
-                            </button>
-                        }
-                    })}
-                <button
-                    type="button"
-                    class="btn btn-ghost btn-sm btn-square"
-                    aria-label=format!("Delete {name}")
-                    on:click=move |_| remove.run(document.get_value())
-                >
-                    <Icon icon=icondata::LuTrash2 />
-                </button>
-            </div>
+            <Show when=move || changes.get()>
+                <div class="ml-auto flex gap-1">
+                    {(status == DocumentStatus::Error)
+                        .then(|| {
+                            view! {
+                                <button type="button" class="btn btn-sm" on:click=move |_| retry.run(document.get_value())>
+                                    <Icon icon=icondata::LuRotateCcw />
+                                    "Retry"
+                                </button>
+                            }
+                        })}
+                    <button
+                        type="button"
+                        class="btn btn-ghost btn-sm btn-square"
+                        aria-label=document.with_value(|document| format!("Delete {}", document.name))
+                        on:click=move |_| remove.run(document.get_value())
+                    >
+                        <Icon icon=icondata::LuTrash2 />
+                    </button>
+                </div>
+            </Show>
             {error.map(|error| view! { <p class="basis-full text-sm text-error">{error.message}</p> })}
         </li>
     }

@@ -38,15 +38,16 @@ static PLACES: [Place; 5] = [
         also: &[],
     },
     Place {
-        href: "/api-keys",
-        name: "API keys",
-        icon: icondata::LuKeyRound,
+        href: "/settings",
+        name: "Settings",
+        icon: icondata::LuSettings,
         also: &[],
     },
 ];
 
+/// `workspaces` stands above the places, `corner` at the right end of the bar.
 #[component]
-pub fn Navigation(#[prop(into)] email: Signal<String>, sign_out: Callback<()>) -> impl IntoView {
+pub fn Navigation(#[prop(into)] workspaces: ViewFn, #[prop(into)] corner: ViewFn) -> impl IntoView {
     let open = RwSignal::new(false);
     let path = use_location().pathname;
     Effect::new(move |_| {
@@ -54,11 +55,10 @@ pub fn Navigation(#[prop(into)] email: Signal<String>, sign_out: Callback<()>) -
         open.set(false);
     });
     view! {
-        <header class="sticky top-0 z-30 flex items-center justify-between border-b border-line bg-base-100 px-4 py-2 lg:hidden">
-            <Brand href="/dashboard" />
+        <header class="sticky top-0 z-30 flex h-14 items-center gap-1 border-b border-line bg-base-100 px-4 lg:static lg:col-start-2 lg:border-b-0 lg:px-8">
             <button
                 type="button"
-                class="btn btn-ghost btn-square"
+                class="btn btn-ghost btn-square -ml-2 lg:hidden"
                 aria-label="Menu"
                 aria-controls="navigation"
                 aria-expanded=move || open.get().to_string()
@@ -69,38 +69,29 @@ pub fn Navigation(#[prop(into)] email: Signal<String>, sign_out: Callback<()>) -
                     view! { <Icon icon class="size-5" /> }
                 }}
             </button>
+            <div class="lg:hidden">
+                <Brand href="/dashboard" />
+            </div>
+            <div class="ml-auto flex items-center gap-1">{corner.run()}</div>
         </header>
         <aside
             id="navigation"
             aria-label="Navigation"
-            class="fixed inset-x-0 top-[57px] bottom-0 z-20 flex-col gap-6 overflow-y-auto border-line bg-base-200 p-4 lg:sticky lg:top-0 lg:flex lg:h-screen lg:w-60 lg:shrink-0 lg:border-r"
+            class="fixed inset-x-0 top-14 bottom-0 z-20 flex-col gap-6 overflow-y-auto border-line bg-base-200 p-4 lg:sticky lg:top-0 lg:col-start-1 lg:row-span-2 lg:row-start-1 lg:flex lg:h-screen lg:border-r"
             class:flex=move || open.get()
             class:hidden=move || !open.get()
         >
             <div class="hidden px-2 pt-2 lg:block">
                 <Brand href="/dashboard" />
             </div>
+            {workspaces.run()}
             <nav aria-label="Main" class="grow">
                 <ul class="space-y-1">
                     {PLACES.iter().map(|place| view! { <li>{place.link(path)}</li> }).collect_view()}
                 </ul>
             </nav>
-            <div class="space-y-4 px-2">
+            <div class="px-2">
                 <ThemeSwitch />
-                <div class="flex items-center justify-between gap-2 border-t border-line pt-4">
-                    <span class="truncate text-sm text-muted" title=move || email.get()>
-                        {move || email.get()}
-                    </span>
-                    <button
-                        type="button"
-                        class="btn btn-ghost btn-sm btn-square"
-                        aria-label="Sign out"
-                        title="Sign out"
-                        on:click=move |_| sign_out.run(())
-                    >
-                        <Icon icon=icondata::LuLogOut />
-                    </button>
-                </div>
             </div>
         </aside>
     }

@@ -3,7 +3,11 @@
 mod figures;
 
 use super::agents::list::AgentList;
-use crate::{browser, components::page_head::PageHead};
+use crate::{
+    browser,
+    components::{icon::Icon, may::May, page_head::PageHead},
+};
+use cerebros_common::workspaces::Role;
 use figures::Figures;
 use leptos::prelude::*;
 
@@ -13,10 +17,12 @@ pub fn DashboardPage() -> impl IntoView {
     let creating = RwSignal::new(false);
     view! {
         <PageHead title="Dashboard">
-            <button type="button" class="btn btn-primary" on:click=move |_| creating.set(true)>
-                <crate::components::icon::Icon icon=icondata::LuPlus />
-                "New assistant"
-            </button>
+            <May role=Role::Editor>
+                <button type="button" class="btn btn-primary" on:click=move |_| creating.set(true)>
+                    <Icon icon=icondata::LuPlus />
+                    "New assistant"
+                </button>
+            </May>
         </PageHead>
         <Figures />
         <AgentList creating />

@@ -11,6 +11,7 @@ use crate::{
         dialog::Confirm,
         icon::Icon,
         loaded::Loaded,
+        may::May,
         page_head::{Fact, PageHead, Panel},
         status::DocumentTag,
         time::Ago,
@@ -25,6 +26,7 @@ use cerebros_common::{
     documents::{Document, DocumentKind, DocumentStatus},
     events::EventKind,
     ids::DocumentId,
+    workspaces::Role,
 };
 use leptos::prelude::*;
 use text::TextPanel;
@@ -87,10 +89,12 @@ fn Head(document: Signal<Document>, remote: Remote<Document>) -> impl IntoView {
                 <Icon icon=icondata::LuDownload />
                 "Download"
             </a>
-            <button type="button" class="btn" on:click=move |_| asking.set(true)>
-                <Icon icon=icondata::LuTrash2 />
-                "Delete"
-            </button>
+            <May role=Role::Editor>
+                <button type="button" class="btn" on:click=move |_| asking.set(true)>
+                    <Icon icon=icondata::LuTrash2 />
+                    "Delete"
+                </button>
+            </May>
         </PageHead>
         {move || {
             document
@@ -99,10 +103,12 @@ fn Head(document: Signal<Document>, remote: Remote<Document>) -> impl IntoView {
                     view! {
                         <div role="alert" class="mb-6 flex flex-wrap items-center gap-4 rounded-field bg-tint-red p-4 text-ink-red">
                             <p class="grow basis-64">{error.message}</p>
-                            <Button busy=again.busy class="btn btn-sm" on_click=retry>
-                                <Icon icon=icondata::LuRotateCcw />
-                                "Retry"
-                            </Button>
+                            <May role=Role::Editor>
+                                <Button busy=again.busy class="btn btn-sm" on_click=retry>
+                                    <Icon icon=icondata::LuRotateCcw />
+                                    "Retry"
+                                </Button>
+                            </May>
                         </div>
                     }
                 })

@@ -1,17 +1,25 @@
 //! Around every page of a signed-in person. Signed-out people are sent to sign in, and come back here afterwards.
 
+mod bell;
+mod unverified;
+mod user_menu;
+mod workspace_menu;
+
 use crate::{
     browser,
     components::{error_view::ErrorView, navigation::Navigation},
     session::{Account, Session},
-    toasts::Toasts,
 };
-use leptos::{prelude::*, task::spawn_local};
+use bell::Bell;
+use leptos::prelude::*;
 use leptos_router::{
     NavigateOptions,
     components::Outlet,
     hooks::{use_location, use_navigate},
 };
+use unverified::Unverified;
+use user_menu::UserMenu;
+use workspace_menu::WorkspaceMenu;
 
 #[component]
 pub fn Shell() -> impl IntoView {
@@ -67,16 +75,12 @@ fn Waiting() -> impl IntoView {
 
 #[component]
 fn Frame() -> impl IntoView {
-    let session = Session::of_app();
-    let toasts = Toasts::of_app();
-    let email = Signal::derive(move || session.user().map(|user| user.email).unwrap_or_default());
-    let sign_out = Callback::new(move |()| {
-        spawn_local(async move {
-            if let Err(error) = session.sign_out().await {
-                toasts.bad(&error);
-            }
-        });
-    });
+    let corner = || {
+        view! {
+            <Bell />
+            <UserMenu />
+        }
+    };
     view! {
         <a
             href="#main"
@@ -88,9 +92,14 @@ fn Frame() -> impl IntoView {
         >
             "Skip to content"
         </a>
-        <div class="lg:flex">
-            <Navigation email sign_out />
-            <main id="main" tabindex="-1" class="mx-auto w-full max-w-6xl min-w-0 grow px-4 py-6 outline-none sm:px-8 lg:py-8">
+        <div class="lg:grid lg:grid-cols-[15rem_minmax(0,1fr)] lg:grid-rows-[auto_minmax(0,1fr)]">
+            <Navigation workspaces=WorkspaceMenu corner />
+            <main
+                id="main"
+                tabindex="-1"
+                class="mx-auto w-full max-w-6xl min-w-0 px-4 py-6 outline-none sm:px-8 lg:col-start-2 lg:pt-0 lg:pb-8"
+            >
+                <Unverified />
                 <Outlet />
             </main>
         </div>

@@ -35,7 +35,6 @@ pub fn configure(config: &mut ServiceConfig) {
 #[utoipa::path(
     tag = "auth",
     request_body = SignUp,
-    security(()),
     responses((status = 201, description = "Signed up and in", body = Envelope<Session>)),
 )]
 #[post("/auth/sign-up")]
@@ -65,7 +64,6 @@ async fn sign_up(app: web::Data<App>, request: HttpRequest, body: Body<SignUp>) 
 #[utoipa::path(
     tag = "auth",
     request_body = SignIn,
-    security(()),
     responses((status = 200, description = "Signed in", body = Envelope<Session>)),
 )]
 #[post("/auth/sign-in")]
@@ -82,7 +80,8 @@ async fn sign_in(app: web::Data<App>, request: HttpRequest, body: Body<SignIn>) 
     let Some(credentials) = found.filter(|_| right) else {
         return Err(AppError::new(ErrorCode::WrongCredentials, "Check both and try again."));
     };
-    let mut write = app.db.write_unscoped().await?;
+    let scope = workspaces::personal_scope_unscoped(&app.db, credentials.user.id).await?;
+    let mut write = app.db.write(&scope).await?;
     let cookie = start_session(&mut write, &credentials.user).await?;
     write.commit().await?;
     let mut response = respond::ok(session_of(&app, credentials.user).await?);
@@ -93,10 +92,11 @@ async fn sign_in(app: web::Data<App>, request: HttpRequest, body: Body<SignIn>) 
 /// Sign out
 ///
 /// Ends this session everywhere it is used.
-#[utoipa::path(tag = "auth", security(("session" = [])), responses((status = 204, description = "Signed out")))]
+#[utoipa::path(tag = "auth", responses((status = 204, description = "Signed out")))]
 #[post("/auth/sign-out")]
 async fn sign_out(app: web::Data<App>, signed_in: SignedIn) -> AppResult {
-    let mut write = app.db.write_unscoped().await?;
+    let scope = workspaces::personal_scope_unscoped(&app.db, signed_in.user.id).await?;
+    let mut write = app.db.write(&scope).await?;
     sessions::delete_unscoped(&mut write, &signed_in.token_hash).await?;
     write.commit().await?;
     let mut response = HttpResponse::NoContent().finish();
@@ -109,7 +109,6 @@ async fn sign_out(app: web::Data<App>, signed_in: SignedIn) -> AppResult {
 /// Who is signed in
 #[utoipa::path(
     tag = "auth",
-    security(("session" = [])),
     responses((status = 200, description = "The person and their workspaces", body = Envelope<Session>)),
 )]
 #[get("/auth/session")]

@@ -3,7 +3,7 @@
 use crate::{
     bases,
     error::{AppError, AppResult},
-    extract::{Body, Editor, Id, Query, Viewer},
+    extract::{Body, Id, Query, Trainer, Viewer},
     idempotency::{Answer, Begun, IdempotencyKeyHeader, Once},
     respond,
     state::App,
@@ -47,7 +47,7 @@ async fn list_bases(app: web::Data<App>, Viewer(scope): Viewer, query: Query<Bas
     responses((status = 201, description = "The base, ready or downloading", body = Envelope<Base>)),
 )]
 #[post("/bases")]
-async fn create_base(app: web::Data<App>, Editor(scope): Editor, once: Once, body: Body<NewBase>) -> AppResult {
+async fn create_base(app: web::Data<App>, Trainer(scope): Trainer, once: Once, body: Body<NewBase>) -> AppResult {
     let turn = match once.begin(&app, &scope, &body.0).await? {
         Begun::Before(answer) => return Ok(answer),
         Begun::Now(turn) => turn,
@@ -101,7 +101,7 @@ async fn find_base(app: web::Data<App>, Viewer(scope): Viewer, id: Id<BaseId>) -
     responses((status = 204, description = "It is no longer offered")),
 )]
 #[delete("/bases/{id}")]
-async fn delete_base(app: web::Data<App>, Editor(scope): Editor, id: Id<BaseId>) -> AppResult {
+async fn delete_base(app: web::Data<App>, Trainer(scope): Trainer, id: Id<BaseId>) -> AppResult {
     let mut write = app.db.write(&scope).await?;
     db::bases::delete(&mut write, id.0).await?;
     write.commit().await?;

@@ -2,7 +2,7 @@
 
 use crate::{
     error::{AppError, AppResult},
-    extract::{Body, Editor, Id, Query, Viewer},
+    extract::{Body, Id, Query, Trainer, Viewer},
     idempotency::{Answer, Begun, IdempotencyKeyHeader, Once},
     jobs, respond,
     state::App,
@@ -53,7 +53,7 @@ async fn list_jobs(app: web::Data<App>, Viewer(scope): Viewer, query: Query<JobQ
     responses((status = 201, description = "A queued job", body = Envelope<Job>)),
 )]
 #[post("/jobs")]
-async fn create_job(app: web::Data<App>, Editor(scope): Editor, once: Once, body: Body<NewJob>) -> AppResult {
+async fn create_job(app: web::Data<App>, Trainer(scope): Trainer, once: Once, body: Body<NewJob>) -> AppResult {
     let turn = match once.begin(&app, &scope, &body.0).await? {
         Begun::Before(answer) => return Ok(answer),
         Begun::Now(turn) => turn,
@@ -113,7 +113,7 @@ async fn find_job(app: web::Data<App>, Viewer(scope): Viewer, id: Id<JobId>) -> 
     responses((status = 200, description = "The job; a running one ends a moment later", body = Envelope<Job>)),
 )]
 #[post("/jobs/{id}/cancel")]
-async fn cancel_job(app: web::Data<App>, Editor(scope): Editor, id: Id<JobId>) -> AppResult {
+async fn cancel_job(app: web::Data<App>, Trainer(scope): Trainer, id: Id<JobId>) -> AppResult {
     let mut write = app.db.write(&scope).await?;
     let job = db::jobs::request_cancel(&mut write, id.0).await?;
     if let (Some(agent_id), true) = (job.agent_id, job.status.is_over()) {
@@ -132,7 +132,7 @@ async fn cancel_job(app: web::Data<App>, Editor(scope): Editor, id: Id<JobId>) -
     responses((status = 200, description = "The job, queued", body = Envelope<Job>)),
 )]
 #[post("/jobs/{id}/resume")]
-async fn resume_job(app: web::Data<App>, Editor(scope): Editor, once: Once, id: Id<JobId>) -> AppResult {
+async fn resume_job(app: web::Data<App>, Trainer(scope): Trainer, once: Once, id: Id<JobId>) -> AppResult {
     let work = async |write: &mut db::Write| {
         let job = db::jobs::requeue(write, id.0).await?;
         queue(write, &job).await?;

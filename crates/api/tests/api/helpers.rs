@@ -135,6 +135,13 @@ impl TestServer {
         number
     }
 
+    /// Reaches around the API.
+    pub async fn execute(&self, sql: &str) {
+        let connection = Database::connect(&self.config.database_url).await.unwrap();
+        execute(&connection, sql).await;
+        connection.close().await.unwrap();
+    }
+
     /// Makes the ended task of a type run once more, and waits for its end.
     pub async fn rerun(&self, task: &str) {
         let connection = Database::connect(&self.config.database_url).await.unwrap();

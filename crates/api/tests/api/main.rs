@@ -8,6 +8,7 @@ mod helpers;
 mod accounts;
 mod agents;
 mod api_keys;
+mod audit;
 mod contract;
 mod crash;
 mod datasets;

@@ -5,10 +5,10 @@ mod turn;
 
 use crate::{
     api::{bases::find_base, models::find_model},
-    components::{button::Button, icon::Icon, loaded::Empty},
+    components::{button::Button, icon::Icon, loaded::Empty, may::May},
     remote::Remote,
 };
-use cerebros_common::{agents::Agent, bases::BaseSource};
+use cerebros_common::{agents::Agent, bases::BaseSource, workspaces::Role};
 use leptos::prelude::*;
 use talk::Talk;
 use turn::TurnView;
@@ -25,9 +25,11 @@ pub fn Chat(agent: Signal<Agent>) -> impl IntoView {
             fallback=move || {
                 view! {
                     <Empty icon=icondata::LuMessageSquare title="Nothing to chat with yet" text="The chat opens once a model was trained for this assistant.">
-                        <a href=wizard class="btn btn-primary">
-                            "Continue the wizard"
-                        </a>
+                        <May role=Role::Editor>
+                            <a href=wizard class="btn btn-primary">
+                                "Continue the wizard"
+                            </a>
+                        </May>
                     </Empty>
                 }
             }

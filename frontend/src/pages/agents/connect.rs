@@ -1,11 +1,12 @@
 //! How programs call an assistant.
 
-use crate::{browser, components::copy_button::Snippet};
-use cerebros_common::ids::AgentId;
+use crate::{browser, components::copy_button::Snippet, session::Session};
+use cerebros_common::{ids::AgentId, workspaces::Role};
 use leptos::prelude::*;
 
 #[component]
 pub fn Connect(id: AgentId) -> impl IntoView {
+    let session = Session::of_app();
     let origin = browser::origin();
     let model = format!("agent:{id}");
     let curl = format!(
@@ -42,8 +43,13 @@ for await (const chunk of stream) process.stdout.write(chunk.choices[0]?.delta?.
     view! {
         <div class="space-y-4">
             <p class="max-w-prose text-muted">
-                "The server speaks OpenAI's chat format. Make a key under " <a class="link-plain" href="/api-keys">"API keys"</a>
-                " and put it into the environment variable " <code class="font-mono text-sm">"CEREBROS_API_KEY"</code> "."
+                "The server speaks OpenAI's chat format. "
+                <Show when=move || session.may(Role::Admin) fallback=|| "Ask an admin of this workspace for a key">
+                    "Make a key under "
+                    <a class="link-plain" href="/settings/api-keys">
+                        "API keys"
+                    </a>
+                </Show> " and put it into the environment variable " <code class="font-mono text-sm">"CEREBROS_API_KEY"</code> "."
             </p>
             <Snippet title="curl" code=curl />
             <Snippet title="Python" code=python />

@@ -8,11 +8,13 @@ use crate::{
         document_row::DocumentRow,
         drop_zone::DropZone,
         loaded::{Loaded, no_items},
+        may::May,
         upload_list::UploadList,
     },
     format,
     forms::Sending,
     remote::Remote,
+    session::Session,
     toasts::Toasts,
     uploads::{DOCUMENTS, Uploads},
 };
@@ -21,6 +23,7 @@ use cerebros_common::{
     events::EventKind,
     ids::AgentId,
     wire::Page,
+    workspaces::Role,
 };
 use leptos::{prelude::*, task::spawn_local};
 use web_sys::File;
@@ -68,8 +71,10 @@ pub fn DocumentsPart(id: AgentId, kind: DocumentKind, title: &'static str) -> im
     view! {
         <section aria-labelledby=word(&kind) class="space-y-4">
             <h2 id=word(&kind)>{title}</h2>
-            <DropZone limits=DOCUMENTS note on_files=add />
-            <UploadList uploads />
+            <May role=Role::Editor>
+                <DropZone limits=DOCUMENTS note on_files=add />
+                <UploadList uploads />
+            </May>
             <Stored documents />
         </section>
     }
@@ -78,6 +83,9 @@ pub fn DocumentsPart(id: AgentId, kind: DocumentKind, title: &'static str) -> im
 #[component]
 fn Stored(documents: Remote<Page<Document>>) -> impl IntoView {
     let toasts = Toasts::of_app();
+    let session = Session::of_app();
+    let changes = Signal::derive(move || session.may(Role::Editor));
+    let empty = move || (!changes.get()).then(|| view! { <p class="text-muted">"No files here."</p> });
     let removing = RwSignal::new(None::<Document>);
     let open = RwSignal::new(false);
     let sending = Sending::new();
@@ -110,14 +118,14 @@ fn Stored(documents: Remote<Page<Document>>) -> impl IntoView {
         })
     });
     view! {
-        <Loaded remote=documents is_empty=no_items let:page>
+        <Loaded remote=documents is_empty=no_items empty let:page>
             <ul class="panel divide-y divide-line" aria-live="polite">
                 <For
                     each=move || page.get().items
                     key=|document| (document.id, document.status, document.examples, document.updated_at)
                     let:document
                 >
-                    <DocumentRow document retry remove />
+                    <DocumentRow document retry remove changes />
                 </For>
             </ul>
         </Loaded>

@@ -8,6 +8,7 @@ use crate::{
     components::{
         icon::Icon,
         loaded::Loaded,
+        may::May,
         page_head::PageHead,
         status::AgentTag,
         tabs::{Tabs, open_tab},
@@ -21,6 +22,7 @@ use cerebros_common::{
     documents::DocumentKind,
     events::{Event, EventKind},
     ids::AgentId,
+    workspaces::Role,
 };
 use leptos::prelude::*;
 
@@ -93,10 +95,12 @@ fn Head(agent: Signal<Agent>) -> impl IntoView {
     let description = move || agent.with(|agent| agent.description.clone());
     view! {
         <PageHead title=Signal::derive(move || agent.with(|agent| agent.name.clone())) parents>
-            <a href=wizard class="btn">
-                <Icon icon=icondata::LuListChecks />
-                "Open the wizard"
-            </a>
+            <May role=Role::Editor>
+                <a href=wizard class="btn">
+                    <Icon icon=icondata::LuListChecks />
+                    "Open the wizard"
+                </a>
+            </May>
         </PageHead>
         <div class="-mt-4 mb-6 space-y-2">
             <Show when=move || !description().is_empty()>

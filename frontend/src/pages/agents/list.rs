@@ -15,10 +15,12 @@ use crate::{
         status::agent_status,
     },
     remote::Remote,
+    session::Session,
 };
 use cerebros_common::{
     agents::{Agent, AgentQuery, AgentSort, AgentStatus},
     events::EventKind,
+    workspaces::Role,
 };
 use leptos::prelude::*;
 
@@ -27,6 +29,7 @@ const CARDS: u32 = 12;
 #[component]
 pub fn AgentList(creating: RwSignal<bool>) -> impl IntoView {
     let address = Address::of_page();
+    let session = Session::of_app();
     let agents = Remote::new(move || {
         list_agents(AgentQuery {
             search: address.text("search"),
@@ -61,8 +64,11 @@ pub fn AgentList(creating: RwSignal<bool>) -> impl IntoView {
                 </Empty>
             }
             .into_any()
-        } else {
+        } else if session.may(Role::Editor) {
             view! { <First creating /> }.into_any()
+        } else {
+            view! { <Empty icon=icondata::LuBot title="No assistant yet" text="Editors of this workspace make them." /> }
+                .into_any()
         }
     };
     view! {

@@ -2,20 +2,27 @@
 
 use super::list_dialogs::Editing;
 use crate::{
-    components::{icon::Icon, status::AgentTag, time::Day},
+    components::{icon::Icon, may::May, status::AgentTag, time::Day},
     format,
+    session::Session,
 };
-use cerebros_common::agents::{Agent, AgentStatus};
+use cerebros_common::{
+    agents::{Agent, AgentStatus},
+    workspaces::Role,
+};
 use leptos::prelude::*;
 
 #[component]
 pub fn AgentCard(agent: Agent, editing: Editing, deleting: RwSignal<Option<Agent>>) -> impl IntoView {
+    let (page, wizard) = (
+        format!("/assistants/{}", agent.id),
+        format!("/assistants/{}/wizard/{}", agent.id, agent.wizard_step.max(1)),
+    );
     let ready = agent.status == AgentStatus::Ready;
-    let href = if ready {
-        format!("/assistants/{}", agent.id)
-    } else {
-        format!("/assistants/{}/wizard/{}", agent.id, agent.wizard_step.max(1))
-    };
+    let session = Session::of_app();
+    let opens = Memo::new(move |_| ready || !session.may(Role::Editor));
+    let verb = move || if opens.get() { "Open" } else { "Continue" };
+    let href = move || if opens.get() { page.clone() } else { wizard.clone() };
     let name = agent.name.clone();
     let documents = agent.documents.work_products + agent.documents.communications + agent.documents.references;
     let facts = format!(
@@ -36,30 +43,32 @@ pub fn AgentCard(agent: Agent, editing: Editing, deleting: RwSignal<Option<Agent
                     </h3>
                     <p class="text-sm text-muted">"Created " <Day at=created_at /></p>
                 </div>
-                <div class="-mt-1 -mr-1 flex shrink-0">
-                    <button
-                        type="button"
-                        class="btn btn-ghost btn-sm btn-square"
-                        aria-label=format!("Edit {name}")
-                        on:click=move |_| editing.0.set(Some(agent.get_value()))
-                    >
-                        <Icon icon=icondata::LuPencil />
-                    </button>
-                    <button
-                        type="button"
-                        class="btn btn-ghost btn-sm btn-square"
-                        aria-label=format!("Delete {name}")
-                        on:click=move |_| deleting.set(Some(agent.get_value()))
-                    >
-                        <Icon icon=icondata::LuTrash2 />
-                    </button>
-                </div>
+                <May role=Role::Editor>
+                    <div class="-mt-1 -mr-1 flex shrink-0">
+                        <button
+                            type="button"
+                            class="btn btn-ghost btn-sm btn-square"
+                            aria-label=agent.with_value(|agent| format!("Edit {}", agent.name))
+                            on:click=move |_| editing.0.set(Some(agent.get_value()))
+                        >
+                            <Icon icon=icondata::LuPencil />
+                        </button>
+                        <button
+                            type="button"
+                            class="btn btn-ghost btn-sm btn-square"
+                            aria-label=agent.with_value(|agent| format!("Delete {}", agent.name))
+                            on:click=move |_| deleting.set(Some(agent.get_value()))
+                        >
+                            <Icon icon=icondata::LuTrash2 />
+                        </button>
+                    </div>
+                </May>
             </div>
             <p class="line-clamp-2 grow text-sm text-muted">{if description.is_empty() { facts.clone() } else { description.clone() }}</p>
             <div class="flex flex-wrap items-center justify-between gap-2">
                 <AgentTag status />
-                <a href=href class="btn btn-sm" aria-label=format!("{} {name}", if ready { "Open" } else { "Continue" })>
-                    {if ready { "Open" } else { "Continue" }}
+                <a href=href class="btn btn-sm" aria-label=move || format!("{} {name}", verb())>
+                    {verb}
                     <Icon icon=icondata::LuArrowRight />
                 </a>
             </div>

@@ -6,6 +6,7 @@ use crate::{
         button::Button,
         icon::Icon,
         loaded::{Empty, Loaded, no_items},
+        may::May,
         tag::{Colour, Tag},
         time::Ago,
     },
@@ -18,6 +19,7 @@ use cerebros_common::{
     agents::{Agent, AgentPatch},
     events::EventKind,
     models::{Model, ModelQuery},
+    workspaces::Role,
 };
 use leptos::prelude::*;
 
@@ -38,9 +40,11 @@ pub fn ModelsPart(agent: Signal<Agent>, changed: Callback<()>) -> impl IntoView 
         let wizard = format!("/assistants/{id}/wizard/5");
         view! {
             <Empty icon=icondata::LuBox title="No model yet" text="Training makes one from the approved examples.">
-                <a href=wizard class="btn btn-primary">
-                    "Go to training"
-                </a>
+                <May role=Role::Editor>
+                    <a href=wizard.clone() class="btn btn-primary">
+                        "Go to training"
+                    </a>
+                </May>
             </Empty>
         }
     };
@@ -96,9 +100,11 @@ fn ModelRow(model: Model, agent: Signal<Agent>, changed: Callback<()>) -> impl I
                     view! { <Tag colour=Colour::Green text="Answers now" /> }.into_any()
                 } else {
                     view! {
-                        <Button busy=sending.busy class="btn btn-sm" on_click=choose>
-                            "Use this model"
-                        </Button>
+                        <May role=Role::Editor>
+                            <Button busy=sending.busy class="btn btn-sm" on_click=choose>
+                                "Use this model"
+                            </Button>
+                        </May>
                     }
                         .into_any()
                 }

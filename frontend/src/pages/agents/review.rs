@@ -15,6 +15,7 @@ use crate::{
         filters::Choice,
         icon::Icon,
         loaded::{Empty, Loaded},
+        may::May,
         progress::Progress,
         status::example_status,
     },
@@ -26,6 +27,7 @@ use cerebros_common::{
     agents::{Agent, AgentExamples},
     documents::{DocumentKind, DocumentQuery},
     examples::ExampleStatus,
+    workspaces::Role,
 };
 use detail::Detail;
 use keys::{KeyMap, listen};
@@ -123,18 +125,24 @@ fn Bar(
             <Choice address key="status" label="Status" all="All statuses" options=statuses />
             <Choice address key="document" label="Document" all="All documents" options=names />
             <span class="hidden grow sm:block"></span>
-            <button type="button" class="btn btn-ghost" on:click=move |_| keys.set(true)>
-                <Icon icon=icondata::LuKeyboard />
-                "Keys"
-            </button>
-            <button type="button" class="btn" on:click=move |_| adding.set(true)>
-                <Icon icon=icondata::LuPlus />
-                "Add example"
-            </button>
-            <button type="button" class="btn btn-primary" disabled=move || counts.get().pending == 0 on:click=move |_| all.set(true)>
-                <Icon icon=icondata::LuCheckCheck />
-                "Approve all pending"
-            </button>
+            <May role=Role::Reviewer>
+                <button type="button" class="btn btn-ghost" on:click=move |_| keys.set(true)>
+                    <Icon icon=icondata::LuKeyboard />
+                    "Keys"
+                </button>
+            </May>
+            <May role=Role::Editor>
+                <button type="button" class="btn" on:click=move |_| adding.set(true)>
+                    <Icon icon=icondata::LuPlus />
+                    "Add example"
+                </button>
+            </May>
+            <May role=Role::Reviewer>
+                <button type="button" class="btn btn-primary" disabled=move || counts.get().pending == 0 on:click=move |_| all.set(true)>
+                    <Icon icon=icondata::LuCheckCheck />
+                    "Approve all pending"
+                </button>
+            </May>
         </div>
     }
 }
@@ -150,11 +158,13 @@ fn Nothing(address: Address, counts: Signal<AgentExamples>, adding: RwSignal<boo
                     <Empty
                         icon=icondata::LuQuote
                         title="No examples yet"
-                        text="They are made from each work product as soon as it was read. You can also write some yourself."
+                        text="They are made from each work product as soon as it was read. Editors can also write some themselves."
                     >
-                        <button type="button" class="btn btn-primary" on:click=move |_| adding.set(true)>
-                            "Add example"
-                        </button>
+                        <May role=Role::Editor>
+                            <button type="button" class="btn btn-primary" on:click=move |_| adding.set(true)>
+                                "Add example"
+                            </button>
+                        </May>
                     </Empty>
                 }
             }

@@ -10,6 +10,7 @@ use crate::{
     components::{icon::Icon, loaded::Loaded, page_head::PageHead},
     pages::{by_id::by_id, missing::Missing},
     remote::Remote,
+    session::Session,
     toasts::Toasts,
 };
 use cerebros_common::{
@@ -17,6 +18,7 @@ use cerebros_common::{
     documents::DocumentKind,
     errors::ErrorCode,
     ids::AgentId,
+    workspaces::Role,
 };
 use leptos::{prelude::*, task::spawn_local};
 use leptos_router::hooks::use_params_map;
@@ -65,6 +67,7 @@ fn Wizard(id: AgentId) -> impl IntoView {
 /// Tells the server where the person is, so that the wizard can be left and come back to.
 fn remember(agent: Remote<Agent>, step: Memo<Option<u8>>) {
     let toasts = Toasts::of_app();
+    let session = Session::of_app();
     let told = StoredValue::new(None::<(u8, i64)>);
     Effect::new(move |_| {
         let Some(step) = step.get() else { return };
@@ -72,7 +75,7 @@ fn remember(agent: Remote<Agent>, step: Memo<Option<u8>>) {
         let Some((id, version, known)) = agent.with(|agent| (agent.id, agent.version, agent.wizard_step)) else {
             return;
         };
-        if known == step || told.get_value() == Some((step, version)) {
+        if known == step || !session.may(Role::Editor) || told.get_value() == Some((step, version)) {
             return;
         }
         told.set_value(Some((step, version)));

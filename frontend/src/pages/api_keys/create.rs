@@ -40,6 +40,8 @@ fn Form(secret: RwSignal<Option<String>>, done: Callback<()>) -> impl IntoView {
         event.prevent_default();
         let body = NewApiKey {
             name: name.get_untracked().trim().to_owned(),
+            scopes: None,
+            expires_at: None,
         };
         sending.submit(body, create_api_key, move |made| {
             secret.set(Some(made.secret));

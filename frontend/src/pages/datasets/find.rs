@@ -9,6 +9,7 @@ use crate::{
         dialog::Confirm,
         icon::Icon,
         loaded::Loaded,
+        may::May,
         page_head::{Fact, PageHead, Panel},
         status::DatasetTag,
         tabs::{Tabs, open_tab},
@@ -24,6 +25,7 @@ use cerebros_common::{
     datasets::{Dataset, DatasetReport, DatasetStatus},
     events::EventKind,
     ids::DatasetId,
+    workspaces::Role,
 };
 use leptos::prelude::*;
 
@@ -81,19 +83,23 @@ fn Head(dataset: Signal<Dataset>) -> impl IntoView {
     });
     view! {
         <PageHead title=name parents=vec![("Datasets".to_owned(), "/datasets".to_owned())]>
-            <button type="button" class="btn" on:click=move |_| asking.set(true)>
-                <Icon icon=icondata::LuTrash2 />
-                "Delete"
-            </button>
+            <May role=Role::Editor>
+                <button type="button" class="btn" on:click=move |_| asking.set(true)>
+                    <Icon icon=icondata::LuTrash2 />
+                    "Delete"
+                </button>
+            </May>
             <Show when=ready>
                 <a href=content_address(id) download class="btn">
                     <Icon icon=icondata::LuDownload />
                     "Download"
                 </a>
-                <a href=format!("/datasets/{id}/train") class="btn btn-primary">
-                    <Icon icon=icondata::LuPlay />
-                    "Train on it"
-                </a>
+                <May role=Role::Editor>
+                    <a href=format!("/datasets/{id}/train") class="btn btn-primary">
+                        <Icon icon=icondata::LuPlay />
+                        "Train on it"
+                    </a>
+                </May>
             </Show>
         </PageHead>
         <Confirm open=asking title="Delete this dataset?" action="Delete dataset" sending confirmed>

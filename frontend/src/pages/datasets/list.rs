@@ -8,6 +8,7 @@ use crate::{
         drop_zone::DropZone,
         filters::Choice,
         loaded::{Empty, Loaded, no_items},
+        may::May,
         page_head::PageHead,
         pager::Pager,
         status::{DatasetTag, dataset_status},
@@ -23,6 +24,7 @@ use cerebros_common::{
     datasets::{Dataset, DatasetQuery, DatasetSource, DatasetStatus},
     events::EventKind,
     wire::Page,
+    workspaces::Role,
 };
 use leptos::prelude::*;
 use web_sys::File;
@@ -49,7 +51,7 @@ pub fn DatasetsPage() -> impl IntoView {
             <Empty
                 icon=icondata::LuDatabase
                 title="No dataset here"
-                text="Training an assistant builds one from its approved examples. You can also upload a file above."
+                text="Training an assistant builds one from its approved examples. Editors can also upload a file."
             />
         }
     };
@@ -57,7 +59,9 @@ pub fn DatasetsPage() -> impl IntoView {
         <PageHead title="Datasets" text="Checked rows to train on: built from approved examples, or uploaded.">
             <Choice address key="status" label="Status" all="All statuses" options=options />
         </PageHead>
-        <Upload datasets />
+        <May role=Role::Editor>
+            <Upload datasets />
+        </May>
         <Loaded remote=datasets is_empty=no_items empty=empty let:page>
             <div class="panel overflow-x-auto" tabindex="0" role="region" aria-label="Datasets">
                 <table class="grid-table">

@@ -9,6 +9,7 @@ use crate::{
         dialog::Confirm,
         icon::Icon,
         loaded::Loaded,
+        may::May,
         page_head::{Fact, PageHead, Panel},
         tag::{Colour, Tag},
         time::Ago,
@@ -19,7 +20,7 @@ use crate::{
     remote::Remote,
     toasts::Toasts,
 };
-use cerebros_common::{events::EventKind, ids::ModelId, models::Model};
+use cerebros_common::{events::EventKind, ids::ModelId, models::Model, workspaces::Role};
 use leptos::prelude::*;
 
 #[component]
@@ -65,10 +66,12 @@ fn Head(model: Signal<Model>) -> impl IntoView {
             <Show when=move || model.with(|model| model.serving)>
                 <Tag colour=Colour::Green text="Answers" />
             </Show>
-            <button type="button" class="btn" on:click=move |_| asking.set(true)>
-                <Icon icon=icondata::LuTrash2 />
-                "Delete"
-            </button>
+            <May role=Role::Editor>
+                <button type="button" class="btn" on:click=move |_| asking.set(true)>
+                    <Icon icon=icondata::LuTrash2 />
+                    "Delete"
+                </button>
+            </May>
             <a href=adapter_address(id) download class="btn btn-primary">
                 <Icon icon=icondata::LuDownload />
                 "Download adapter"

@@ -5,7 +5,7 @@ use crate::{
     address::Address,
     api::{datasets::find_dataset, jobs::create_job},
     browser,
-    components::{loaded::Loaded, page_head::PageHead},
+    components::{loaded::Loaded, may::Needs, page_head::PageHead},
     forms::Sending,
     pages::by_id::by_id,
     remote::Remote,
@@ -15,6 +15,7 @@ use cerebros_common::{
     events::EventKind,
     ids::{BaseId, DatasetId},
     jobs::{JobParameters, NewJob},
+    workspaces::Role,
 };
 use leptos::prelude::*;
 
@@ -53,13 +54,15 @@ fn OnDataset(id: DatasetId) -> impl IntoView {
     });
     view! {
         <PageHead title="Train on a dataset" parents />
-        <Loaded remote=dataset let:dataset>
-            <TrainForm
-                busy=sending.busy
-                error=sending.error
-                blocked=Signal::derive(move || (dataset.get().status != DatasetStatus::Ready).then_some("This dataset is not ready to train on."))
-                train
-            />
-        </Loaded>
+        <Needs role=Role::Editor>
+            <Loaded remote=dataset let:dataset>
+                <TrainForm
+                    busy=sending.busy
+                    error=sending.error
+                    blocked=Signal::derive(move || (dataset.get().status != DatasetStatus::Ready).then_some("This dataset is not ready to train on."))
+                    train
+                />
+            </Loaded>
+        </Needs>
     }
 }

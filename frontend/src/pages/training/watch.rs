@@ -11,6 +11,7 @@ use crate::{
         dialog::Confirm,
         icon::Icon,
         loaded::Loaded,
+        may::May,
         page_head::{Fact, Panel},
         progress::Progress,
         status::JobTag,
@@ -25,6 +26,7 @@ use cerebros_common::{
     events::EventKind,
     ids::JobId,
     jobs::{Job, JobStatus},
+    workspaces::Role,
 };
 use chrono::Utc;
 use leptos::prelude::*;
@@ -89,7 +91,9 @@ fn State(job: Signal<Job>, metrics: Metrics, remote: Remote<Job>) -> impl IntoVi
             <div class="flex flex-wrap items-center gap-2">
                 {move || view! { <JobTag status=status.get() /> }}
                 <p class="grow basis-40 text-sm">{line}</p>
-                <Buttons status remote />
+                <May role=Role::Editor>
+                    <Buttons status remote />
+                </May>
             </div>
             <Progress part label="Steps done" />
         </section>

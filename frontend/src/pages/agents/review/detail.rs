@@ -2,10 +2,13 @@
 
 use super::{editor::Editor, source::Source, state::Reviewing};
 use crate::{
-    components::{dialog::Confirm, icon::Icon, status::ExampleTag},
+    components::{dialog::Confirm, icon::Icon, may::May, status::ExampleTag},
     forms::Sending,
 };
-use cerebros_common::examples::{Example, ExampleOrigin, ExampleStatus};
+use cerebros_common::{
+    examples::{Example, ExampleOrigin, ExampleStatus},
+    workspaces::Role,
+};
 use leptos::prelude::*;
 
 #[component]
@@ -53,26 +56,30 @@ fn Actions(example: Example, reviewing: Reviewing) -> impl IntoView {
                     ExampleOrigin::Manual => "Written by hand",
                 }}
             </span>
-            <button type="button" class="btn btn-sm" title="Approve (a)" disabled=approved on:click=move |_| reviewing.judge(ExampleStatus::Approved)>
-                <Icon icon=icondata::LuCheck />
-                "Approve"
-            </button>
-            <button type="button" class="btn btn-sm" title="Reject (r)" disabled=rejected on:click=move |_| reviewing.judge(ExampleStatus::Rejected)>
-                <Icon icon=icondata::LuX />
-                "Reject"
-            </button>
-            <button type="button" class="btn btn-sm" title="Edit (e)" on:click=move |_| reviewing.editing.set(true)>
-                <Icon icon=icondata::LuPencil />
-                "Edit"
-            </button>
-            <button
-                type="button"
-                class="btn btn-ghost btn-sm btn-square"
-                aria-label="Delete this example"
-                on:click=move |_| reviewing.deleting.set(true)
-            >
-                <Icon icon=icondata::LuTrash2 />
-            </button>
+            <May role=Role::Reviewer>
+                <button type="button" class="btn btn-sm" title="Approve (a)" disabled=approved on:click=move |_| reviewing.judge(ExampleStatus::Approved)>
+                    <Icon icon=icondata::LuCheck />
+                    "Approve"
+                </button>
+                <button type="button" class="btn btn-sm" title="Reject (r)" disabled=rejected on:click=move |_| reviewing.judge(ExampleStatus::Rejected)>
+                    <Icon icon=icondata::LuX />
+                    "Reject"
+                </button>
+            </May>
+            <May role=Role::Editor>
+                <button type="button" class="btn btn-sm" title="Edit (e)" on:click=move |_| reviewing.edit()>
+                    <Icon icon=icondata::LuPencil />
+                    "Edit"
+                </button>
+                <button
+                    type="button"
+                    class="btn btn-ghost btn-sm btn-square"
+                    aria-label="Delete this example"
+                    on:click=move |_| reviewing.deleting.set(true)
+                >
+                    <Icon icon=icondata::LuTrash2 />
+                </button>
+            </May>
         </div>
     }
 }

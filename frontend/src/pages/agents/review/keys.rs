@@ -26,7 +26,7 @@ pub fn listen(reviewing: Reviewing, map: RwSignal<bool>) {
             "k" => reviewing.step(-1),
             "a" => reviewing.judge(ExampleStatus::Approved),
             "r" => reviewing.judge(ExampleStatus::Rejected),
-            "e" => reviewing.editing.set(true),
+            "e" => reviewing.edit(),
             "?" => map.set(true),
             _ => return,
         }

@@ -10,6 +10,7 @@ use crate::{
     format,
     forms::Sending,
     remote::Remote,
+    session::Session,
     toasts::Toasts,
 };
 use cerebros_common::{
@@ -18,6 +19,7 @@ use cerebros_common::{
     events::EventKind,
     examples::{Example, ExamplePatch, ExampleQuery, ExampleReview, ExampleStatus},
     ids::{AgentId, ExampleId},
+    workspaces::Role,
 };
 use leptos::{prelude::*, task::spawn_local};
 
@@ -32,7 +34,9 @@ pub struct Reviewing {
     pub chosen: RwSignal<Option<ExampleId>>,
     pub editing: RwSignal<bool>,
     pub deleting: RwSignal<bool>,
+    agent: AgentId,
     toasts: Toasts,
+    session: Session,
 }
 
 impl Reviewing {
@@ -57,7 +61,9 @@ impl Reviewing {
             chosen: RwSignal::new(None),
             editing: RwSignal::new(false),
             deleting: RwSignal::new(false),
+            agent,
             toasts: Toasts::of_app(),
+            session: Session::of_app(),
         };
         // The chosen example stays chosen while it is there; else the first one is.
         Effect::new(move |_| {
@@ -97,18 +103,33 @@ impl Reviewing {
         }
     }
 
+    fn may(self, role: Role) -> bool {
+        untrack(|| self.session.may(role))
+    }
+
+    pub fn edit(self) {
+        if self.may(Role::Editor) {
+            self.editing.set(true);
+        }
+    }
+
     /// Sets the status of the chosen example, and goes on to the next one.
     pub fn judge(self, status: ExampleStatus) {
-        let Some(example) = untrack(|| self.current()) else {
+        let Some(example) = untrack(|| self.current()).filter(|_| self.may(Role::Reviewer)) else {
             return;
         };
         self.step(1);
-        let body = ExamplePatch {
-            status: Some(status),
-            ..ExamplePatch::default()
+        let body = ExampleReview {
+            agent_id: self.agent,
+            status,
+            ids: Some(vec![example.id]),
         };
         spawn_local(async move {
-            self.settle(update_example(example.id, example.version, body).await);
+            self.settle(review_examples(body).await.map(|_| Example {
+                status,
+                version: example.version + i64::from(example.status != status),
+                ..example
+            }));
         });
     }
 

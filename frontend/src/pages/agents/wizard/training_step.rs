@@ -7,7 +7,13 @@ use crate::{
         jobs::create_job,
     },
     browser,
-    components::{error_view::Alert, icon::Icon, page_head::Panel, progress::Progress},
+    components::{
+        error_view::Alert,
+        icon::Icon,
+        may::{May, Needs},
+        page_head::Panel,
+        progress::Progress,
+    },
     events::Events,
     format,
     forms::Sending,
@@ -19,6 +25,7 @@ use cerebros_common::{
     events::EventKind,
     ids::{AgentId, BaseId, JobId},
     jobs::{JobParameters, NewJob},
+    workspaces::Role,
 };
 use chrono::Utc;
 use leptos::{leptos_dom::helpers::set_timeout, prelude::*};
@@ -47,16 +54,25 @@ pub fn TrainingStep(agent: Signal<Agent>) -> impl IntoView {
                 Some(job) if !again.get() => {
                     view! {
                         <Watch id=job />
-                        <div class="mt-6">
-                            <button type="button" class="btn" on:click=move |_| again.set(true)>
-                                <Icon icon=icondata::LuRotateCcw />
-                                "Train again with other settings"
-                            </button>
-                        </div>
+                        <May role=Role::Editor>
+                            <div class="mt-6">
+                                <button type="button" class="btn" on:click=move |_| again.set(true)>
+                                    <Icon icon=icondata::LuRotateCcw />
+                                    "Train again with other settings"
+                                </button>
+                            </div>
+                        </May>
                     }
                         .into_any()
                 }
-                _ => view! { <Start agent order /> }.into_any(),
+                _ => {
+                    view! {
+                        <Needs role=Role::Editor>
+                            <Start agent order />
+                        </Needs>
+                    }
+                        .into_any()
+                }
             }
         }}
     }
@@ -122,7 +138,7 @@ impl Order {
             started: RwSignal::new(None),
             sending: Sending::new(),
         };
-        let kept = browser::storage().and_then(|storage| storage.get_item(&order.key()).ok().flatten());
+        let kept = browser::recall(browser::storage(), &order.key());
         order
             .waiting
             .set(kept.and_then(|kept| serde_json::from_str(&kept).ok()));
@@ -168,13 +184,8 @@ impl Order {
     }
 
     fn keep(self, job: Option<NewJob>) {
-        if let Some(storage) = browser::storage() {
-            // Without room to keep it, it lasts until the page is left.
-            drop(match job.as_ref().map(serde_json::to_string) {
-                Some(Ok(text)) => storage.set_item(&self.key(), &text),
-                Some(Err(_)) | None => storage.remove_item(&self.key()),
-            });
-        }
+        let text = job.as_ref().and_then(|job| serde_json::to_string(job).ok());
+        browser::remember(browser::storage(), &self.key(), text.as_deref());
         self.waiting.try_set(job);
     }
 

@@ -1,0 +1,32 @@
+//! What this server can do, whoever asks.
+
+use crate::{api::accounts::find_server, remote::Remote};
+use cerebros_common::accounts::ServerFacts;
+use leptos::prelude::*;
+
+#[derive(Clone, Copy)]
+pub struct Facts(Remote<ServerFacts>);
+
+impl Facts {
+    pub fn provide() {
+        provide_context(Self(Remote::new(find_server)));
+    }
+
+    pub fn of_app() -> Self {
+        expect_context()
+    }
+
+    /// Whether the server has answered.
+    pub fn known(self) -> bool {
+        self.0.with(|_| ()).is_some()
+    }
+
+    /// Whether links by mail arrive: at people, or in the outbox.
+    pub fn mail(self) -> bool {
+        self.0.with(|facts| facts.mail || facts.outbox).unwrap_or_default()
+    }
+
+    pub fn outbox(self) -> bool {
+        self.0.with(|facts| facts.outbox).unwrap_or_default()
+    }
+}

@@ -1,0 +1,49 @@
+//! What the screen says for words of the wire vocabulary that several pages show.
+
+use cerebros_common::{
+    notifications::{Notification, NotificationKind, NotificationSubject},
+    workspaces::Role,
+};
+
+pub fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Viewer => "Viewer",
+        Role::Reviewer => "Reviewer",
+        Role::Editor => "Editor",
+        Role::Admin => "Admin",
+        Role::Owner => "Owner",
+    }
+}
+
+/// What somebody with this role may do, besides what the roles before it allow.
+pub fn role_text(role: Role) -> &'static str {
+    match role {
+        Role::Viewer => "Sees everything in the workspace and chats with the assistants.",
+        Role::Reviewer => "Also approves and rejects examples.",
+        Role::Editor => "Also uploads, edits, trains and deletes.",
+        Role::Admin => "Also manages members, API keys and the workspace.",
+        Role::Owner => "Also hands the workspace over and deletes it.",
+    }
+}
+
+/// The page that a notification leads to.
+pub fn target(notification: &Notification) -> String {
+    let id = notification.subject_id;
+    match notification.subject {
+        NotificationSubject::Agent if notification.kind == NotificationKind::ExamplesReady => {
+            format!("/assistants/{id}?tab=examples")
+        }
+        NotificationSubject::Agent => format!("/assistants/{id}"),
+        NotificationSubject::Document => format!("/documents/{id}"),
+        NotificationSubject::Dataset => format!("/datasets/{id}"),
+        NotificationSubject::Job => format!("/training/{id}"),
+        NotificationSubject::Workspace if notification.kind == NotificationKind::DeletionDone => {
+            "/settings/data".to_owned()
+        }
+        NotificationSubject::Workspace => "/settings/members".to_owned(),
+        NotificationSubject::Account if notification.kind == NotificationKind::NewSignIn => {
+            "/settings/sessions".to_owned()
+        }
+        NotificationSubject::Account => "/settings/profile".to_owned(),
+    }
+}
