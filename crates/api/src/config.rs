@@ -8,6 +8,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
     str::FromStr,
+    time::Duration,
 };
 use url::Url;
 
@@ -43,6 +44,9 @@ pub struct Config {
     pub mail: MailConfig,
     /// Holds `privacy.md` and `terms.md`, which replace the built-in texts.
     pub legal_dir: Option<PathBuf>,
+    /// Origins whose pages may call the API with an API key.
+    pub cors_origins: Vec<String>,
+    pub deadlines: Deadlines,
     /// The executable that is run as the training, inference and extraction child.
     pub child_program: PathBuf,
 }
@@ -83,6 +87,33 @@ pub struct RateLimits {
     pub sign_in: u32,
     /// Mails to an account in 15 minutes.
     pub mail: u32,
+}
+
+/// How long the server waits. No setting: only tests wait less.
+#[derive(Debug, Clone)]
+pub struct Deadlines {
+    /// For a request's head.
+    pub head: Duration,
+    /// For the next request on a connection.
+    pub keep_alive: Duration,
+    /// For a JSON body.
+    pub body: Duration,
+    /// For the next piece of an upload.
+    pub piece: Duration,
+    /// For a handler.
+    pub handler: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(15),
+            keep_alive: Duration::from_secs(5),
+            body: Duration::from_secs(30),
+            piece: Duration::from_secs(30),
+            handler: Duration::from_secs(60),
+        }
+    }
 }
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -191,6 +222,8 @@ impl Config {
             session_days: number(&get, "SESSION_DAYS", "a number from 1 to 365", 1, 365)?.unwrap_or(30),
             session_idle_days: number(&get, "SESSION_IDLE_DAYS", "a number from 1 to 365", 1, 365)?.unwrap_or(14),
             legal_dir: get("LEGAL_DIR").map(PathBuf::from),
+            cors_origins: list(&get, "CORS_ORIGINS", "origins such as https://app.example.org", origin)?,
+            deadlines: Deadlines::default(),
             child_program: match get("CHILD_PROGRAM") {
                 Some(path) => PathBuf::from(path),
                 None => PathBuf::from("/proc/self/exe"),
@@ -205,6 +238,11 @@ impl Config {
     /// Where files lie while they are being read.
     pub fn work_dir(&self) -> PathBuf {
         self.data_dir.join("work")
+    }
+
+    /// Whether browsers come by TLS.
+    pub fn is_https(&self) -> bool {
+        self.public_url.as_ref().is_some_and(|url| url.scheme() == "https")
     }
 
     /// The origin that browsers see, without a trailing slash.
@@ -320,6 +358,15 @@ fn list<T>(
     items.ok_or(ConfigError::Invalid { name, value, expected })
 }
 
+/// Written as browsers write it, a trailing slash aside.
+fn origin(text: &str) -> Option<String> {
+    let url = Url::parse(text)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https"))?;
+    let origin = url.origin().ascii_serialization();
+    (origin == text.trim_end_matches('/')).then_some(origin)
+}
+
 fn network(text: &str) -> Option<IpNet> {
     text.parse()
         .ok()
@@ -377,6 +424,8 @@ mod tests {
             ("SECRET_KEY", "tooshort"),
             ("TRUSTED_PROXIES", "10.0.0.0/8,nginx"),
             ("RATE_LIMIT_SIGN_IN", "0"),
+            ("CORS_ORIGINS", "*"),
+            ("CORS_ORIGINS", "https://example.org/app"),
         ] {
             let error = read(&[(name, value)]).unwrap_err().to_string();
             assert!(error.starts_with(name), "{error}");
@@ -428,6 +477,7 @@ mod tests {
             Err(ConfigError::OpenWithoutTls(_))
         ));
         let config = read(&[bind, ("PUBLIC_URL", "https://example.org/")]).unwrap();
+        assert!(config.is_https());
         assert_eq!(config.origin(config.bind), "https://example.org");
         assert!(config.base_dirs.is_empty());
     }

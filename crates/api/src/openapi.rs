@@ -225,8 +225,18 @@ fn reference_errors(method: &str, operation: &mut Operation, wire: bool) {
     if takes("If-Match") {
         statuses.extend([412, 428]);
     }
+    if has_body {
+        statuses.push(408);
+    }
     if takes("Idempotency-Key") {
         statuses.push(422);
+    }
+    if takes("If-None-Match") {
+        let unchanged = ResponseBuilder::new().description("Nothing changed since the `ETag` that you have");
+        operation
+            .responses
+            .responses
+            .insert("304".to_owned(), RefOr::T(unchanged.build()));
     }
     let prefix = if wire { "WireError" } else { "Problem" };
     for status in statuses {

@@ -2,8 +2,7 @@
 
 use crate::{
     auth::Hasher, config::Config, idempotency::InFlight, infer::Inference, keys::Keys, legal::Legal, limits::Limits,
-    mail::Mailer,
-    storage::Storage, uses::Uses,
+    mail::Mailer, storage::Storage, uses::Uses,
 };
 use cerebros_db::{Db, bases::BaseFacts};
 use tokio_util::sync::CancellationToken;
