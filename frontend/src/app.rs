@@ -10,13 +10,17 @@ use crate::{
         dashboard::DashboardPage,
         datasets::{find::DatasetPage, list::DatasetsPage},
         documents::DocumentPage,
+        invitation::InvitationPage,
         landing::Landing,
         missing::Missing,
         models::{find::ModelPage, list::ModelsPage},
+        outbox::OutboxPage,
         shell::Shell,
-        sign_in::SignIn,
-        sign_up::SignUp,
         training::{find::JobPage, list::JobsPage, new::NewJobPage},
+        welcome::{
+            confirm_email::ConfirmEmail, forgot_password::ForgotPassword, magic_link::MagicLink,
+            reset_password::ResetPassword, sign_in::SignIn, sign_up::SignUp, verify_email::VerifyEmail,
+        },
     },
     session::Session,
     theme::provide_theme,
@@ -40,6 +44,13 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/") view=Landing />
                 <Route path=path!("/sign-in") view=SignIn />
                 <Route path=path!("/sign-up") view=SignUp />
+                <Route path=path!("/forgot-password") view=ForgotPassword />
+                <Route path=path!("/magic-link") view=MagicLink />
+                <Route path=path!("/reset-password") view=ResetPassword />
+                <Route path=path!("/verify-email") view=VerifyEmail />
+                <Route path=path!("/confirm-email") view=ConfirmEmail />
+                <Route path=path!("/invitation") view=InvitationPage />
+                <Route path=path!("/outbox") view=OutboxPage />
                 <ParentRoute path=path!("") view=Shell>
                     <Route path=path!("/dashboard") view=DashboardPage />
                     <Route path=path!("/assistants/:id") view=AgentPage />

@@ -12,6 +12,7 @@ mod events;
 mod facts;
 mod format;
 mod forms;
+mod links;
 mod pages;
 mod remote;
 mod session;
@@ -22,5 +23,6 @@ mod words;
 
 fn main() {
     console_error_panic_hook::set_once();
+    links::take_from_address();
     leptos::mount::mount_to_body(app::App);
 }

@@ -1,7 +1,10 @@
 //! What Cerebros does, for people who are not signed in.
 
 use super::welcome::skip_if_signed_in;
-use crate::components::{brand::Brand, icon::Icon, theme_switch::ThemeSwitch};
+use crate::{
+    components::{brand::Brand, icon::Icon, theme_switch::ThemeSwitch},
+    session::HOME,
+};
 use leptos::prelude::*;
 
 struct Step {
@@ -51,7 +54,7 @@ static PROMISES: [(&str, &str); 3] = [
 #[component]
 pub fn Landing() -> impl IntoView {
     document().set_title("Cerebros");
-    skip_if_signed_in(Memo::new(|_| "/dashboard".to_owned()));
+    skip_if_signed_in(Memo::new(|_| HOME.to_owned()));
     view! {
         <header class="mx-auto flex max-w-6xl items-center justify-between gap-2 p-4 sm:px-8">
             <Brand />
