@@ -9,6 +9,8 @@ mod m20261120_000001_queue;
 mod m20261120_000002_accounts;
 mod m20261120_000003_knowledge;
 mod m20261120_000004_training;
+mod m20261121_000005_edge;
+mod m20261121_000006_rights;
 mod m20261121_000007_accounts;
 
 /// Applies the migrations in the order of the list.
@@ -23,6 +25,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_000002_accounts::Migration),
             Box::new(m20261120_000003_knowledge::Migration),
             Box::new(m20261120_000004_training::Migration),
+            Box::new(m20261121_000005_edge::Migration),
+            Box::new(m20261121_000006_rights::Migration),
             Box::new(m20261121_000007_accounts::Migration),
         ]
     }

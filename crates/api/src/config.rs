@@ -1,5 +1,6 @@
 //! Settings, read once from the environment. `.env.example` explains each.
 
+use crate::keys::SecretKeys;
 use std::{net::SocketAddr, path::PathBuf, str::FromStr};
 use url::Url;
 
@@ -12,6 +13,8 @@ pub struct Config {
     pub public_url: Option<Url>,
     pub database_url: String,
     pub database_connections: u32,
+    /// Replaces the generated file `secret.key`; the first one is in use, the others are for what was made with them.
+    pub secret_keys: Option<SecretKeys>,
     /// Directories below which a base may be registered by path.
     pub base_dirs: Vec<PathBuf>,
     /// Where bases are fetched from by hub id.
@@ -93,6 +96,15 @@ impl Config {
             public_url,
             database_url,
             database_connections: number(&get, "DATABASE_CONNECTIONS", "a number from 1 to 200", 1, 200)?.unwrap_or(8),
+            secret_keys: get("SECRET_KEY")
+                .map(|value| value.parse())
+                .transpose()
+                .map_err(|_| ConfigError::Invalid {
+                    name: "SECRET_KEY",
+                    // Some of it may be a key.
+                    value: "...".to_owned(),
+                    expected: "keys of 64 hexadecimal digits, separated by commas (`openssl rand -hex 32` makes one)",
+                })?,
             base_dirs,
             hub_url: match url(&get, "HUB_URL")? {
                 Some(url) => url,
@@ -198,6 +210,7 @@ mod tests {
             ("DATABASE_CONNECTIONS", "0"),
             ("MAX_DOCUMENT_BYTES", "50MB"),
             ("TRAINING_THREADS", "-1"),
+            ("SECRET_KEY", "tooshort"),
         ] {
             let error = read(&[(name, value)]).unwrap_err().to_string();
             assert!(error.starts_with(name), "{error}");

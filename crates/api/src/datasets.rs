@@ -6,16 +6,18 @@ pub mod validation;
 use crate::{
     documents,
     error::{AppError, AppResult},
+    idempotency::{Answer, Turn},
     state::App,
     storage::{Storage, Writer},
     upload::Upload,
 };
+use actix_web::rt;
 use cerebros_common::{
     datasets::{Dataset, DatasetSource, NewDataset},
     ids::{AgentId, DatasetId},
 };
 use cerebros_datasets::chat::{ChatRow, Message, Role, write_row};
-use cerebros_db::{self as db, Scope, datasets::StoredDataset, examples::ApprovedExample};
+use cerebros_db::{self as db, Scope, Write, datasets::StoredDataset, examples::ApprovedExample};
 use cerebros_queue::{Enqueue, enqueue};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -35,7 +37,7 @@ struct Origin {
 ///
 /// # Errors
 /// 409 when there are none.
-pub async fn build(app: Arc<App>, scope: Scope, new: NewDataset) -> AppResult<Dataset> {
+pub async fn build(app: Arc<App>, turn: Turn, scope: Scope, new: NewDataset) -> AppResult {
     db::agents::find(&scope, &app.db, new.agent_id).await?;
     let mut writer = app.storage.create().await.map_err(AppError::io)?;
     let mut after = None;
@@ -58,18 +60,18 @@ pub async fn build(app: Arc<App>, scope: Scope, new: NewDataset) -> AppResult<Da
         agent_id: Some(new.agent_id),
         source: DatasetSource::Examples,
     };
-    store(app, scope, origin, writer).await
+    store(app, turn, scope, origin, writer).await
 }
 
 /// Keeps an uploaded file of chat rows; without a name it gets the file's.
-pub async fn take_in(app: Arc<App>, scope: Scope, name: Option<String>, upload: Upload) -> AppResult<Dataset> {
+pub async fn take_in(app: Arc<App>, turn: Turn, scope: Scope, name: Option<String>, upload: Upload) -> AppResult {
     let name = name.unwrap_or(upload.name);
     let origin = Origin {
         name: name.trim().chars().take(MAX_NAME_CHARS).collect(),
         agent_id: None,
         source: DatasetSource::Upload,
     };
-    store(app, scope, origin, upload.writer).await
+    store(app, turn, scope, origin, upload.writer).await
 }
 
 /// Deletes a dataset and then its file.
@@ -82,7 +84,7 @@ pub async fn delete(app: &App, scope: &Scope, id: DatasetId) -> AppResult<()> {
 }
 
 /// Goes on to the end if the client leaves meanwhile.
-async fn store(app: Arc<App>, scope: Scope, origin: Origin, writer: Writer) -> AppResult<Dataset> {
+async fn store(app: Arc<App>, turn: Turn, scope: Scope, origin: Origin, writer: Writer) -> AppResult {
     let storing = async move {
         let id = DatasetId(Uuid::now_v7());
         let blob_key = Storage::key("datasets", scope.workspace_id, id, "rows.jsonl");
@@ -96,26 +98,28 @@ async fn store(app: Arc<App>, scope: Scope, origin: Origin, writer: Writer) -> A
             size_bytes: stored.size_bytes,
             sha256: stored.sha256,
         };
-        let inserted = insert(&app, &scope, dataset).await;
+        let work = async |write: &mut Write| {
+            let dataset = insert(write, dataset).await?;
+            Answer::created(format!("/api/v1/datasets/{id}"), dataset)
+        };
+        let inserted = turn.run(work).await;
         if inserted.is_err() {
             documents::remove_file(&app, &blob_key).await;
         }
         inserted
     };
-    tokio::spawn(storing).await.map_err(AppError::internal)?
+    rt::spawn(storing).await.map_err(AppError::internal)?
 }
 
-async fn insert(app: &App, scope: &Scope, dataset: StoredDataset) -> AppResult<Dataset> {
+async fn insert(write: &mut Write, dataset: StoredDataset) -> AppResult<Dataset> {
     let dataset_id = dataset.id;
-    let mut write = app.db.write(scope).await?;
-    let dataset = db::datasets::insert(&mut write, dataset).await?;
+    let dataset = db::datasets::insert(write, dataset).await?;
     let options = Enqueue {
-        workspace_id: Some(scope.workspace_id.0),
+        workspace_id: Some(write.workspace_id()?.0),
         dedup_key: Some(dataset_id.to_string()),
         ..Enqueue::default()
     };
     enqueue(write.connection(), &ValidateDataset { dataset_id }, options).await?;
-    write.commit().await?;
     Ok(dataset)
 }
 

@@ -4,10 +4,12 @@ pub mod extraction;
 
 use crate::{
     error::{AppError, AppResult},
+    idempotency::{Answer, Turn},
     state::App,
     storage::Storage,
     upload::Upload,
 };
+use actix_web::rt;
 use cerebros_common::{
     documents::{Document, DocumentFormat, NewDocument},
     errors::ErrorCode,
@@ -25,7 +27,7 @@ use uuid::Uuid;
 /// # Errors
 /// 400 for an empty file, 415 for one that cannot be read, 409 for one that is too many or here already, 507 on a full
 /// disk. Nothing is kept then.
-pub async fn store(app: Arc<App>, scope: Scope, new: NewDocument, upload: Upload) -> AppResult<Document> {
+pub async fn store(app: Arc<App>, turn: Turn, scope: Scope, new: NewDocument, upload: Upload) -> AppResult {
     let Upload { name, writer } = upload;
     let path = writer.path().to_owned();
     let sniffed = {
@@ -47,21 +49,23 @@ pub async fn store(app: Arc<App>, scope: Scope, new: NewDocument, upload: Upload
             size_bytes: stored.size_bytes,
             sha256: stored.sha256,
         };
-        let inserted = insert(&app, &scope, document).await;
+        let work = async |write: &mut Write| {
+            let document = insert(write, document).await?;
+            Answer::created(format!("/api/v1/documents/{id}"), document)
+        };
+        let inserted = turn.run(work).await;
         if inserted.is_err() {
             remove_file(&app, &blob_key).await;
         }
         inserted
     };
-    tokio::spawn(storing).await.map_err(AppError::internal)?
+    rt::spawn(storing).await.map_err(AppError::internal)?
 }
 
 /// Reads a document once more whose file could not be read before.
-pub async fn retry(app: &App, scope: &Scope, id: DocumentId) -> AppResult<Document> {
-    let mut write = app.db.write(scope).await?;
-    let document = db::documents::retry(&mut write, id).await?;
-    enqueue_extraction(&write, id).await?;
-    write.commit().await?;
+pub async fn retry(write: &mut Write, id: DocumentId) -> AppResult<Document> {
+    let document = db::documents::retry(write, id).await?;
+    enqueue_extraction(write, id).await?;
     Ok(document)
 }
 
@@ -85,12 +89,10 @@ pub fn media_type(format: DocumentFormat) -> &'static str {
     ingest_format(format).media_type()
 }
 
-async fn insert(app: &App, scope: &Scope, document: StoredDocument) -> AppResult<Document> {
+async fn insert(write: &mut Write, document: StoredDocument) -> AppResult<Document> {
     let id = document.id;
-    let mut write = app.db.write(scope).await?;
-    let document = db::documents::insert(&mut write, document).await?;
-    enqueue_extraction(&write, id).await?;
-    write.commit().await?;
+    let document = db::documents::insert(write, document).await?;
+    enqueue_extraction(write, id).await?;
     Ok(document)
 }
 

@@ -76,10 +76,13 @@ impl AppError {
     }
 
     pub fn unavailable(detail: impl Into<String>, retry_after_s: u32) -> Self {
-        Self {
-            header: Some((header::RETRY_AFTER, retry_after_s.to_string())),
-            ..Self::new(ErrorCode::Unavailable, detail)
-        }
+        Self::new(ErrorCode::Unavailable, detail).retry_after(retry_after_s)
+    }
+
+    /// Says when to try again.
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.header = Some((header::RETRY_AFTER, seconds.to_string()));
+        self
     }
 
     /// Another method would have been answered.
@@ -212,7 +215,7 @@ impl From<DbError> for AppError {
                     "The {noun} is at version {current} by now. Read it again, then send your change with its ETag."
                 ),
             ),
-            DbError::Corrupt(..) | DbError::Sql(_) => {
+            DbError::Corrupt(..) | DbError::Fault(_) | DbError::Sql(_) => {
                 if is_disk_full(&error) {
                     let detail = "Nothing was stored. Free some space on the server and try again.";
                     return Self {

@@ -5,9 +5,15 @@ use crate::{
     error::{AppError, AppResult},
     state::App,
 };
-use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web};
+use actix_web::{
+    FromRequest, HttpRequest,
+    dev::Payload,
+    http::{Method, header},
+    web,
+};
 use cerebros_common::{
     accounts::User,
+    api_keys::KeyScope,
     errors::{ErrorCode, FieldError},
     ids::WorkspaceId,
     workspaces::Role,
@@ -26,15 +32,34 @@ pub struct SignedIn {
     pub token_hash: String,
 }
 
-/// Whom the request acts for, and with which role.
-#[derive(Debug, Clone, Copy)]
+/// Whom the request acts for, with which role, and what its key may do; a browser may do all that the role allows.
+#[derive(Debug, Clone)]
 pub struct Caller {
     pub scope: Scope,
     pub role: Role,
+    pub scopes: Vec<KeyScope>,
+}
+
+impl Caller {
+    /// # Errors
+    /// 403 that names the role or the key's scope that is missing.
+    pub fn require(&self, least: Role, scope: KeyScope) -> AppResult<()> {
+        if self.role < least {
+            let (least, role) = (least.name(), self.role.name());
+            let detail = format!("This takes the role {least} or above in the workspace; yours is {role}.");
+            return Err(AppError::new(ErrorCode::Forbidden, detail));
+        }
+        if !self.scopes.contains(&scope) {
+            let scope = scope.name();
+            let detail = format!("This takes an API key with the scope {scope}. Make one that has it.");
+            return Err(AppError::new(ErrorCode::MissingScope, detail));
+        }
+        Ok(())
+    }
 }
 
 macro_rules! roles {
-    ($($(#[$doc:meta])* $name:ident => $role:expr),+ $(,)?) => {$(
+    ($($(#[$doc:meta])* $name:ident => ($role:expr, $scope:expr)),+ $(,)?) => {$(
         $(#[$doc])*
         pub struct $name(pub Scope);
 
@@ -44,33 +69,41 @@ macro_rules! roles {
 
             fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
                 let request = request.clone();
-                Box::pin(async move { Ok(Self(require(&request, $role).await?)) })
+                Box::pin(async move {
+                    let caller = authenticate(&request).await?;
+                    let scope: Option<KeyScope> = $scope;
+                    caller.require($role, scope.unwrap_or_else(|| usual_scope(request.method())))?;
+                    Ok(Self(caller.scope))
+                })
             }
         }
     )+};
 }
 
+// The least role, and the scope that a key needs: without one named, `read` or `write` by the method.
 roles!(
     /// May read.
-    Viewer => Role::Viewer,
+    Viewer => (Role::Viewer, None),
+    /// May also ask assistants and models.
+    Chatter => (Role::Viewer, Some(KeyScope::Chat)),
     /// May also judge examples.
-    Reviewer => Role::Reviewer,
-    /// May also create, change, train and delete.
-    Editor => Role::Editor,
-    /// May also manage API keys.
-    Admin => Role::Admin,
+    Reviewer => (Role::Reviewer, None),
+    /// May also create, change and delete.
+    Editor => (Role::Editor, None),
+    /// May also start and stop training.
+    Trainer => (Role::Editor, Some(KeyScope::Train)),
+    /// May also manage members and API keys.
+    Admin => (Role::Admin, Some(KeyScope::Admin)),
+    /// May also give the workspace away or delete it.
+    Owner => (Role::Owner, Some(KeyScope::Admin)),
 );
 
-async fn require(request: &HttpRequest, least: Role) -> AppResult<Scope> {
-    let caller = authenticate(request).await?;
-    if caller.role < least {
-        let detail = format!(
-            "This takes the role {least:?} or above in the workspace; yours is {:?}.",
-            caller.role
-        );
-        return Err(AppError::new(ErrorCode::Forbidden, detail));
+fn usual_scope(method: &Method) -> KeyScope {
+    if matches!(*method, Method::GET | Method::HEAD) {
+        KeyScope::Read
+    } else {
+        KeyScope::Write
     }
-    Ok(caller.scope)
 }
 
 /// Finds out who asks: an API key wins over a cookie.
@@ -95,6 +128,7 @@ pub async fn authenticate(request: &HttpRequest) -> AppResult<Caller> {
             actor: Actor::User(signed_in.user.id),
         },
         role,
+        scopes: KeyScope::ALL.to_vec(),
     })
 }
 
@@ -102,7 +136,7 @@ async fn by_api_key(app: &App, key: &str) -> AppResult<Caller> {
     let wrong = || {
         AppError::new(
             ErrorCode::Unauthenticated,
-            "The API key is not known here, or was revoked.",
+            "The API key is not known here, has expired, or was revoked.",
         )
     };
     if !auth::is_api_key(key) {
@@ -113,6 +147,7 @@ async fn by_api_key(app: &App, key: &str) -> AppResult<Caller> {
     Ok(Caller {
         scope: key.scope,
         role: key.role,
+        scopes: key.scopes,
     })
 }
 
@@ -129,6 +164,16 @@ async fn signed_in(request: &HttpRequest) -> AppResult<SignedIn> {
         .await?
         .ok_or_else(nobody)?;
     Ok(SignedIn { user, token_hash })
+}
+
+impl FromRequest for Caller {
+    type Error = AppError;
+    type Future = LocalBoxFuture<'static, AppResult<Self>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { authenticate(&request).await })
+    }
 }
 
 impl FromRequest for SignedIn {

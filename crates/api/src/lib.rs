@@ -1,6 +1,7 @@
 //! The product: HTTP routes, sign-in, background tasks, files, events. A route calls `db`, the queue and storage; what a
 //! route and a task share lives in a module named after its noun.
 
+pub mod admin;
 mod agents;
 pub mod auth;
 mod bases;
@@ -14,8 +15,10 @@ mod error;
 mod events;
 mod examples;
 mod extract;
+mod idempotency;
 mod infer;
 mod jobs;
+mod keys;
 mod openapi;
 mod paging;
 mod respond;

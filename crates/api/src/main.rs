@@ -27,6 +27,9 @@ enum Command {
     Migrate,
     /// Print the OpenAPI document
     Openapi,
+    /// Look after a server's data
+    #[command(subcommand)]
+    Admin(Admin),
     /// Train the job in a directory (run by the server)
     #[command(hide = true)]
     Train { job: PathBuf },
@@ -42,6 +45,12 @@ enum Command {
     },
 }
 
+#[derive(Subcommand)]
+enum Admin {
+    /// Look at every entry of the audit log; fails if one is not as it was written
+    VerifyAudit,
+}
+
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Train { job } => cerebros_trainer::train_main(&job),
@@ -51,6 +60,7 @@ fn main() -> ExitCode {
         Command::Serve => report(run(Parts::All)),
         Command::Work => report(run(Parts::Work)),
         Command::Migrate => report(migrate()),
+        Command::Admin(command) => report(admin(command)),
     }
 }
 
@@ -73,6 +83,17 @@ fn migrate() -> anyhow::Result<()> {
     cerebros_api::telemetry::init()?;
     let config = Config::from_env()?;
     tokio::runtime::Runtime::new()?.block_on(cerebros_api::migrate(&config))
+}
+
+fn admin(command: Admin) -> anyhow::Result<()> {
+    cerebros_api::telemetry::init()?;
+    let config = Config::from_env()?;
+    let mut out = std::io::stdout();
+    tokio::runtime::Runtime::new()?.block_on(async {
+        match command {
+            Admin::VerifyAudit => cerebros_api::admin::verify_audit(&config, &mut out).await,
+        }
+    })
 }
 
 fn run(parts: Parts) -> anyhow::Result<()> {

@@ -4,8 +4,10 @@ use crate::{respond, routes};
 use actix_web::App;
 use cerebros_common::{
     agents::AgentSort,
+    api_keys::KeyScope,
     chat::WireError,
     errors::{ErrorCode, Problem},
+    workspaces::Role,
 };
 use utoipa::{
     OpenApi as _, ToSchema as _,
@@ -31,6 +33,7 @@ use utoipa_actix_web::AppExt;
         (name = "auth", description = "Sign up, in and out"),
         (name = "workspaces", description = "Where rows belong"),
         (name = "api_keys", description = "Keys for scripts"),
+        (name = "audit", description = "Who did what, when, to what"),
         (name = "agents", description = "What you make from documents; assistants on screen"),
         (name = "documents", description = "Uploads, their text and chunks"),
         (name = "search", description = "Passages by words"),
@@ -56,10 +59,10 @@ pub fn document() -> OpenApi {
     let components = document.components.get_or_insert_with(Components::new);
     add_security(components);
     add_errors(components);
-    document.security = Some(vec![requirement("session"), requirement("api_key")]);
     for (path, item) in &mut document.paths.paths {
         let wire = respond::is_wire(path);
         for (method, operation) in operations_mut(item) {
+            operation.security = Some(access(method, operation).requirements());
             reference_errors(method, operation, wire);
         }
     }
@@ -104,8 +107,42 @@ fn operations_mut(item: &mut PathItem) -> Vec<(&'static str, &mut Operation)> {
     .collect()
 }
 
-fn requirement(name: &str) -> SecurityRequirement {
-    SecurityRequirement::new::<&str, [&str; 0], &str>(name, [])
+/// Who may use an operation. The extractors enforce it; a test compares both for every role and scope.
+enum Access {
+    Open,
+    /// Whoever is signed in in a browser; no key.
+    SignedIn,
+    /// Members with at least the role, and their keys with the scope.
+    Member(Role, KeyScope),
+}
+
+fn access(method: &str, operation: &Operation) -> Access {
+    use Access::{Member, Open, SignedIn};
+    match operation.operation_id.as_deref().unwrap_or_default() {
+        "sign_up" | "sign_in" => Open,
+        "sign_out" | "find_session" => SignedIn,
+        "list_workspaces" => SignedIn,
+        "list_api_keys" | "create_api_key" | "delete_api_key" => Member(Role::Admin, KeyScope::Admin),
+        "review_examples" => Member(Role::Reviewer, KeyScope::Write),
+        "create_base" | "delete_base" => Member(Role::Editor, KeyScope::Train),
+        "create_job" | "cancel_job" | "resume_job" => Member(Role::Editor, KeyScope::Train),
+        "create_chat_completion" => Member(Role::Viewer, KeyScope::Chat),
+        _ if method == "GET" => Member(Role::Viewer, KeyScope::Read),
+        _ => Member(Role::Editor, KeyScope::Write),
+    }
+}
+
+impl Access {
+    fn requirements(&self) -> Vec<SecurityRequirement> {
+        match self {
+            Self::Open => vec![SecurityRequirement::default()],
+            Self::SignedIn => vec![SecurityRequirement::new::<_, [&str; 0], &str>("session", [])],
+            Self::Member(role, scope) => vec![
+                SecurityRequirement::new("session", [role.name()]),
+                SecurityRequirement::new("api_key", [role.name(), scope.name()]),
+            ],
+        }
+    }
 }
 
 fn add_security(components: &mut Components) {
@@ -147,11 +184,10 @@ fn describe(status: u16) -> &'static str {
 }
 
 fn reference_errors(method: &str, operation: &mut Operation, wire: bool) {
-    let conditional = operation
-        .parameters
-        .iter()
-        .flatten()
-        .any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == "If-Match"));
+    let takes = |name: &str| {
+        let mut parameters = operation.parameters.iter().flatten();
+        parameters.any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == name))
+    };
     let has_body = operation.request_body.is_some();
     let mut statuses = vec![400, 401, 403, 404, 500, 503];
     if has_body {
@@ -160,8 +196,11 @@ fn reference_errors(method: &str, operation: &mut Operation, wire: bool) {
     if method != "GET" {
         statuses.extend([409, 507]);
     }
-    if conditional {
+    if takes("If-Match") {
         statuses.extend([412, 428]);
+    }
+    if takes("Idempotency-Key") {
+        statuses.push(422);
     }
     let prefix = if wire { "WireError" } else { "Problem" };
     for status in statuses {

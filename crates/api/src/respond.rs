@@ -29,18 +29,11 @@ pub fn created<T: Serialize>(location: String, data: T) -> HttpResponse {
         .json(Envelope::new(data))
 }
 
-pub fn created_versioned<T: Serialize>(location: String, data: T, version: i64) -> HttpResponse {
-    HttpResponse::Created()
-        .insert_header((header::LOCATION, location))
-        .insert_header((header::ETAG, etag(version)))
-        .json(Envelope::new(data))
-}
-
 pub fn no_content() -> HttpResponse {
     HttpResponse::NoContent().finish()
 }
 
-fn etag(version: i64) -> String {
+pub fn etag(version: i64) -> String {
     format!("\"{version}\"")
 }
 

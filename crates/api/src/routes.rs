@@ -2,6 +2,7 @@
 
 mod agents;
 mod api_keys;
+mod audit;
 mod auth;
 mod bases;
 mod dashboard;
@@ -24,6 +25,7 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(auth::configure)
             .configure(workspaces::configure)
             .configure(api_keys::configure)
+            .configure(audit::configure)
             .configure(agents::configure)
             .configure(documents::configure)
             .configure(examples::configure)

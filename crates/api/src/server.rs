@@ -5,7 +5,9 @@ use crate::{
     config::Config,
     error::{AppError, AppResult},
     extract,
+    idempotency::InFlight,
     infer::Inference,
+    keys::Keys,
     openapi, respond, routes, spa,
     state::App,
     storage::Storage,
@@ -67,25 +69,36 @@ pub enum Parts {
 
 /// Brings the schema up to date.
 pub async fn migrate(config: &Config) -> anyhow::Result<()> {
-    std::fs::create_dir_all(&config.data_dir)
-        .with_context(|| format!("DATA_DIR {} cannot be made", config.data_dir.display()))?;
-    let db = connect(config).await?;
+    make_data_dir(config)?;
+    migrated(config, &Keys::load(config)?).await.map(|_| ())
+}
+
+async fn migrated(config: &Config, keys: &Keys) -> anyhow::Result<Db> {
+    let db = connect(config, keys).await?;
     Migrator::up(db.write_connection(), None)
         .await
-        .context("the schema could not be brought up to date")
+        .context("the schema could not be brought up to date")?;
+    Ok(db)
+}
+
+fn make_data_dir(config: &Config) -> anyhow::Result<()> {
+    std::fs::create_dir_all(&config.data_dir)
+        .with_context(|| format!("DATA_DIR {} cannot be made", config.data_dir.display()))
 }
 
 /// Starts the server or a worker and returns once it answers.
 pub async fn start(config: Config, parts: Parts) -> anyhow::Result<Running> {
     // One TLS provider per process; a second call finds it in place.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    migrate(&config).await?;
-    let db = connect(&config).await?;
+    make_data_dir(&config)?;
+    let keys = Keys::load(&config)?;
+    let db = migrated(&config, &keys).await?;
     let lock = if db.is_sqlite() {
         Some(lock_data_dir(&config)?)
     } else {
         None
     };
+    keys.check(&db).await?;
     if db.is_sqlite() {
         cerebros_queue::void_leases(db.write_connection()).await?;
     }
@@ -107,7 +120,9 @@ pub async fn start(config: Config, parts: Parts) -> anyhow::Result<Running> {
         built_in,
         hasher: Hasher::new()?,
         inference: Inference::new(&config),
+        in_flight: InFlight::default(),
         shutdown: CancellationToken::new(),
+        keys,
         db,
         storage,
         config,
@@ -158,10 +173,12 @@ impl Running {
     }
 }
 
-async fn connect(config: &Config) -> anyhow::Result<Db> {
+/// Connects to the database as it is.
+pub async fn connect(config: &Config, keys: &Keys) -> anyhow::Result<Db> {
     let options = DbOptions {
         url: config.database_url.clone(),
         max_connections: config.database_connections,
+        audit_keys: keys.audit(),
     };
     Db::connect(&options)
         .await

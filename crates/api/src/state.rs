@@ -1,15 +1,18 @@
 //! What handlers and tasks share.
 
-use crate::{auth::Hasher, config::Config, infer::Inference, storage::Storage};
+use crate::{auth::Hasher, config::Config, idempotency::InFlight, infer::Inference, keys::Keys, storage::Storage};
 use cerebros_db::{Db, bases::BaseFacts};
 use tokio_util::sync::CancellationToken;
 
 pub struct App {
     pub config: Config,
     pub db: Db,
+    pub keys: Keys,
     pub storage: Storage,
     pub hasher: Hasher,
     pub inference: Inference,
+    /// Keyed requests that are being worked on.
+    pub in_flight: InFlight,
     /// What the built-in base is.
     pub built_in: BaseFacts,
     /// Fires when the process is asked to stop.

@@ -109,6 +109,11 @@ impl Writer {
         self.size_bytes
     }
 
+    /// Of what was written so far, hexadecimal.
+    pub fn sha256(&self) -> String {
+        hex::encode(self.hash.clone().finalize())
+    }
+
     /// Where the unfinished file lies, for a look at its content.
     pub fn path(&self) -> &Path {
         &self.path

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 
 const EVENTS_KEPT_DAYS: i64 = 7;
+const ANSWERS_KEPT_HOURS: i64 = 24;
 const DONE_TASKS_KEPT: std::time::Duration = std::time::Duration::from_secs(7 * 24 * 3600);
 
 /// No upload rests this long between two pieces.
@@ -69,6 +70,10 @@ async fn tidy(app: Arc<App>, _: Tidy, _: Lease) -> Result<(), TaskError> {
     cerebros_db::sessions::expire_unscoped(&app.db).await.map_err(failed)?;
     let before = Utc::now() - Duration::days(EVENTS_KEPT_DAYS);
     cerebros_db::events::expire_unscoped(&app.db, before)
+        .await
+        .map_err(failed)?;
+    let before = Utc::now() - Duration::hours(ANSWERS_KEPT_HOURS);
+    cerebros_db::idempotency::expire_unscoped(&app.db, before)
         .await
         .map_err(failed)?;
     let unfinished = app.storage.remove_unfinished(UPLOADS_GIVEN_UP_AFTER).await;

@@ -15,6 +15,13 @@ pub struct Upload {
     pub writer: Writer,
 }
 
+impl Upload {
+    /// What tells this file from others.
+    pub fn fingerprint(&self) -> (&str, String) {
+        (&self.name, self.writer.sha256())
+    }
+}
+
 const MAX_NAME_CHARS: usize = 200;
 /// How much of a refused body is read on: a client that still sends does not listen to the answer.
 const MAX_DISCARDED_BYTES: u64 = 64 * 1024 * 1024;

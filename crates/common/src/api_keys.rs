@@ -43,6 +43,17 @@ impl KeyScope {
 
     /// What a key gets that names no scopes: everything but administration.
     pub const USUAL: [Self; 4] = [Self::Read, Self::Write, Self::Train, Self::Chat];
+
+    /// As on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Train => "train",
+            Self::Chat => "chat",
+            Self::Admin => "admin",
+        }
+    }
 }
 
 /// A fresh key. `secret` is shown this once.

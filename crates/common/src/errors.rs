@@ -46,12 +46,16 @@ error_codes!(
     MethodNotAllowed = (405, "This method is not allowed here"),
     /// The state of a resource does not allow this now.
     Conflict = (409, "That is not possible now"),
+    /// The same `Idempotency-Key` is being worked on; ask again for its answer.
+    InFlight = (409, "This request is being worked on"),
     /// An account with this address exists.
     EmailTaken = (409, "This e-mail address has an account"),
     /// `If-Match` names an older version.
     StaleVersion = (412, "Somebody changed it first"),
     PayloadTooLarge = (413, "Too large"),
     UnsupportedMediaType = (415, "This kind of content is not taken here"),
+    /// The `Idempotency-Key` belongs to another request.
+    IdempotencyKeyReused = (422, "This key was used for another request"),
     /// `If-Match` is missing.
     PreconditionRequired = (428, "Say which version you change"),
     TooManyRequests = (429, "Too many requests"),

@@ -6,6 +6,7 @@ use cerebros_common::{
         Agent, AgentDocuments, AgentExamples, AgentPatch, AgentQuery, AgentSort, AgentStatus, NewAgent, ServingState,
         TrainingState,
     },
+    audit::{Action, Noun},
     events::EventKind,
     ids::{AgentId, JobId, ModelId},
     wire::{Page, Paging},
@@ -68,6 +69,7 @@ pub async fn insert(write: &mut Write, new: &NewAgent) -> Result<Agent, DbError>
         .exec_without_returning(write.connection())
         .await?;
     write.event(EventKind::AgentChanged, row.id, Some(AgentId(row.id)));
+    write.audit(Action::Created, Noun::Agent, row.id, &["name", "description"]);
     wire_one(write.connection(), row).await
 }
 
@@ -97,6 +99,13 @@ pub async fn update(
     row.version = Set(current.version + 1);
     let row = row.update(write.connection()).await?;
     write.event(EventKind::AgentChanged, row.id, Some(id));
+    let fields = [
+        patch.name.is_some().then_some("name"),
+        patch.description.is_some().then_some("description"),
+        patch.wizard_step.is_some().then_some("wizard_step"),
+        patch.model_id.is_some().then_some("model_id"),
+    ];
+    write.audit(Action::Updated, Noun::Agent, id, &convert::present(fields));
     wire_one(write.connection(), row).await
 }
 
@@ -124,6 +133,8 @@ pub async fn set_training(
     row.version = Set(version);
     row.update(write.connection()).await?;
     write.event(EventKind::AgentChanged, id.0, Some(id));
+    let fields = [Some("training"), model_id.map(|_| "model_id")];
+    write.audit(Action::Updated, Noun::Agent, id, &convert::present(fields));
     Ok(())
 }
 
@@ -133,6 +144,7 @@ pub async fn delete(write: &mut Write, id: AgentId, version: Option<i64>) -> Res
     check_version(version, current.version)?;
     row::Entity::delete_by_id(id.0).exec(write.connection()).await?;
     write.event(EventKind::AgentDeleted, id.0, Some(id));
+    write.audit(Action::Deleted, Noun::Agent, id, &[]);
     Ok(())
 }
 

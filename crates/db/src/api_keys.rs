@@ -3,6 +3,7 @@
 use crate::{Actor, Db, DbError, Scope, Write, convert, paging::page, workspaces};
 use cerebros_common::{
     api_keys::{ApiKey, KeyScope},
+    audit::{Action, Noun},
     ids::{ApiKeyId, UserId, WorkspaceId},
     wire::{Page, Paging},
     workspaces::Role,
@@ -41,6 +42,7 @@ pub async fn insert(
     row::Entity::insert(row::ActiveModel::from(key.clone()))
         .exec_without_returning(write.connection())
         .await?;
+    write.audit(Action::Created, Noun::ApiKey, key.id, &["name", "scopes", "expires_at"]);
     wire(key)
 }
 
@@ -51,10 +53,10 @@ pub async fn delete(write: &mut Write, id: ApiKeyId) -> Result<(), DbError> {
         .exec(write.connection())
         .await?;
     if result.rows_affected == 0 {
-        Err(DbError::NotFound("API key"))
-    } else {
-        Ok(())
+        return Err(DbError::NotFound("API key"));
     }
+    write.audit(Action::Revoked, Noun::ApiKey, id, &[]);
+    Ok(())
 }
 
 /// A key that was presented.

@@ -2,6 +2,7 @@
 
 use crate::{Db, DbError, Scope, Write, convert, paging::page};
 use cerebros_common::{
+    audit::{Action, Noun},
     bases::{Base, BaseSource, BaseStatus},
     events::EventKind,
     ids::{BaseId, WorkspaceId},
@@ -64,6 +65,7 @@ pub async fn insert(
         .await?
         .ok_or_else(|| DbError::Conflict("This workspace has that base already.".to_owned()))?;
     write.event(EventKind::BaseChanged, base.id.0, None);
+    write.audit(Action::Created, Noun::Base, base.id, &["name", "location"]);
     Ok(base)
 }
 
@@ -102,6 +104,8 @@ pub async fn finish(write: &mut Write, id: BaseId, outcome: Result<(&str, &BaseF
     }
     row.update(write.connection()).await?;
     write.event(EventKind::BaseChanged, id.0, None);
+    let action = outcome.map_or(Action::Failed, |_| Action::Finished);
+    write.audit(action, Noun::Base, id, &[]);
     Ok(())
 }
 
@@ -126,6 +130,7 @@ pub async fn delete(write: &mut Write, id: BaseId) -> Result<(), DbError> {
     }
     row::Entity::delete_by_id(id.0).exec(write.connection()).await?;
     write.event(EventKind::BaseChanged, id.0, None);
+    write.audit(Action::Deleted, Noun::Base, id, &[]);
     Ok(())
 }
 

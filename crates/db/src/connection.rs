@@ -1,10 +1,10 @@
 //! Connections: on SQLite one for writes and a pool for reads, on PostgreSQL one pool for both.
 
-use crate::{DbError, Scope, Write};
+use crate::{AuditKeys, DbError, Scope, Write};
 use cerebros_common::ids::WorkspaceId;
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DbBackend, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
+    AccessMode, ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, IsolationLevel,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
@@ -15,6 +15,7 @@ pub struct DbOptions {
     pub url: String,
     /// Connections in the pool.
     pub max_connections: u32,
+    pub audit_keys: AuditKeys,
 }
 
 /// Handle to the database; cheap to clone.
@@ -22,6 +23,7 @@ pub struct DbOptions {
 pub struct Db {
     read: DatabaseConnection,
     write: DatabaseConnection,
+    audit_keys: AuditKeys,
     changed: Arc<watch::Sender<u64>>,
 }
 
@@ -46,6 +48,7 @@ impl Db {
         Ok(Self {
             read,
             write,
+            audit_keys: options.audit_keys.clone(),
             changed: Arc::new(watch::Sender::new(0)),
         })
     }
@@ -66,12 +69,13 @@ impl Db {
     /// Begins the one kind of transaction that changes a workspace's rows. On SQLite it holds the only write
     /// connection until it is committed or dropped: await nothing but the database in between.
     pub async fn write(&self, scope: &Scope) -> Result<Write, DbError> {
-        Ok(Write::new(self.begin().await?, Some(*scope), self.changed.clone()))
+        self.open(Some(*scope)).await
     }
 
-    /// A transaction that belongs to no workspace yet: sign-up, sessions, operators.
+    /// A transaction that belongs to no workspace, or none yet: sign-up, operators, the server itself. Its audit entries
+    /// go to the server's own log.
     pub async fn write_unscoped(&self) -> Result<Write, DbError> {
-        Ok(Write::new(self.begin().await?, None, self.changed.clone()))
+        self.open(None).await
     }
 
     /// Changes its value whenever a transaction of this process committed events or tasks, or [`Db::wake`] was called.
@@ -94,7 +98,26 @@ impl Db {
         crate::events::newest_seq(&self.read, workspace_id).await
     }
 
-    async fn begin(&self) -> Result<sea_orm::DatabaseTransaction, DbError> {
+    /// A transaction that reads everything as it is at one moment.
+    pub(crate) async fn snapshot(&self) -> Result<DatabaseTransaction, DbError> {
+        let options = TransactionOptions {
+            isolation_level: (!self.is_sqlite()).then_some(IsolationLevel::RepeatableRead),
+            access_mode: (!self.is_sqlite()).then_some(AccessMode::ReadOnly),
+            ..TransactionOptions::default()
+        };
+        Ok(self.read.begin_with_options(options).await?)
+    }
+
+    pub(crate) fn audit_keys(&self) -> &AuditKeys {
+        &self.audit_keys
+    }
+
+    async fn open(&self, scope: Option<Scope>) -> Result<Write, DbError> {
+        let tx = self.begin().await?;
+        Ok(Write::new(tx, scope, self.audit_keys.clone(), self.changed.clone()))
+    }
+
+    async fn begin(&self) -> Result<DatabaseTransaction, DbError> {
         let options = TransactionOptions {
             sqlite_transaction_mode: self.is_sqlite().then_some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()

@@ -26,6 +26,11 @@ pub fn parse_json<T: DeserializeOwned>(what: &'static str, text: &str) -> Result
     serde_json::from_str(text).map_err(|error| DbError::Corrupt(what, error.to_string()))
 }
 
+/// Those that are there, in their order.
+pub fn present<const N: usize>(fields: [Option<&'static str>; N]) -> Vec<&'static str> {
+    fields.into_iter().flatten().collect()
+}
+
 /// The present, as exactly as PostgreSQL stores it: what is answered at once equals what is read later.
 pub fn now() -> DateTime<Utc> {
     Utc::now().trunc_subsecs(6)

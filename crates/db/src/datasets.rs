@@ -2,6 +2,7 @@
 
 use crate::{Db, DbError, Scope, Write, agents, convert, paging::page};
 use cerebros_common::{
+    audit::{Action, Noun},
     datasets::{Dataset, DatasetFinding, DatasetQuery, DatasetReport, DatasetSource, DatasetStatus},
     events::EventKind,
     ids::{AgentId, DatasetId},
@@ -143,6 +144,7 @@ pub async fn insert(write: &mut Write, new: StoredDataset) -> Result<Dataset, Db
         .exec_without_returning(write.connection())
         .await?;
     changed(write, &row);
+    write.audit(Action::Created, Noun::Dataset, row.id, &["agent_id", "name"]);
     wire(row)
 }
 
@@ -190,6 +192,7 @@ pub async fn finish(write: &mut Write, id: DatasetId, validation: Validation) ->
     row.updated_at = Set(convert::now());
     let row = row.update(write.connection()).await?;
     changed(write, &row);
+    write.audit(Action::Finished, Noun::Dataset, id, &[]);
     Ok(())
 }
 
@@ -204,6 +207,7 @@ pub async fn fail(write: &mut Write, id: DatasetId, message: &str) -> Result<(),
     row.updated_at = Set(convert::now());
     let row = row.update(write.connection()).await?;
     changed(write, &row);
+    write.audit(Action::Failed, Noun::Dataset, id, &[]);
     Ok(())
 }
 
@@ -221,6 +225,7 @@ pub async fn delete(write: &mut Write, id: DatasetId) -> Result<String, DbError>
     }
     row::Entity::delete_by_id(id.0).exec(write.connection()).await?;
     write.event(EventKind::DatasetDeleted, row.id, row.agent_id.map(AgentId));
+    write.audit(Action::Deleted, Noun::Dataset, id, &[]);
     Ok(row.blob_key)
 }
 

@@ -2,6 +2,7 @@
 
 use crate::{Db, DbError, Scope, Write, agents, convert, paging::page};
 use cerebros_common::{
+    audit::{Action, Noun},
     documents::{
         Chunk, Document, DocumentError, DocumentFormat, DocumentKind, DocumentPage, DocumentQuery, DocumentStatus,
         DocumentText, MAX_DOCUMENTS_PER_KIND,
@@ -260,6 +261,7 @@ pub async fn insert(write: &mut Write, new: StoredDocument) -> Result<Document, 
         .exec_without_returning(write.connection())
         .await?;
     changed(write, &row);
+    write.audit(Action::Created, Noun::Document, row.id, &["agent_id", "kind", "name"]);
     Ok(located(write.connection(), row).await?.document)
 }
 
@@ -305,6 +307,7 @@ pub async fn finish(
     row.updated_at = Set(convert::now());
     let row = row.update(write.connection()).await?;
     changed(write, &row);
+    write.audit(Action::Finished, Noun::Document, id, &[]);
     convert::parse_name("document kind", &row.kind).map(Some)
 }
 
@@ -320,6 +323,7 @@ pub async fn fail(write: &mut Write, id: DocumentId, error: &DocumentError) -> R
     row.updated_at = Set(convert::now());
     let row = row.update(write.connection()).await?;
     changed(write, &row);
+    write.audit(Action::Failed, Noun::Document, id, &[]);
     Ok(())
 }
 
@@ -340,6 +344,7 @@ pub async fn retry(write: &mut Write, id: DocumentId) -> Result<Document, DbErro
     row.updated_at = Set(convert::now());
     let row = row.update(write.connection()).await?;
     changed(write, &row);
+    write.audit(Action::Retried, Noun::Document, id, &[]);
     Ok(located(write.connection(), row).await?.document)
 }
 
@@ -348,6 +353,7 @@ pub async fn delete(write: &mut Write, id: DocumentId) -> Result<String, DbError
     let row = lock(write, id).await?.ok_or(DbError::NotFound("document"))?;
     row::Entity::delete_by_id(id.0).exec(write.connection()).await?;
     write.event(EventKind::DocumentDeleted, row.id, Some(AgentId(row.agent_id)));
+    write.audit(Action::Deleted, Noun::Document, id, &[]);
     Ok(row.blob_key)
 }
 

@@ -16,6 +16,9 @@ pub enum DbError {
     /// A stored value that this version cannot read.
     #[error("a stored {0} cannot be read: {1}")]
     Corrupt(&'static str, String),
+    /// The program itself is wrong.
+    #[error("{0}")]
+    Fault(&'static str),
     #[error("the database failed")]
     Sql(#[from] DbErr),
 }

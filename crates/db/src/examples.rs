@@ -2,6 +2,7 @@
 
 use crate::{Db, DbError, Scope, Write, agents, convert, documents};
 use cerebros_common::{
+    audit::{Action, Noun},
     events::EventKind,
     examples::{
         Example, ExampleOrigin, ExamplePatch, ExampleQuery, ExampleReview, ExampleSource, ExampleStatus, NewExample,
@@ -113,6 +114,8 @@ pub async fn insert(write: &mut Write, new: &NewExample) -> Result<Example, DbEr
         .exec_without_returning(write.connection())
         .await?;
     changed(write, &row);
+    let fields = ["agent_id", "prompt", "reasoning", "response"];
+    write.audit(Action::Created, Noun::Example, row.id, &fields);
     wire_one(write.connection(), row).await
 }
 
@@ -199,6 +202,13 @@ pub async fn update(
     row.version = Set(current.version + 1);
     let row = row.update(write.connection()).await?;
     changed(write, &row);
+    let fields = [
+        patch.prompt.is_some().then_some("prompt"),
+        patch.reasoning.is_some().then_some("reasoning"),
+        patch.response.is_some().then_some("response"),
+        patch.status.is_some().then_some("status"),
+    ];
+    write.audit(Action::Updated, Noun::Example, id, &convert::present(fields));
     wire_one(write.connection(), row).await
 }
 
@@ -206,6 +216,7 @@ pub async fn delete(write: &mut Write, id: ExampleId, version: Option<i64>) -> R
     let row = lock(write, id, version).await?;
     row::Entity::delete_by_id(id.0).exec(write.connection()).await?;
     changed(write, &row);
+    write.audit(Action::Deleted, Noun::Example, id, &[]);
     Ok(())
 }
 
@@ -227,6 +238,7 @@ pub async fn review(write: &mut Write, review: &ExampleReview) -> Result<u64, Db
     if count > 0 {
         write.event(EventKind::ExamplesChanged, review.agent_id.0, Some(review.agent_id));
     }
+    write.audit(Action::Reviewed, Noun::Agent, review.agent_id, &["status"]);
     Ok(count)
 }
 

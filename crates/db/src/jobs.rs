@@ -2,6 +2,7 @@
 
 use crate::{Db, DbError, Scope, Write, convert, paging::page};
 use cerebros_common::{
+    audit::{Action, Noun},
     events::EventKind,
     ids::{AgentId, BaseId, DatasetId, JobId, ModelId},
     jobs::{Job, JobFailure, JobLogLine, JobPlan, JobQuery, JobStatus, MetricPoint, NewJob},
@@ -69,6 +70,8 @@ pub async fn insert(write: &mut Write, new: &NewJob) -> Result<Job, DbError> {
         .exec_without_returning(write.connection())
         .await?;
     write.event(EventKind::JobChanged, row.id, new.agent_id);
+    let fields = ["agent_id", "dataset_id", "base_id", "parameters"];
+    write.audit(Action::Created, Noun::Job, row.id, &fields);
     wire(write.connection(), row).await
 }
 
@@ -85,6 +88,7 @@ pub async fn start(write: &mut Write, id: JobId) -> Result<Job, DbError> {
     row.status = Set(convert::name(&JobStatus::Running)?);
     row.started_at = Set(Some(started_at));
     let row = row.update(write.connection()).await?;
+    write.audit(Action::Started, Noun::Job, id, &[]);
     write.event(EventKind::JobChanged, id.0, agent_id);
     wire(write.connection(), row).await
 }
@@ -181,6 +185,12 @@ pub async fn finish(
     row.finished_at = Set(Some(convert::now()));
     row.update(write.connection()).await?;
     write.event(EventKind::JobChanged, id.0, agent_id);
+    let action = match status {
+        JobStatus::Succeeded => Action::Finished,
+        JobStatus::Cancelled => Action::Cancelled,
+        _ => Action::Failed,
+    };
+    write.audit(action, Noun::Job, id, &[]);
     Ok(())
 }
 
@@ -193,6 +203,7 @@ pub async fn request_cancel(write: &mut Write, id: JobId) -> Result<Job, DbError
     }
     let agent_id = current.agent_id.map(AgentId);
     let mut row = current.into_active_model();
+    write.audit(Action::Cancelled, Noun::Job, id, &[]);
     row.cancel_requested = Set(true);
     if status == JobStatus::Queued {
         row.status = Set(convert::name(&JobStatus::Cancelled)?);
@@ -214,6 +225,7 @@ pub async fn requeue(write: &mut Write, id: JobId) -> Result<Job, DbError> {
     }
     let agent_id = current.agent_id.map(AgentId);
     let mut row = current.into_active_model();
+    write.audit(Action::Resumed, Noun::Job, id, &[]);
     row.status = Set(convert::name(&JobStatus::Queued)?);
     row.cancel_requested = Set(false);
     row.failure = Set(None);

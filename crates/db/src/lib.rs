@@ -5,6 +5,7 @@
 
 pub mod agents;
 pub mod api_keys;
+pub mod audit;
 pub mod bases;
 pub mod calls;
 mod connection;
@@ -14,16 +15,19 @@ pub mod documents;
 mod error;
 pub mod events;
 pub mod examples;
+pub mod idempotency;
 pub mod jobs;
 pub mod models;
 mod paging;
 mod scope;
 pub mod search;
 pub mod sessions;
+pub mod settings;
 pub mod users;
 pub mod workspaces;
 mod write;
 
+pub use audit::AuditKeys;
 pub use connection::{Db, DbOptions};
 pub use error::DbError;
 pub use scope::{Actor, Scope};

@@ -2,6 +2,7 @@
 
 use crate::{Db, DbError, Scope, Write, convert, paging::page};
 use cerebros_common::{
+    audit::{Action, Noun},
     events::EventKind,
     ids::{AgentId, BaseId, DatasetId, JobId, ModelId},
     models::{Model, ModelQuery},
@@ -92,6 +93,7 @@ pub async fn insert(write: &mut Write, new: &NewModel) -> Result<(), DbError> {
         .exec_without_returning(write.connection())
         .await?;
     write.event(EventKind::ModelChanged, new.id.0, new.agent_id);
+    write.audit(Action::Created, Noun::Model, new.id, &["name", "job_id"]);
     Ok(())
 }
 
@@ -109,6 +111,7 @@ pub async fn delete(write: &mut Write, id: ModelId) -> Result<String, DbError> {
     }
     row::Entity::delete_by_id(id.0).exec(write.connection()).await?;
     write.event(EventKind::ModelDeleted, id.0, row.agent_id.map(AgentId));
+    write.audit(Action::Deleted, Noun::Model, id, &[]);
     Ok(row.blob_key)
 }
 

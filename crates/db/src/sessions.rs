@@ -1,7 +1,11 @@
 //! Browser sessions. Only a hash of the token is stored.
 
 use crate::{Db, DbError, Write, convert, users};
-use cerebros_common::{accounts::User, ids::UserId};
+use cerebros_common::{
+    accounts::User,
+    audit::{Action, Noun},
+    ids::UserId,
+};
 use chrono::{DateTime, Utc};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
@@ -13,8 +17,9 @@ pub async fn insert_unscoped(
     expires_at: DateTime<Utc>,
 ) -> Result<(), DbError> {
     let now = convert::now();
+    let id = Uuid::now_v7();
     let new = row::ActiveModel {
-        id: Set(Uuid::now_v7()),
+        id: Set(id),
         token_hash: Set(token_hash.to_owned()),
         user_id: Set(user_id.0),
         user_agent: Set(String::new()),
@@ -26,6 +31,7 @@ pub async fn insert_unscoped(
     row::Entity::insert(new)
         .exec_without_returning(write.connection())
         .await?;
+    write.audit(Action::SignedIn, Noun::Session, id, &[]);
     Ok(())
 }
 
@@ -41,10 +47,11 @@ pub async fn find_user_unscoped(db: &Db, token_hash: &str) -> Result<Option<User
 }
 
 pub async fn delete_unscoped(write: &mut Write, token_hash: &str) -> Result<(), DbError> {
-    row::Entity::delete_many()
-        .filter(row::Column::TokenHash.eq(token_hash))
-        .exec(write.connection())
-        .await?;
+    let found = row::Entity::find().filter(row::Column::TokenHash.eq(token_hash));
+    if let Some(session) = found.one(write.connection()).await? {
+        row::Entity::delete_by_id(session.id).exec(write.connection()).await?;
+        write.audit(Action::SignedOut, Noun::Session, session.id, &[]);
+    }
     Ok(())
 }
 

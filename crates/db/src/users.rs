@@ -1,8 +1,9 @@
 //! Accounts. They stand above workspaces, so these functions are unscoped by nature.
 
-use crate::{Db, DbError, Write, convert, workspaces};
+use crate::{Actor, Db, DbError, Scope, Write, convert, workspaces};
 use cerebros_common::{
     accounts::User,
+    audit::{Action, Noun},
     ids::{UserId, WorkspaceId},
     workspaces::Role,
 };
@@ -18,7 +19,7 @@ pub struct Credentials {
 }
 
 /// Creates an account with its personal workspace, or gives `None` if the address is taken. Addresses are compared in
-/// lower case.
+/// lower case. The transaction goes on in the new workspace.
 pub async fn insert_unscoped(
     write: &mut Write,
     email: &str,
@@ -52,6 +53,10 @@ pub async fn insert_unscoped(
     }
     let workspace_id = workspaces::insert(write, name, true).await?;
     workspaces::insert_member(write, workspace_id, user.id, Role::Owner).await?;
+    let actor = Actor::User(user.id);
+    write.enter(Scope { workspace_id, actor });
+    write.audit(Action::Created, Noun::Account, user.id, &["email", "name", "password"]);
+    write.audit(Action::Created, Noun::Workspace, workspace_id, &["name"]);
     Ok(Some((user, workspace_id)))
 }
 

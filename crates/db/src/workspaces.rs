@@ -1,6 +1,6 @@
 //! Workspaces and their members.
 
-use crate::{Db, DbError, Write, convert, paging::page};
+use crate::{Actor, Db, DbError, Scope, Write, convert, paging::page};
 use cerebros_common::{
     ids::{UserId, WorkspaceId},
     wire::{Page, Paging},
@@ -39,6 +39,15 @@ pub async fn find_personal_unscoped(db: &Db, user_id: UserId) -> Result<Option<W
         .one(db.read())
         .await?;
     Ok(found.map(|row| WorkspaceId(row.id)))
+}
+
+/// The scope in which a person changes what is theirs alone: profile, sessions.
+pub async fn personal_scope_unscoped(db: &Db, user_id: UserId) -> Result<Scope, DbError> {
+    let found = find_personal_unscoped(db, user_id).await?;
+    Ok(Scope {
+        workspace_id: found.ok_or(DbError::NotFound("workspace"))?,
+        actor: Actor::User(user_id),
+    })
 }
 
 pub(crate) async fn insert(write: &mut Write, name: &str, personal: bool) -> Result<WorkspaceId, DbError> {

@@ -1,7 +1,9 @@
-//! The one door for changes: a transaction that carries its scope and appends events as its last statements.
+//! The one door for changes: a transaction that carries its scope and appends events and audit entries as its last
+//! statements.
 
-use crate::{DbError, Scope, events};
+use crate::{Actor, AuditKeys, DbError, Scope, audit, events};
 use cerebros_common::{
+    audit::{Action, Noun},
     events::EventKind,
     ids::{AgentId, WorkspaceId},
     jobs::MetricPoint,
@@ -16,17 +18,33 @@ pub struct Write {
     tx: DatabaseTransaction,
     scope: Option<Scope>,
     events: Vec<events::NewEvent>,
+    audit: Vec<audit::NewEntry>,
+    server_audit: Vec<audit::NewEntry>,
+    audit_keys: AuditKeys,
     changed: Arc<watch::Sender<u64>>,
 }
 
 impl Write {
-    pub(crate) fn new(tx: DatabaseTransaction, scope: Option<Scope>, changed: Arc<watch::Sender<u64>>) -> Self {
+    pub(crate) fn new(
+        tx: DatabaseTransaction,
+        scope: Option<Scope>,
+        audit_keys: AuditKeys,
+        changed: Arc<watch::Sender<u64>>,
+    ) -> Self {
         Self {
             tx,
             scope,
             events: Vec::new(),
+            audit: Vec::new(),
+            server_audit: Vec::new(),
+            audit_keys,
             changed,
         }
+    }
+
+    /// Gives a transaction that began without a workspace the one that it has just created.
+    pub fn enter(&mut self, scope: Scope) {
+        self.scope = Some(scope);
     }
 
     /// For `queue::enqueue` and leases, which join this transaction.
@@ -37,14 +55,13 @@ impl Write {
     /// The workspace whose rows this transaction may change.
     ///
     /// # Errors
-    /// `DbError::Conflict` in a transaction without a scope: a fault of the program.
+    /// `DbError::Fault` in a transaction without a scope.
     pub fn workspace_id(&self) -> Result<WorkspaceId, DbError> {
         Ok(self.scope()?.workspace_id)
     }
 
     pub(crate) fn scope(&self) -> Result<Scope, DbError> {
-        self.scope
-            .ok_or_else(|| DbError::Conflict("this transaction has no workspace".to_owned()))
+        self.scope.ok_or(DbError::Fault("this transaction has no workspace"))
     }
 
     /// Notes an event; it is numbered and stored on commit.
@@ -66,11 +83,39 @@ impl Write {
         });
     }
 
-    /// Stores the events, commits, and wakes whoever waits for events or tasks.
-    pub async fn commit(self) -> Result<(), DbError> {
-        if let Some(scope) = self.scope {
-            events::append(&self.tx, scope.workspace_id, &self.events).await?;
+    /// Notes for the audit log what was done to what; of values only the fields' names. Goes to the workspace's log, or
+    /// the server's in a transaction without a workspace.
+    pub fn audit(&mut self, action: Action, noun: Noun, id: impl Into<Uuid>, fields: &[&'static str]) {
+        let entry = entry(action, noun, id.into(), fields);
+        match self.scope {
+            Some(_) => self.audit.push(entry),
+            None => self.server_audit.push(entry),
         }
+    }
+
+    /// Notes something that outlives the workspace in the server's own log.
+    pub fn audit_server(&mut self, action: Action, noun: Noun, id: impl Into<Uuid>) {
+        self.server_audit.push(entry(action, noun, id.into(), &[]));
+    }
+
+    /// Stores the events and audit entries, commits, and wakes whoever waits for events or tasks.
+    ///
+    /// # Errors
+    /// `DbError::Fault` for a change by a person that nobody noted for the audit log.
+    pub async fn commit(mut self) -> Result<(), DbError> {
+        let actor = self.scope.map_or(Actor::System, |scope| scope.actor);
+        if actor != Actor::System && self.audit.is_empty() {
+            return Err(DbError::Fault("a change is missing in the audit log"));
+        }
+        // Counter, log, server's log: whoever locks them does it in this order.
+        if let Some(scope) = self.scope {
+            let workspace_id = scope.workspace_id;
+            events::append(&self.tx, workspace_id, &self.events).await?;
+            if audit::append(&self.tx, &self.audit_keys, workspace_id, actor, &self.audit).await? {
+                self.audit_server(Action::Created, Noun::Workspace, workspace_id);
+            }
+        }
+        audit::append(&self.tx, &self.audit_keys, audit::SERVER, actor, &self.server_audit).await?;
         if self.tx.get_database_backend() == DbBackend::Postgres {
             // Other processes hear of it once the transaction commits.
             self.tx.execute_unprepared("notify cerebros").await?;
@@ -78,5 +123,14 @@ impl Write {
         self.tx.commit().await?;
         self.changed.send_modify(|count| *count += 1);
         Ok(())
+    }
+}
+
+fn entry(action: Action, noun: Noun, subject_id: Uuid, fields: &[&'static str]) -> audit::NewEntry {
+    audit::NewEntry {
+        action,
+        noun,
+        subject_id,
+        fields: fields.to_vec(),
     }
 }

@@ -4,6 +4,7 @@ use crate::{
     agents,
     error::AppResult,
     extract::{Body, Editor, Id, IfMatch, IfMatchHeader, Query, Viewer},
+    idempotency::{Answer, IdempotencyKeyHeader, Once},
     respond,
     state::App,
 };
@@ -39,20 +40,18 @@ async fn list_agents(app: web::Data<App>, Viewer(scope): Viewer, query: Query<Ag
 /// Create an agent
 #[utoipa::path(
     tag = "agents",
+    params(IdempotencyKeyHeader),
     request_body = NewAgent,
     responses((status = 201, description = "A draft without documents", body = Envelope<Agent>)),
 )]
 #[post("/agents")]
-async fn create_agent(app: web::Data<App>, Editor(scope): Editor, body: Body<NewAgent>) -> AppResult {
-    let mut write = app.db.write(&scope).await?;
-    let agent = db::agents::insert(&mut write, &body).await?;
-    write.commit().await?;
-    let version = agent.version;
-    Ok(respond::created_versioned(
-        format!("/api/v1/agents/{}", agent.id),
-        agent,
-        version,
-    ))
+async fn create_agent(app: web::Data<App>, Editor(scope): Editor, once: Once, body: Body<NewAgent>) -> AppResult {
+    let work = async |write: &mut db::Write| {
+        let agent = db::agents::insert(write, &body).await?;
+        let location = format!("/api/v1/agents/{}", agent.id);
+        Ok(Answer::created(location, &agent)?.version(agent.version))
+    };
+    once.run(&app, &scope, &body.0, work).await
 }
 
 /// Find an agent

@@ -3,15 +3,17 @@
 use crate::{
     auth,
     error::{AppError, AppResult},
-    extract::{Admin, Body, Id, Query},
+    extract::{Admin, Body, Caller, Id, Query},
     respond,
     state::App,
 };
 use actix_web::{delete, get, post, web};
 use cerebros_common::{
     api_keys::{ApiKey, KeyScope, NewApiKey, NewApiKeySecret},
+    errors::ErrorCode,
     ids::ApiKeyId,
     wire::{Envelope, Page, PageQuery, Paging},
+    workspaces::Role,
 };
 use cerebros_db::{Actor, api_keys};
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -37,27 +39,30 @@ async fn list_api_keys(app: web::Data<App>, Admin(scope): Admin, query: Query<Pa
 
 /// Create an API key
 ///
-/// The secret is in this answer only. The key acts in this workspace with your role.
+/// The secret is in this answer only. The key acts in this workspace with your role. A key can give no scope that it has
+/// not itself.
 #[utoipa::path(
     tag = "api_keys",
     request_body = NewApiKey,
     responses((status = 201, description = "The key and its secret", body = Envelope<NewApiKeySecret>)),
 )]
 #[post("/api-keys")]
-async fn create_api_key(app: web::Data<App>, Admin(scope): Admin, body: Body<NewApiKey>) -> AppResult {
-    let user_id = match scope.actor {
+async fn create_api_key(app: web::Data<App>, caller: Caller, body: Body<NewApiKey>) -> AppResult {
+    caller.require(Role::Admin, KeyScope::Admin)?;
+    let user_id = match caller.scope.actor {
         Actor::User(user_id) | Actor::ApiKey(_, user_id) => user_id,
         Actor::System => return Err(AppError::internal(anyhow::anyhow!("a task asked for an API key"))),
     };
+    let scopes = given_scopes(&caller, body.scopes.as_deref())?;
     let secret = auth::api_key();
-    let mut write = app.db.write(&scope).await?;
+    let mut write = app.db.write(&caller.scope).await?;
     let prefix = auth::api_key_prefix(&secret);
     let digest = auth::digest(&secret);
     let api_key = api_keys::insert(
         &mut write,
         user_id,
         body.name.trim(),
-        body.scopes.as_deref().unwrap_or(&KeyScope::USUAL),
+        &scopes,
         body.expires_at,
         &prefix,
         &digest,
@@ -68,6 +73,21 @@ async fn create_api_key(app: web::Data<App>, Admin(scope): Admin, body: Body<New
         format!("/api/v1/api-keys/{}", api_key.id),
         NewApiKeySecret { api_key, secret },
     ))
+}
+
+/// In a fixed order, each once.
+fn given_scopes(caller: &Caller, asked: Option<&[KeyScope]>) -> AppResult<Vec<KeyScope>> {
+    let mut scopes = asked.unwrap_or(&KeyScope::USUAL).to_vec();
+    scopes.sort_unstable();
+    scopes.dedup();
+    match scopes.iter().find(|scope| !caller.scopes.contains(scope)) {
+        None => Ok(scopes),
+        Some(scope) => {
+            let scope = scope.name();
+            let detail = format!("A key can give only scopes that it has itself, and this one lacks {scope}.");
+            Err(AppError::new(ErrorCode::MissingScope, detail))
+        }
+    }
 }
 
 /// Revoke an API key

@@ -35,7 +35,6 @@ pub fn configure(config: &mut ServiceConfig) {
 #[utoipa::path(
     tag = "auth",
     request_body = SignUp,
-    security(()),
     responses((status = 201, description = "Signed up and in", body = Envelope<Session>)),
 )]
 #[post("/auth/sign-up")]
@@ -63,7 +62,6 @@ async fn sign_up(app: web::Data<App>, body: Body<SignUp>) -> AppResult {
 #[utoipa::path(
     tag = "auth",
     request_body = SignIn,
-    security(()),
     responses((status = 200, description = "Signed in", body = Envelope<Session>)),
 )]
 #[post("/auth/sign-in")]
@@ -75,7 +73,8 @@ async fn sign_in(app: web::Data<App>, body: Body<SignIn>) -> AppResult {
     let Some(credentials) = found.filter(|_| right) else {
         return Err(AppError::new(ErrorCode::WrongCredentials, "Check both and try again."));
     };
-    let mut write = app.db.write_unscoped().await?;
+    let scope = workspaces::personal_scope_unscoped(&app.db, credentials.user.id).await?;
+    let mut write = app.db.write(&scope).await?;
     let cookie = start_session(&mut write, &credentials.user).await?;
     write.commit().await?;
     let mut response = respond::ok(session_of(&app, credentials.user).await?);
@@ -86,10 +85,11 @@ async fn sign_in(app: web::Data<App>, body: Body<SignIn>) -> AppResult {
 /// Sign out
 ///
 /// Ends this session everywhere it is used.
-#[utoipa::path(tag = "auth", security(("session" = [])), responses((status = 204, description = "Signed out")))]
+#[utoipa::path(tag = "auth", responses((status = 204, description = "Signed out")))]
 #[post("/auth/sign-out")]
 async fn sign_out(app: web::Data<App>, signed_in: SignedIn) -> AppResult {
-    let mut write = app.db.write_unscoped().await?;
+    let scope = workspaces::personal_scope_unscoped(&app.db, signed_in.user.id).await?;
+    let mut write = app.db.write(&scope).await?;
     sessions::delete_unscoped(&mut write, &signed_in.token_hash).await?;
     write.commit().await?;
     let mut response = HttpResponse::NoContent().finish();
@@ -102,7 +102,6 @@ async fn sign_out(app: web::Data<App>, signed_in: SignedIn) -> AppResult {
 /// Who is signed in
 #[utoipa::path(
     tag = "auth",
-    security(("session" = [])),
     responses((status = 200, description = "The person and their workspaces", body = Envelope<Session>)),
 )]
 #[get("/auth/session")]

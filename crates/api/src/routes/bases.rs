@@ -3,7 +3,8 @@
 use crate::{
     bases,
     error::{AppError, AppResult},
-    extract::{Body, Editor, Id, Query, Viewer},
+    extract::{Body, Id, Query, Trainer, Viewer},
+    idempotency::{Answer, Begun, IdempotencyKeyHeader, Once},
     respond,
     state::App,
 };
@@ -41,39 +42,43 @@ async fn list_bases(app: web::Data<App>, Viewer(scope): Viewer, query: Query<Bas
 /// A directory on the server is looked into at once; a hub id is fetched in the background.
 #[utoipa::path(
     tag = "bases",
+    params(IdempotencyKeyHeader),
     request_body = NewBase,
     responses((status = 201, description = "The base, ready or downloading", body = Envelope<Base>)),
 )]
 #[post("/bases")]
-async fn create_base(app: web::Data<App>, Editor(scope): Editor, body: Body<NewBase>) -> AppResult {
-    let base = match (&body.directory, &body.hub_id) {
+async fn create_base(app: web::Data<App>, Trainer(scope): Trainer, once: Once, body: Body<NewBase>) -> AppResult {
+    let turn = match once.begin(&app, &scope, &body.0).await? {
+        Begun::Before(answer) => return Ok(answer),
+        Begun::Now(turn) => turn,
+    };
+    let created = |base: Base| Answer::created(format!("/api/v1/bases/{}", base.id), base);
+    match (&body.directory, &body.hub_id) {
         (Some(directory), None) => {
             let (path, info) = bases::inspect_directory(&app.config, directory).await?;
-            let mut write = app.db.write(&scope).await?;
             let location = path.display().to_string();
             let facts = bases::facts(&info);
             let source = BaseSource::Directory;
-            let base = db::bases::insert(&mut write, &info.name, source, &location, Some(&facts)).await?;
-            write.commit().await?;
-            base
+            let work = async |write: &mut db::Write| {
+                created(db::bases::insert(write, &info.name, source, &location, Some(&facts)).await?)
+            };
+            turn.run(work).await
         }
         (None, Some(hub_id)) => {
             bases::check_hub_id(hub_id)?;
-            let mut write = app.db.write(&scope).await?;
-            let base = db::bases::insert(&mut write, hub_id, BaseSource::Hub, hub_id, None).await?;
-            bases::enqueue_fetch(&write, base.id).await?;
-            write.commit().await?;
-            base
+            let work = async |write: &mut db::Write| {
+                let base = db::bases::insert(write, hub_id, BaseSource::Hub, hub_id, None).await?;
+                bases::enqueue_fetch(write, base.id).await?;
+                created(base)
+            };
+            turn.run(work).await
         }
-        _ => {
-            return Err(AppError::field(
-                "directory",
-                "choice",
-                "or `hub_id` must be given, one of the two",
-            ));
-        }
-    };
-    Ok(respond::created(format!("/api/v1/bases/{}", base.id), base))
+        _ => Err(AppError::field(
+            "directory",
+            "choice",
+            "or `hub_id` must be given, one of the two",
+        )),
+    }
 }
 
 /// Find a base
@@ -96,7 +101,7 @@ async fn find_base(app: web::Data<App>, Viewer(scope): Viewer, id: Id<BaseId>) -
     responses((status = 204, description = "It is no longer offered")),
 )]
 #[delete("/bases/{id}")]
-async fn delete_base(app: web::Data<App>, Editor(scope): Editor, id: Id<BaseId>) -> AppResult {
+async fn delete_base(app: web::Data<App>, Trainer(scope): Trainer, id: Id<BaseId>) -> AppResult {
     let mut write = app.db.write(&scope).await?;
     db::bases::delete(&mut write, id.0).await?;
     write.commit().await?;

@@ -5,6 +5,7 @@ use crate::{
     download,
     error::{AppError, AppResult},
     extract::{Body, Editor, Id, Query, Viewer},
+    idempotency::{Begun, IdempotencyKeyHeader, Once},
     paging, respond,
     state::App,
     upload::{self, Form},
@@ -48,13 +49,16 @@ async fn list_datasets(app: web::Data<App>, Viewer(scope): Viewer, query: Query<
 /// From the examples of an agent that are approved now. It is validated in the background: wait for the status `ready`.
 #[utoipa::path(
     tag = "datasets",
+    params(IdempotencyKeyHeader),
     request_body = NewDataset,
     responses((status = 201, description = "Written, and waiting to be validated", body = Envelope<Dataset>)),
 )]
 #[post("/datasets")]
-async fn create_dataset(app: web::Data<App>, Editor(scope): Editor, body: Body<NewDataset>) -> AppResult {
-    let dataset = datasets::build(app.into_inner(), scope, body.0).await?;
-    Ok(respond::created(format!("/api/v1/datasets/{}", dataset.id), dataset))
+async fn create_dataset(app: web::Data<App>, Editor(scope): Editor, once: Once, body: Body<NewDataset>) -> AppResult {
+    match once.begin(&app, &scope, &body.0).await? {
+        Begun::Before(answer) => Ok(answer),
+        Begun::Now(turn) => datasets::build(app.into_inner(), turn, scope, body.0).await,
+    }
 }
 
 /// Upload a dataset
@@ -62,7 +66,7 @@ async fn create_dataset(app: web::Data<App>, Editor(scope): Editor, body: Body<N
 /// Chat JSONL as OpenAI's fine-tuning takes it. It is validated in the background: wait for the status `ready` or `error`.
 #[utoipa::path(
     tag = "datasets",
-    params(DatasetUpload),
+    params(DatasetUpload, IdempotencyKeyHeader),
     request_body(content = FileForm, content_type = "multipart/form-data"),
     responses((status = 201, description = "Stored, and waiting to be validated", body = Envelope<Dataset>)),
 )]
@@ -70,12 +74,15 @@ async fn create_dataset(app: web::Data<App>, Editor(scope): Editor, body: Body<N
 async fn upload_dataset(
     app: web::Data<App>,
     Editor(scope): Editor,
+    once: Once,
     query: Query<DatasetUpload>,
     form: Multipart,
 ) -> AppResult {
     let upload = upload::receive(&app.storage, &mut Form::new(form), app.config.max_dataset_bytes).await?;
-    let dataset = datasets::take_in(app.into_inner(), scope, query.0.name, upload).await?;
-    Ok(respond::created(format!("/api/v1/datasets/{}", dataset.id), dataset))
+    match once.begin(&app, &scope, &upload.fingerprint()).await? {
+        Begun::Before(answer) => Ok(answer),
+        Begun::Now(turn) => datasets::take_in(app.into_inner(), turn, scope, query.0.name, upload).await,
+    }
 }
 
 /// Find a dataset

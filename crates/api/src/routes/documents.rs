@@ -4,6 +4,7 @@ use crate::{
     documents, download,
     error::{AppError, AppResult},
     extract::{Editor, Id, Query, Viewer},
+    idempotency::{Answer, Begun, IdempotencyKeyHeader, Once},
     paging, respond,
     state::App,
     upload::{self, Form},
@@ -49,7 +50,7 @@ async fn list_documents(app: web::Data<App>, Viewer(scope): Viewer, query: Query
 /// `ready` or `error`.
 #[utoipa::path(
     tag = "documents",
-    params(NewDocument),
+    params(NewDocument, IdempotencyKeyHeader),
     request_body(content = FileForm, content_type = "multipart/form-data"),
     responses((status = 201, description = "Stored, and waiting to be read", body = Envelope<Document>)),
 )]
@@ -57,17 +58,23 @@ async fn list_documents(app: web::Data<App>, Viewer(scope): Viewer, query: Query
 async fn create_document(
     app: web::Data<App>,
     Editor(scope): Editor,
+    once: Once,
     query: Query<NewDocument>,
     form: Multipart,
 ) -> AppResult {
     let mut form = Form::new(form);
-    if let Err(refused) = db::documents::check_room(&scope, &app.db, query.0.agent_id, query.0.kind).await {
+    // A repeated request may have taken the last room itself.
+    if !once.has_key()
+        && let Err(refused) = db::documents::check_room(&scope, &app.db, query.0.agent_id, query.0.kind).await
+    {
         upload::discard(&mut form).await;
         return Err(refused.into());
     }
     let upload = upload::receive(&app.storage, &mut form, app.config.max_document_bytes).await?;
-    let document = documents::store(app.into_inner(), scope, query.0, upload).await?;
-    Ok(respond::created(format!("/api/v1/documents/{}", document.id), document))
+    match once.begin(&app, &scope, &upload.fingerprint()).await? {
+        Begun::Before(answer) => Ok(answer),
+        Begun::Now(turn) => documents::store(app.into_inner(), turn, scope, query.0, upload).await,
+    }
 }
 
 /// Find a document
@@ -160,10 +167,11 @@ async fn find_document_content(app: web::Data<App>, Viewer(scope): Viewer, id: I
 /// Only one in status `error`.
 #[utoipa::path(
     tag = "documents",
-    params(("id" = DocumentId, Path)),
+    params(("id" = DocumentId, Path), IdempotencyKeyHeader),
     responses((status = 200, description = "Waiting to be read again", body = Envelope<Document>)),
 )]
 #[post("/documents/{id}/retry")]
-async fn retry_document(app: web::Data<App>, Editor(scope): Editor, id: Id<DocumentId>) -> AppResult {
-    Ok(respond::ok(documents::retry(&app, &scope, id.0).await?))
+async fn retry_document(app: web::Data<App>, Editor(scope): Editor, once: Once, id: Id<DocumentId>) -> AppResult {
+    let work = async |write: &mut db::Write| Answer::ok(documents::retry(write, id.0).await?);
+    once.run(&app, &scope, &(), work).await
 }

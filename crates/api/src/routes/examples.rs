@@ -3,6 +3,7 @@
 use crate::{
     error::AppResult,
     extract::{Body, Editor, Id, IfMatch, IfMatchHeader, Query, Reviewer, Viewer},
+    idempotency::{Answer, IdempotencyKeyHeader, Once},
     paging, respond,
     state::App,
 };
@@ -49,20 +50,18 @@ async fn list_examples(app: web::Data<App>, Viewer(scope): Viewer, query: Query<
 /// It starts approved: its author vouches for it.
 #[utoipa::path(
     tag = "examples",
+    params(IdempotencyKeyHeader),
     request_body = NewExample,
     responses((status = 201, description = "An approved example", body = Envelope<Example>)),
 )]
 #[post("/examples")]
-async fn create_example(app: web::Data<App>, Editor(scope): Editor, body: Body<NewExample>) -> AppResult {
-    let mut write = app.db.write(&scope).await?;
-    let example = db::examples::insert(&mut write, &body).await?;
-    write.commit().await?;
-    let version = example.version;
-    Ok(respond::created_versioned(
-        format!("/api/v1/examples/{}", example.id),
-        example,
-        version,
-    ))
+async fn create_example(app: web::Data<App>, Editor(scope): Editor, once: Once, body: Body<NewExample>) -> AppResult {
+    let work = async |write: &mut db::Write| {
+        let example = db::examples::insert(write, &body).await?;
+        let location = format!("/api/v1/examples/{}", example.id);
+        Ok(Answer::created(location, &example)?.version(example.version))
+    };
+    once.run(&app, &scope, &body.0, work).await
 }
 
 /// Judge many examples

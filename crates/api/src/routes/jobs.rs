@@ -2,7 +2,8 @@
 
 use crate::{
     error::{AppError, AppResult},
-    extract::{Body, Editor, Id, Query, Viewer},
+    extract::{Body, Id, Query, Trainer, Viewer},
+    idempotency::{Answer, Begun, IdempotencyKeyHeader, Once},
     jobs, respond,
     state::App,
 };
@@ -47,11 +48,16 @@ async fn list_jobs(app: web::Data<App>, Viewer(scope): Viewer, query: Query<JobQ
 /// Queues LoRA fine-tuning of a base on a dataset. With `agent_id`, the agent answers with the model once it is trained.
 #[utoipa::path(
     tag = "jobs",
+    params(IdempotencyKeyHeader),
     request_body = NewJob,
     responses((status = 201, description = "A queued job", body = Envelope<Job>)),
 )]
 #[post("/jobs")]
-async fn create_job(app: web::Data<App>, Editor(scope): Editor, body: Body<NewJob>) -> AppResult {
+async fn create_job(app: web::Data<App>, Trainer(scope): Trainer, once: Once, body: Body<NewJob>) -> AppResult {
+    let turn = match once.begin(&app, &scope, &body.0).await? {
+        Begun::Before(answer) => return Ok(answer),
+        Begun::Now(turn) => turn,
+    };
     let dataset = db::datasets::find(&scope, &app.db, body.dataset_id).await?;
     if dataset.status != DatasetStatus::Ready {
         return Err(AppError::conflict(
@@ -69,17 +75,22 @@ async fn create_job(app: web::Data<App>, Editor(scope): Editor, body: Body<NewJo
             "The base is not ready. Wait until it is, or choose another one.",
         ));
     }
-    let mut write = app.db.write(&scope).await?;
-    if let Some(agent_id) = body.agent_id {
-        db::agents::require(&write, agent_id).await?;
-    }
-    let job = db::jobs::insert(&mut write, &body).await?;
+    let work = async |write: &mut db::Write| {
+        if let Some(agent_id) = body.agent_id {
+            db::agents::require(write, agent_id).await?;
+        }
+        let job = db::jobs::insert(write, &body).await?;
+        queue(write, &job).await?;
+        Answer::created(format!("/api/v1/jobs/{}", job.id), job)
+    };
+    turn.run(work).await
+}
+
+async fn queue(write: &mut db::Write, job: &Job) -> AppResult<()> {
     if let Some(agent_id) = job.agent_id {
-        db::agents::set_training(&mut write, agent_id, job.id, TrainingState::Queued, None).await?;
+        db::agents::set_training(write, agent_id, job.id, TrainingState::Queued, None).await?;
     }
-    jobs::enqueue_training(&write, &job).await?;
-    write.commit().await?;
-    Ok(respond::created(format!("/api/v1/jobs/{}", job.id), job))
+    jobs::enqueue_training(write, job).await
 }
 
 /// Find a job
@@ -102,7 +113,7 @@ async fn find_job(app: web::Data<App>, Viewer(scope): Viewer, id: Id<JobId>) -> 
     responses((status = 200, description = "The job; a running one ends a moment later", body = Envelope<Job>)),
 )]
 #[post("/jobs/{id}/cancel")]
-async fn cancel_job(app: web::Data<App>, Editor(scope): Editor, id: Id<JobId>) -> AppResult {
+async fn cancel_job(app: web::Data<App>, Trainer(scope): Trainer, id: Id<JobId>) -> AppResult {
     let mut write = app.db.write(&scope).await?;
     let job = db::jobs::request_cancel(&mut write, id.0).await?;
     if let (Some(agent_id), true) = (job.agent_id, job.status.is_over()) {
@@ -117,19 +128,17 @@ async fn cancel_job(app: web::Data<App>, Editor(scope): Editor, id: Id<JobId>) -
 /// Queues a failed or cancelled job again. It goes on from its last checkpoint.
 #[utoipa::path(
     tag = "jobs",
-    params(("id" = JobId, Path)),
+    params(("id" = JobId, Path), IdempotencyKeyHeader),
     responses((status = 200, description = "The job, queued", body = Envelope<Job>)),
 )]
 #[post("/jobs/{id}/resume")]
-async fn resume_job(app: web::Data<App>, Editor(scope): Editor, id: Id<JobId>) -> AppResult {
-    let mut write = app.db.write(&scope).await?;
-    let job = db::jobs::requeue(&mut write, id.0).await?;
-    if let Some(agent_id) = job.agent_id {
-        db::agents::set_training(&mut write, agent_id, job.id, TrainingState::Queued, None).await?;
-    }
-    jobs::enqueue_training(&write, &job).await?;
-    write.commit().await?;
-    Ok(respond::ok(job))
+async fn resume_job(app: web::Data<App>, Trainer(scope): Trainer, once: Once, id: Id<JobId>) -> AppResult {
+    let work = async |write: &mut db::Write| {
+        let job = db::jobs::requeue(write, id.0).await?;
+        queue(write, &job).await?;
+        Answer::ok(job)
+    };
+    once.run(&app, &scope, &(), work).await
 }
 
 /// List a job's metric points

@@ -3,7 +3,7 @@
 use crate::{
     chat::{self, Call},
     error::AppResult,
-    extract::{self, Viewer},
+    extract::{self, Chatter, Viewer},
     state::App,
 };
 use actix_web::{HttpRequest, HttpResponse, get, http::header, post, web};
@@ -85,7 +85,7 @@ async fn list_model_objects(app: web::Data<App>, Viewer(scope): Viewer) -> AppRe
 async fn create_chat_completion(
     app: web::Data<App>,
     http: HttpRequest,
-    Viewer(scope): Viewer,
+    Chatter(scope): Chatter,
     payload: web::Payload,
 ) -> AppResult {
     let bytes = extract::read_json_body(&http, payload.into_inner()).await?;

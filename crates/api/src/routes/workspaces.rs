@@ -24,7 +24,6 @@ pub fn configure(config: &mut ServiceConfig) {
 #[utoipa::path(
     tag = "workspaces",
     params(PageQuery),
-    security(("session" = [])),
     responses((status = 200, description = "A page of workspaces", body = Envelope<Page<Workspace>>)),
 )]
 #[get("/workspaces")]

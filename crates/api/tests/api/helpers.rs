@@ -94,6 +94,23 @@ impl TestServer {
         }
     }
 
+    /// The one number that an SQL query gives.
+    pub async fn number(&self, sql: &str) -> i64 {
+        let connection = Database::connect(&self.config.database_url).await.unwrap();
+        let statement = Statement::from_string(connection.get_database_backend(), sql);
+        let row = connection.query_one_raw(statement).await.unwrap().unwrap();
+        let number = row.try_get_by_index(0).unwrap();
+        connection.close().await.unwrap();
+        number
+    }
+
+    /// Reaches around the API.
+    pub async fn execute(&self, sql: &str) {
+        let connection = Database::connect(&self.config.database_url).await.unwrap();
+        execute(&connection, sql).await;
+        connection.close().await.unwrap();
+    }
+
     /// Makes the ended task of a type run once more, and waits for its end.
     pub async fn rerun(&self, task: &str) {
         let connection = Database::connect(&self.config.database_url).await.unwrap();
@@ -348,6 +365,10 @@ impl Client {
 
     /// Sends one file as the form part `file`.
     pub async fn upload(&self, path: &str, name: &str, bytes: impl Into<Vec<u8>>) -> Answer {
+        Answer::of(self.upload_request(path, name, bytes)).await
+    }
+
+    pub fn upload_request(&self, path: &str, name: &str, bytes: impl Into<Vec<u8>>) -> reqwest::RequestBuilder {
         let boundary = "cerebros-test-boundary";
         let mut body = format!(
             "--{boundary}\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
@@ -356,14 +377,12 @@ impl Client {
         .into_bytes();
         body.extend_from_slice(&bytes.into());
         body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
-        let request = self
-            .request(Method::POST, path)
+        self.request(Method::POST, path)
             .header(
                 header::CONTENT_TYPE,
                 format!("multipart/form-data; boundary={boundary}"),
             )
-            .body(body);
-        Answer::of(request).await
+            .body(body)
     }
 
     /// Reads `path` after every change until `ready` holds.
@@ -429,15 +448,24 @@ pub struct Answer {
 
 impl Answer {
     pub async fn of(request: reqwest::RequestBuilder) -> Self {
-        let response = request.send().await.unwrap();
+        Self::try_of(request).await.unwrap()
+    }
+
+    /// From a server that may be killed meanwhile.
+    pub async fn try_of(request: reqwest::RequestBuilder) -> reqwest::Result<Self> {
+        let response = request.send().await?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let bytes = response.bytes().await.unwrap().to_vec();
-        Self {
+        let bytes = response.bytes().await?.to_vec();
+        Ok(Self {
             status,
             headers,
             text: String::from_utf8_lossy(&bytes).into_owned(),
             bytes,
-        }
+        })
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
     /// The data of a successful native answer.

@@ -90,6 +90,7 @@ fn aimed(operation: &str, rows: &Rows) -> Option<(String, Value)> {
         ),
         "create_document" => (format!("?agent_id={agent}&kind=reference"), Value::Null),
         "search_passages" => (format!("?q=remote%20work&agent_id={agent}"), Value::Null),
+        "list_audit" => (format!("?subject_id={agent}"), Value::Null),
         "list_documents" | "list_examples" | "list_datasets" | "list_jobs" | "list_models" => {
             (format!("?agent_id={agent}"), Value::Null)
         }
@@ -188,7 +189,7 @@ async fn ask(stranger: &Client, method: &str, path: &str, operation: &str, body:
 
 /// A filter by another's agent may also give an empty list.
 fn refused(method: &str, path: &str, answer: &Answer, rows: &Rows) {
-    let empty_list = method == "GET" && answer.status == StatusCode::OK && path.contains("agent_id=");
+    let empty_list = method == "GET" && answer.status == StatusCode::OK && path.contains("t_id=");
     assert!(
         answer.status == StatusCode::NOT_FOUND || empty_list,
         "{method} {path}: {} {}",

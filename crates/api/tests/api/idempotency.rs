@@ -1,0 +1,319 @@
+//! `Idempotency-Key`: every operation that documents it, repeated, at once, with other content, and across kills.
+
+use crate::{
+    contract,
+    helpers::{Answer, Client, ServerProcess, TestServer},
+    training::{built_in_base, end_of, ready_dataset, rows, start_job},
+};
+use cerebros_common::{
+    agents::Agent,
+    datasets::Dataset,
+    documents::{Document, DocumentStatus},
+    errors::ErrorCode,
+    examples::Example,
+    jobs::Job,
+    wire::Page,
+};
+use futures_util::future::join_all;
+use reqwest::{Method, RequestBuilder, StatusCode, header};
+use serde_json::{Value, json};
+use std::collections::HashSet;
+
+on_both_databases!(
+    every_operation_has_one_effect_per_key,
+    an_unusable_key_is_refused_by_name,
+    a_failure_is_not_stored,
+    a_key_belongs_to_one_person,
+    bursts_across_kills_have_one_effect_each,
+);
+
+const HEADER: &str = "idempotency-key";
+const BURST: usize = 8;
+const NO_ROW: &str = "01900000-0000-7000-8000-000000000000";
+
+/// What requests aim at.
+struct Rows {
+    agent: Agent,
+    /// In status `error`.
+    document: Document,
+    dataset: Dataset,
+    base: String,
+    /// Cancelled.
+    job: Job,
+}
+
+/// A request, one with other content, and what the first adds a row to.
+struct Case {
+    request: RequestBuilder,
+    other: RequestBuilder,
+    effect: &'static str,
+}
+
+async fn rows_of(member: &Client) -> Rows {
+    let agent: Agent = member.post("/api/v1/agents", json!({"name": "Policies"})).await.data();
+    let example = json!({"agent_id": agent.id, "prompt": "p", "response": "r"});
+    member.post("/api/v1/examples", example).await.data::<Example>();
+    let upload = format!("/api/v1/documents?agent_id={}&kind=reference", agent.id);
+    let document: Document = member.upload(&upload, "broken.pdf", "%PDF-1.7\nbroken").await.data();
+    let path = format!("/api/v1/documents/{}", document.id);
+    let document = member.wait(&path, |document: &Document| document.status == DocumentStatus::Error);
+    let document = document.await;
+    let dataset = ready_dataset(member, &rows(24)).await;
+    let job = start_job(member, &dataset, None, 100).await;
+    member
+        .post_nothing(&format!("/api/v1/jobs/{}/cancel", job.id))
+        .await
+        .data::<Job>();
+    Rows {
+        agent,
+        document,
+        base: built_in_base(member).await.id.to_string(),
+        job: end_of(member, &job).await,
+        dataset,
+    }
+}
+
+fn case(operation: &str, member: &Client, rows: &Rows) -> Option<Case> {
+    let agent = rows.agent.id;
+    let json = |path: &str, body: Value, other: Value, effect| {
+        let request = |body: Value| member.request(Method::POST, path).json(&body);
+        Some(Case {
+            request: request(body),
+            other: request(other),
+            effect,
+        })
+    };
+    let file = |path: &str, name: &str, text: &str, other: &str, effect| {
+        Some(Case {
+            request: member.upload_request(path, name, text),
+            other: member.upload_request(path, name, other),
+            effect,
+        })
+    };
+    let nothing = |path: &str, id: String, effect| {
+        let request = |id: &str| member.request(Method::POST, &path.replace("{id}", id));
+        Some(Case {
+            request: request(&id),
+            other: request(NO_ROW),
+            effect,
+        })
+    };
+    match operation {
+        "create_agent" => json(
+            "/api/v1/agents",
+            json!({"name": "A"}),
+            json!({"name": "B"}),
+            "select count(*) from agents",
+        ),
+        "create_document" => file(
+            &format!("/api/v1/documents?agent_id={agent}&kind=reference"),
+            "notes.txt",
+            "Some text.",
+            "Another text.",
+            "select count(*) from documents",
+        ),
+        "retry_document" => nothing(
+            "/api/v1/documents/{id}/retry",
+            rows.document.id.to_string(),
+            "select count(*) from tasks where name = 'extract_document'",
+        ),
+        "create_example" => json(
+            "/api/v1/examples",
+            json!({"agent_id": agent, "prompt": "p", "response": "r"}),
+            json!({"agent_id": agent, "prompt": "p", "response": "s"}),
+            "select count(*) from examples",
+        ),
+        "create_dataset" => json(
+            "/api/v1/datasets",
+            json!({"agent_id": agent, "name": "D"}),
+            json!({"agent_id": agent, "name": "E"}),
+            "select count(*) from datasets",
+        ),
+        "upload_dataset" => file(
+            "/api/v1/datasets/upload",
+            "rows.jsonl",
+            "{}",
+            "{ }",
+            "select count(*) from datasets",
+        ),
+        "create_base" => json(
+            "/api/v1/bases",
+            json!({"hub_id": "somebody/something"}),
+            json!({"hub_id": "somebody/else"}),
+            "select count(*) from bases",
+        ),
+        "create_job" => json(
+            "/api/v1/jobs",
+            json!({"dataset_id": rows.dataset.id, "base_id": rows.base}),
+            json!({"dataset_id": rows.dataset.id, "base_id": rows.base, "agent_id": agent}),
+            "select count(*) from jobs",
+        ),
+        "resume_job" => nothing(
+            "/api/v1/jobs/{id}/resume",
+            rows.job.id.to_string(),
+            "select count(*) from tasks where name = 'train_job'",
+        ),
+        _ => None,
+    }
+}
+
+fn again(request: &RequestBuilder, key: &str) -> RequestBuilder {
+    request.try_clone().unwrap().header(HEADER, key)
+}
+
+/// Status, headers and bytes that a repeated request gets again.
+fn essence(answer: &Answer) -> (StatusCode, Vec<Option<String>>, Vec<u8>) {
+    let names = ["content-type", "location", "etag"];
+    let headers = names.map(|name| answer.header(name).map(str::to_owned));
+    (answer.status, headers.to_vec(), answer.bytes.clone())
+}
+
+async fn every_operation_has_one_effect_per_key(server: TestServer) {
+    let member = server.member().await;
+    let rows = rows_of(&member).await;
+    let documented = contract::operations(&contract::document())
+        .into_iter()
+        .filter(|(_, _, operation)| {
+            let mut parameters = operation["parameters"].as_array().into_iter().flatten();
+            parameters.any(|parameter| parameter["name"] == "Idempotency-Key")
+        });
+    let mut seen = 0;
+    for (_, _, operation) in documented {
+        let id = operation["operationId"].as_str().unwrap();
+        let case = case(id, &member, &rows).unwrap_or_else(|| panic!("{id} has no entry in the idempotency test"));
+        assert!(operation["responses"]["422"].is_object(), "{id} does not document 422");
+        let before = server.number(case.effect).await;
+        let burst = join_all((0..BURST).map(|_| Answer::of(again(&case.request, id)))).await;
+        let (answered, refused): (Vec<_>, Vec<_>) = burst.iter().partition(|answer| answer.status.is_success());
+        let first = essence(answered.first().unwrap_or_else(|| panic!("{id}: {}", burst[0].text)));
+        assert!(
+            answered.iter().all(|answer| essence(answer) == first),
+            "{id}: other bytes"
+        );
+        let worked = answered
+            .iter()
+            .filter(|answer| answer.header("idempotency-replayed").is_none());
+        assert_eq!(worked.count(), 1, "{id}");
+        for answer in refused {
+            assert_eq!(answer.problem().error, ErrorCode::InFlight, "{id}: {}", answer.text);
+            assert_eq!(answer.header("retry-after"), Some("1"), "{id}");
+        }
+        let repeated = Answer::of(again(&case.request, id)).await;
+        assert_eq!(
+            repeated.header("idempotency-replayed"),
+            Some("true"),
+            "{id}: {}",
+            repeated.text
+        );
+        assert_eq!(essence(&repeated), first, "{id}");
+        let other = Answer::of(again(&case.other, id)).await.problem();
+        assert_eq!(other.error, ErrorCode::IdempotencyKeyReused, "{id}");
+        assert_eq!(server.number(case.effect).await, before + 1, "{id}: {}", case.effect);
+        seen += 1;
+    }
+    assert!(seen >= 9, "{seen}");
+}
+
+async fn an_unusable_key_is_refused_by_name(server: TestServer) {
+    let member = server.member().await;
+    let create = |keys: &[&str]| {
+        let request = member
+            .request(Method::POST, "/api/v1/agents")
+            .json(&json!({"name": "A"}));
+        keys.iter().fold(request, |request, key| request.header(HEADER, *key))
+    };
+    for keys in [&[""][..], &["two words"], &["ä"], &[&"k".repeat(256)], &["one", "two"]] {
+        let problem = Answer::of(create(keys)).await.problem();
+        assert_eq!(problem.details[0].path, "Idempotency-Key", "{keys:?}");
+    }
+    assert_eq!(
+        Answer::of(create(&[&"k".repeat(255)])).await.status,
+        StatusCode::CREATED
+    );
+}
+
+async fn a_failure_is_not_stored(server: TestServer) {
+    let member = server.member().await;
+    let agent: Agent = member.post("/api/v1/agents", json!({"name": "A"})).await.data();
+    let build = || {
+        let body = json!({"agent_id": agent.id, "name": "D"});
+        Answer::of(
+            member
+                .request(Method::POST, "/api/v1/datasets")
+                .json(&body)
+                .header(HEADER, "build"),
+        )
+    };
+    assert_eq!(build().await.problem().error, ErrorCode::Conflict);
+    let example = json!({"agent_id": agent.id, "prompt": "p", "response": "r"});
+    member.post("/api/v1/examples", example).await.data::<Example>();
+    let built = build().await;
+    assert_eq!(
+        (built.status, built.header("idempotency-replayed")),
+        (StatusCode::CREATED, None)
+    );
+}
+
+async fn a_key_belongs_to_one_person(server: TestServer) {
+    let create = async |client: &Client| {
+        let request = client
+            .request(Method::POST, "/api/v1/agents")
+            .json(&json!({"name": "A"}));
+        Answer::of(request.header(HEADER, "same")).await
+    };
+    let (member, stranger) = (server.member().await, server.stranger().await);
+    let (first, second) = (create(&member).await, create(&stranger).await);
+    assert_eq!(second.header("idempotency-replayed"), None);
+    assert_ne!(
+        first.header(header::LOCATION.as_str()),
+        second.header(header::LOCATION.as_str())
+    );
+}
+
+/// How many bursts; set it to 1000 for a long run.
+fn bursts() -> usize {
+    std::env::var("IDEMPOTENCY_BURSTS").map_or(4, |count| count.parse().unwrap())
+}
+
+async fn bursts_across_kills_have_one_effect_each(server: TestServer) {
+    let mut process = ServerProcess::start(server.kind).await;
+    let mut client = process.member().await;
+    for burst in 0..bursts() {
+        let name = format!("burst {burst}");
+        let create = |client: &Client| {
+            let request = client
+                .request(Method::POST, "/api/v1/agents")
+                .json(&json!({"name": name}));
+            request.header(HEADER, format!("burst-{burst}"))
+        };
+        let mut sent: Vec<_> = (0..BURST)
+            .map(|_| tokio::spawn(Answer::try_of(create(&client))))
+            .collect();
+        let mut answers = Vec::new();
+        // So that the kills fall on different moments of the work.
+        for answer in sent.drain(..burst % (BURST + 1)) {
+            answers.push(answer.await.unwrap());
+        }
+        process = process.kill_and_restart().await;
+        for answer in sent {
+            answers.push(answer.await.unwrap());
+        }
+        client = process.client(&client);
+        answers.extend(join_all((0..BURST).map(|_| Answer::try_of(create(&client)))).await);
+        answers.push(Answer::try_of(create(&client)).await);
+        let last = answers.last().unwrap().as_ref().unwrap();
+        assert_eq!(last.status, StatusCode::CREATED, "{}", last.text);
+        let mut bytes = HashSet::new();
+        for answer in answers.iter().flatten() {
+            match answer.status {
+                StatusCode::CREATED => drop(bytes.insert(essence(answer).2)),
+                _ => assert_eq!(answer.problem().error, ErrorCode::InFlight),
+            }
+        }
+        assert_eq!(bytes.len(), 1, "{name}: answers differ");
+        let path = format!("/api/v1/agents?search=burst%20{burst}&limit=100");
+        let found: Page<Agent> = client.get(&path).await.data();
+        let count = found.items.iter().filter(|agent| agent.name == name).count();
+        assert_eq!(count, 1, "{name}");
+    }
+}
