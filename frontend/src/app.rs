@@ -6,7 +6,6 @@ use crate::{
     facts::Facts,
     pages::{
         agents::{find::AgentPage, wizard::WizardPage},
-        api_keys::ApiKeysPage,
         dashboard::DashboardPage,
         datasets::{find::DatasetPage, list::DatasetsPage},
         documents::DocumentPage,
@@ -15,6 +14,10 @@ use crate::{
         missing::Missing,
         models::{find::ModelPage, list::ModelsPage},
         outbox::OutboxPage,
+        settings::{
+            First, Settings, api_keys::ApiKeysPage, audit::AuditPage, members::MembersPage,
+            notifications::NotificationsPage, profile::ProfilePage, sessions::SessionsPage, workspace::WorkspacePage,
+        },
         shell::Shell,
         training::{find::JobPage, list::JobsPage, new::NewJobPage},
         welcome::{
@@ -63,7 +66,16 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/training/:id") view=JobPage />
                     <Route path=path!("/models") view=ModelsPage />
                     <Route path=path!("/models/:id") view=ModelPage />
-                    <Route path=path!("/api-keys") view=ApiKeysPage />
+                    <ParentRoute path=path!("/settings") view=Settings>
+                        <Route path=path!("") view=First />
+                        <Route path=path!("/profile") view=ProfilePage />
+                        <Route path=path!("/notifications") view=NotificationsPage />
+                        <Route path=path!("/sessions") view=SessionsPage />
+                        <Route path=path!("/workspace") view=WorkspacePage />
+                        <Route path=path!("/members") view=MembersPage />
+                        <Route path=path!("/api-keys") view=ApiKeysPage />
+                        <Route path=path!("/audit") view=AuditPage />
+                    </ParentRoute>
                 </ParentRoute>
             </Routes>
         </Router>

@@ -1,7 +1,6 @@
 //! One module per noun. Pages fetch, and own the state that the address holds.
 
 pub mod agents;
-pub mod api_keys;
 mod by_id;
 pub mod dashboard;
 pub mod datasets;
@@ -11,6 +10,7 @@ pub mod landing;
 pub mod missing;
 pub mod models;
 pub mod outbox;
+pub mod settings;
 pub mod shell;
 pub mod training;
 pub mod welcome;
