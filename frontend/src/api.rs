@@ -14,6 +14,7 @@ mod error;
 pub mod events;
 pub mod examples;
 pub mod jobs;
+pub mod legal;
 pub mod members;
 pub mod models;
 pub mod notifications;

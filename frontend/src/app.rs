@@ -11,6 +11,7 @@ use crate::{
         documents::DocumentPage,
         invitation::InvitationPage,
         landing::Landing,
+        legal::{Privacy, Terms},
         missing::Missing,
         models::{find::ModelPage, list::ModelsPage},
         outbox::OutboxPage,
@@ -54,6 +55,8 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/confirm-email") view=ConfirmEmail />
                 <Route path=path!("/invitation") view=InvitationPage />
                 <Route path=path!("/outbox") view=OutboxPage />
+                <Route path=path!("/privacy") view=Privacy />
+                <Route path=path!("/terms") view=Terms />
                 <ParentRoute path=path!("") view=Shell>
                     <Route path=path!("/dashboard") view=DashboardPage />
                     <Route path=path!("/assistants/:id") view=AgentPage />

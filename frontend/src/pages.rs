@@ -7,6 +7,7 @@ pub mod datasets;
 pub mod documents;
 pub mod invitation;
 pub mod landing;
+pub mod legal;
 pub mod missing;
 pub mod models;
 pub mod outbox;

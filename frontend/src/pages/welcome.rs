@@ -10,7 +10,9 @@ pub mod verify_email;
 
 use crate::{
     browser,
-    components::{brand::Brand, button::Button, error_view::Alert, icon::Icon, theme_switch::ThemeSwitch},
+    components::{
+        brand::Brand, button::Button, error_view::Alert, footer::Footer, icon::Icon, theme_switch::ThemeSwitch,
+    },
     facts::Facts,
     forms::Sending,
     links,
@@ -74,13 +76,14 @@ pub fn Welcome(#[prop(into)] title: String, text: &'static str, children: Childr
                 <Brand />
                 <ThemeSwitch />
             </header>
-            <main class="mx-auto flex w-full max-w-md grow flex-col justify-center px-4 pb-24">
+            <main class="mx-auto flex w-full max-w-md grow flex-col justify-center px-4 pb-12">
                 <div class="panel p-6 sm:p-8">
                     <h1>{title}</h1>
                     <p class="mt-1 mb-6 text-muted">{text}</p>
                     {children()}
                 </div>
             </main>
+            <Footer />
         </div>
     }
 }
