@@ -5,32 +5,62 @@ use argon2::{
     Algorithm, Argon2, Params, Version,
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
+use cerebros_common::errors::ErrorCode;
 use sha2::{Digest, Sha256};
-use std::{sync::Arc, time::Duration};
-use tokio::sync::Semaphore;
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{self, SyncSender},
+    },
+    time::Duration,
+};
+use tokio::sync::oneshot;
 
 /// `__Host-` binds the cookie to this host, https (or loopback) and the whole path.
 pub const SESSION_COOKIE: &str = "__Host-cerebros_session";
 pub const SESSION_DAYS: i64 = 30;
 
 const KEY_MARK: &str = "cbk_";
-const WAIT_FOR_A_CORE: Duration = Duration::from_secs(10);
+const WAITING_PER_THREAD: usize = 8;
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// The `nice` value that yields to every other thread.
+const LEAST_PRIORITY: i32 = 19;
 
-/// Hashes passwords with argon2id (19 MiB, 2 passes), at most one at a time per core, off the async threads.
-#[derive(Clone)]
+/// Hashes passwords with argon2id (19 MiB, 2 passes) on threads of its own, which give way to everything else. What they
+/// cannot keep up with is refused at once.
 pub struct Hasher {
-    cores: Arc<Semaphore>,
+    queue: SyncSender<Job>,
     /// Verified against when there is no account, so that the answer takes as long.
     decoy: Arc<str>,
 }
 
+type Job = Box<dyn FnOnce() + Send>;
+
 impl Hasher {
+    /// With a thread per core but one: while all of them hash, the rest of the server has that core.
     pub fn new() -> anyhow::Result<Self> {
-        let cores = std::thread::available_parallelism()?.get();
-        let decoy = hash_now("no account has this password")?;
+        Self::with_threads(std::thread::available_parallelism()?.get().saturating_sub(1).max(1))
+    }
+
+    fn with_threads(threads: usize) -> anyhow::Result<Self> {
+        let (queue, jobs) = mpsc::sync_channel::<Job>(threads * WAITING_PER_THREAD);
+        let jobs = Arc::new(Mutex::new(jobs));
+        for _ in 0..threads {
+            let jobs = jobs.clone();
+            std::thread::Builder::new()
+                .name("passwords".to_owned())
+                .spawn(move || {
+                    // On Linux this is about the calling thread. Refused, it only costs the others some speed.
+                    let _ = rustix::process::setpriority_process(None, LEAST_PRIORITY);
+                    let next = || jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                    while let Ok(job) = next() {
+                        job();
+                    }
+                })?;
+        }
         Ok(Self {
-            cores: Arc::new(Semaphore::new(cores)),
-            decoy: decoy.into(),
+            queue,
+            decoy: hash_now("no account has this password")?.into(),
         })
     }
 
@@ -53,15 +83,20 @@ impl Hasher {
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> AppResult<T> {
-        let permit = tokio::time::timeout(WAIT_FOR_A_CORE, self.cores.clone().acquire_owned())
-            .await
-            .map_err(|_| AppError::unavailable("Many people are signing in right now. Try again in a moment.", 5))?
-            .map_err(AppError::internal)?;
-        let result = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            work()
-        });
-        result.await.map_err(AppError::internal)
+        let surplus = || {
+            let detail = "Many people are signing in right now. Try again in a moment.";
+            AppError::new(ErrorCode::TooManyRequests, detail).retry_after(1)
+        };
+        let (answer, result) = oneshot::channel();
+        let job = move || {
+            // Whoever left does not keep others waiting.
+            if !answer.is_closed() {
+                let _ = answer.send(work());
+            }
+        };
+        self.queue.try_send(Box::new(job)).map_err(|_| surplus())?;
+        let result = tokio::time::timeout(LONGEST_WAIT, result).await;
+        result.map_err(|_| surplus())?.map_err(AppError::internal)
     }
 }
 
@@ -106,7 +141,38 @@ pub fn digest(secret: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed test panics")]
     use super::*;
+    use futures_util::future::join_all;
+
+    #[tokio::test]
+    async fn surplus_hashing_is_refused_at_once() {
+        let hasher = Hasher::with_threads(2).unwrap();
+        let (started, begun) = mpsc::channel();
+        let (open, gate) = mpsc::channel::<()>();
+        let gate = Arc::new(Mutex::new(gate));
+        let work = || {
+            let (started, gate) = (started.clone(), gate.clone());
+            hasher.run(move || {
+                started.send(()).unwrap();
+                // Until the other end is dropped.
+                let _ = gate.lock().unwrap().recv();
+            })
+        };
+        let mut taken: Vec<_> = (0..2).map(|_| Box::pin(work())).collect();
+        for job in &mut taken {
+            assert!(futures_util::poll!(job).is_pending());
+            begun.recv().unwrap();
+        }
+        for _ in 0..2 * WAITING_PER_THREAD {
+            taken.push(Box::pin(work()));
+            assert!(futures_util::poll!(taken.last_mut().unwrap()).is_pending());
+        }
+        let surplus = work().await.unwrap_err();
+        assert_eq!(surplus.code, ErrorCode::TooManyRequests);
+        drop(open);
+        assert!(join_all(taken).await.iter().all(Result::is_ok));
+    }
 
     #[test]
     fn a_key_carries_its_checksum() {

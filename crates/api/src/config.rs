@@ -1,7 +1,12 @@
 //! Settings, read once from the environment. `.env.example` explains each.
 
 use crate::keys::SecretKeys;
-use std::{net::SocketAddr, path::PathBuf, str::FromStr};
+use ipnet::IpNet;
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    str::FromStr,
+};
 use url::Url;
 
 #[derive(Debug, Clone)]
@@ -27,8 +32,26 @@ pub struct Config {
     pub training_concurrency: usize,
     /// Threads of one training job.
     pub training_threads: u32,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    pub rate_limits: RateLimits,
     /// The executable that is run as the training, inference and extraction child.
     pub child_program: PathBuf,
+}
+
+/// How often a caller may ask.
+#[derive(Debug, Clone)]
+pub struct RateLimits {
+    /// Requests of a user or API key in a minute.
+    pub requests: u32,
+    /// Requests from an address in a minute.
+    pub address: u32,
+    /// Uploads of a user in a minute.
+    pub uploads: u32,
+    /// Attempts to sign in from an address in 10 minutes; a quarter of it may fail for one account.
+    pub sign_in: u32,
+    /// Mails to an account in 15 minutes.
+    pub mail: u32,
 }
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -96,15 +119,14 @@ impl Config {
             public_url,
             database_url,
             database_connections: number(&get, "DATABASE_CONNECTIONS", "a number from 1 to 200", 1, 200)?.unwrap_or(8),
-            secret_keys: get("SECRET_KEY")
-                .map(|value| value.parse())
-                .transpose()
-                .map_err(|_| ConfigError::Invalid {
+            secret_keys: get("SECRET_KEY").map(|value| value.parse()).transpose().map_err(|_| {
+                ConfigError::Invalid {
                     name: "SECRET_KEY",
                     // Some of it may be a key.
                     value: "...".to_owned(),
                     expected: "keys of 64 hexadecimal digits, separated by commas (`openssl rand -hex 32` makes one)",
-                })?,
+                }
+            })?,
             base_dirs,
             hub_url: match url(&get, "HUB_URL")? {
                 Some(url) => url,
@@ -120,6 +142,19 @@ impl Config {
                 .unwrap_or(500 * 1024 * 1024),
             training_concurrency: number(&get, "TRAINING_CONCURRENCY", "a number from 1 to 64", 1, 64)?.unwrap_or(1),
             training_threads: number(&get, "TRAINING_THREADS", "a number from 1 to 256", 1, 256)?.unwrap_or(1),
+            trusted_proxies: list(
+                &get,
+                "TRUSTED_PROXIES",
+                "addresses or networks such as 10.0.0.0/8",
+                network,
+            )?,
+            rate_limits: RateLimits {
+                requests: rate(&get, "RATE_LIMIT_REQUESTS", 6_000)?,
+                address: rate(&get, "RATE_LIMIT_ADDRESS", 12_000)?,
+                uploads: rate(&get, "RATE_LIMIT_UPLOADS", 120)?,
+                sign_in: rate(&get, "RATE_LIMIT_SIGN_IN", 60)?,
+                mail: rate(&get, "RATE_LIMIT_MAIL", 5)?,
+            },
             child_program: match get("CHILD_PROGRAM") {
                 Some(path) => PathBuf::from(path),
                 None => PathBuf::from("/proc/self/exe"),
@@ -163,6 +198,29 @@ fn number<T: FromStr + PartialOrd>(
         }),
         other => Ok(other),
     }
+}
+
+fn rate(get: &impl Fn(&str) -> Option<String>, name: &'static str, default: u32) -> Result<u32, ConfigError> {
+    Ok(number(get, name, "a number from 1 to 1000000000", 1, 1_000_000_000)?.unwrap_or(default))
+}
+
+/// What stands between commas.
+fn list<T>(
+    get: &impl Fn(&str) -> Option<String>,
+    name: &'static str,
+    expected: &'static str,
+    item: impl Fn(&str) -> Option<T>,
+) -> Result<Vec<T>, ConfigError> {
+    let value = get(name).unwrap_or_default();
+    let parts = value.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let items: Option<Vec<T>> = parts.map(item).collect();
+    items.ok_or(ConfigError::Invalid { name, value, expected })
+}
+
+fn network(text: &str) -> Option<IpNet> {
+    text.parse()
+        .ok()
+        .or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
 fn url(get: &impl Fn(&str) -> Option<String>, name: &'static str) -> Result<Option<Url>, ConfigError> {
@@ -211,6 +269,8 @@ mod tests {
             ("MAX_DOCUMENT_BYTES", "50MB"),
             ("TRAINING_THREADS", "-1"),
             ("SECRET_KEY", "tooshort"),
+            ("TRUSTED_PROXIES", "10.0.0.0/8,nginx"),
+            ("RATE_LIMIT_SIGN_IN", "0"),
         ] {
             let error = read(&[(name, value)]).unwrap_err().to_string();
             assert!(error.starts_with(name), "{error}");

@@ -3,6 +3,7 @@
 use crate::{
     auth,
     error::{AppError, AppResult},
+    limits,
     state::App,
 };
 use actix_web::{
@@ -109,7 +110,11 @@ fn usual_scope(method: &Method) -> KeyScope {
 /// Finds out who asks: an API key wins over a cookie.
 pub async fn authenticate(request: &HttpRequest) -> AppResult<Caller> {
     if let Some(key) = bearer(request) {
-        return by_api_key(app(request)?, key).await;
+        let caller = by_api_key(app(request)?, key).await?;
+        if let Actor::ApiKey(id, _) = caller.scope.actor {
+            limits::by_caller(request, id.0)?;
+        }
+        return Ok(caller);
     }
     let signed_in = signed_in(request).await?;
     let db = &app(request)?.db;
@@ -163,6 +168,7 @@ async fn signed_in(request: &HttpRequest) -> AppResult<SignedIn> {
     let user = sessions::find_user_unscoped(&app(request)?.db, &token_hash)
         .await?
         .ok_or_else(nobody)?;
+    limits::by_caller(request, user.id.0)?;
     Ok(SignedIn { user, token_hash })
 }
 

@@ -1,6 +1,7 @@
 //! The product: HTTP routes, sign-in, background tasks, files, events. A route calls `db`, the queue and storage; what a
 //! route and a task share lives in a module named after its noun.
 
+mod address;
 pub mod admin;
 mod agents;
 pub mod auth;
@@ -19,6 +20,7 @@ mod idempotency;
 mod infer;
 mod jobs;
 mod keys;
+mod limits;
 mod openapi;
 mod paging;
 mod respond;

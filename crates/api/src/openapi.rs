@@ -189,7 +189,7 @@ fn reference_errors(method: &str, operation: &mut Operation, wire: bool) {
         parameters.any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == name))
     };
     let has_body = operation.request_body.is_some();
-    let mut statuses = vec![400, 401, 403, 404, 500, 503];
+    let mut statuses = vec![400, 401, 403, 404, 429, 500, 503];
     if has_body {
         statuses.extend([413, 415]);
     }

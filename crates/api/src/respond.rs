@@ -1,6 +1,6 @@
 //! Successful answers of the native API, and the envelope of every error by surface.
 
-use crate::error::AppError;
+use crate::{error::AppError, limits};
 use actix_web::{
     Error, HttpMessage, HttpResponse,
     body::MessageBody,
@@ -42,6 +42,11 @@ pub fn is_wire(path: &str) -> bool {
     path == "/v1" || path.starts_with("/v1/")
 }
 
+/// Whether a path belongs to the API, native or OpenAI's.
+pub fn is_api(path: &str) -> bool {
+    path == "/api" || path.starts_with("/api/") || is_wire(path)
+}
+
 /// Gives every error, the framework's own included, the envelope of its surface, and every answer its request id.
 pub async fn envelope(
     request: ServiceRequest,
@@ -66,6 +71,7 @@ pub async fn envelope(
             .headers_mut()
             .insert(header::HeaderName::from_static("x-request-id"), value);
     }
+    limits::write_headers(&http_request, response.headers_mut());
     Ok(ServiceResponse::new(http_request, response))
 }
 

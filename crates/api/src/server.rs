@@ -7,7 +7,8 @@ use crate::{
     extract,
     idempotency::InFlight,
     infer::Inference,
-    keys::Keys,
+    keys::{Keys, Purpose},
+    limits::{self, Limits},
     openapi, respond, routes, spa,
     state::App,
     storage::Storage,
@@ -121,6 +122,7 @@ pub async fn start(config: Config, parts: Parts) -> anyhow::Result<Running> {
         hasher: Hasher::new()?,
         inference: Inference::new(&config),
         in_flight: InFlight::default(),
+        limits: Limits::new(&config, keys.current(Purpose::Addresses).1),
         shutdown: CancellationToken::new(),
         keys,
         db,
@@ -217,6 +219,7 @@ fn serve(app: Arc<App>, listener: TcpListener) -> anyhow::Result<(ServerHandle, 
             .service(SwaggerUi::new("/docs/{_:.*}").url("/docs/openapi.json", document.clone()))
             .default_service(web::to(spa::fallback))
             .wrap(from_fn(same_site))
+            .wrap(from_fn(limits::by_address))
             .wrap(from_fn(respond::envelope))
             .wrap(TracingLogger::<RequestSpan>::new())
             .wrap(from_fn(content_security))

@@ -17,7 +17,7 @@ The API is at <a href=\"/docs/\">/docs</a>.</p></html>";
 /// Assets by name; the app's page for navigations; otherwise 404, or 405 where another method would be answered.
 pub async fn fallback(request: HttpRequest, routes: web::Data<Routes>) -> Result<HttpResponse, AppError> {
     let path = request.path();
-    if path.starts_with("/api/") || path == "/api" || respond::is_wire(path) {
+    if respond::is_api(path) {
         let allowed = routes.methods_of(path);
         if allowed.is_empty() {
             return Err(AppError::new(

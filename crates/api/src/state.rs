@@ -1,6 +1,8 @@
 //! What handlers and tasks share.
 
-use crate::{auth::Hasher, config::Config, idempotency::InFlight, infer::Inference, keys::Keys, storage::Storage};
+use crate::{
+    auth::Hasher, config::Config, idempotency::InFlight, infer::Inference, keys::Keys, limits::Limits, storage::Storage,
+};
 use cerebros_db::{Db, bases::BaseFacts};
 use tokio_util::sync::CancellationToken;
 
@@ -13,6 +15,7 @@ pub struct App {
     pub inference: Inference,
     /// Keyed requests that are being worked on.
     pub in_flight: InFlight,
+    pub limits: Limits,
     /// What the built-in base is.
     pub built_in: BaseFacts,
     /// Fires when the process is asked to stop.

@@ -76,6 +76,7 @@ async fn tidy(app: Arc<App>, _: Tidy, _: Lease) -> Result<(), TaskError> {
     cerebros_db::idempotency::expire_unscoped(&app.db, before)
         .await
         .map_err(failed)?;
+    cerebros_db::rates::expire_unscoped(&app.db).await.map_err(failed)?;
     let unfinished = app.storage.remove_unfinished(UPLOADS_GIVEN_UP_AFTER).await;
     unfinished.map_err(|error| TaskError::retry(error.to_string()))?;
     cerebros_queue::prune_done(app.db.write_connection(), DONE_TASKS_KEPT).await?;

@@ -4,11 +4,11 @@ use crate::{
     auth,
     error::{AppError, AppResult},
     extract::{Body, SignedIn},
-    respond,
+    limits, respond,
     state::App,
 };
 use actix_web::{
-    HttpResponse,
+    HttpRequest, HttpResponse,
     cookie::{Cookie, SameSite, time},
     get, post, web,
 };
@@ -38,10 +38,11 @@ pub fn configure(config: &mut ServiceConfig) {
     responses((status = 201, description = "Signed up and in", body = Envelope<Session>)),
 )]
 #[post("/auth/sign-up")]
-async fn sign_up(app: web::Data<App>, body: Body<SignUp>) -> AppResult {
+async fn sign_up(app: web::Data<App>, request: HttpRequest, body: Body<SignUp>) -> AppResult {
     let new = body.0;
     let email = new.email.trim().to_owned();
     check_email(&email)?;
+    let attempt = limits::sign_in(&app, &request, &email).await?;
     let password_hash = app.hasher.hash(new.password).await?;
     let mut write = app.db.write_unscoped().await?;
     let name = new.name.trim();
@@ -52,6 +53,7 @@ async fn sign_up(app: web::Data<App>, body: Body<SignUp>) -> AppResult {
     crate::bases::insert_built_in(&app, &mut write, workspace_id).await?;
     let cookie = start_session(&mut write, &user).await?;
     write.commit().await?;
+    attempt.forgive(&app).await?;
     let session = session_of(&app, user).await?;
     let mut response = respond::created("/api/v1/auth/session".to_owned(), session);
     response.add_cookie(&cookie).map_err(AppError::internal)?;
@@ -65,11 +67,16 @@ async fn sign_up(app: web::Data<App>, body: Body<SignUp>) -> AppResult {
     responses((status = 200, description = "Signed in", body = Envelope<Session>)),
 )]
 #[post("/auth/sign-in")]
-async fn sign_in(app: web::Data<App>, body: Body<SignIn>) -> AppResult {
+async fn sign_in(app: web::Data<App>, request: HttpRequest, body: Body<SignIn>) -> AppResult {
     let SignIn { email, password } = body.0;
+    let attempt = limits::sign_in(&app, &request, &email).await?;
     let found = users::find_credentials_unscoped(&app.db, email.trim()).await?;
     let hash = found.as_ref().map(|credentials| credentials.password_hash.clone());
-    let right = app.hasher.verify(password, hash).await?;
+    let right = app.hasher.verify(password, hash).await;
+    if !matches!(right, Ok(false)) {
+        attempt.forgive(&app).await?;
+    }
+    let right = right?;
     let Some(credentials) = found.filter(|_| right) else {
         return Err(AppError::new(ErrorCode::WrongCredentials, "Check both and try again."));
     };

@@ -6,12 +6,12 @@ use crate::{
     error::{AppError, AppResult},
     extract::{Body, Editor, Id, Query, Viewer},
     idempotency::{Begun, IdempotencyKeyHeader, Once},
-    paging, respond,
+    limits, paging, respond,
     state::App,
     upload::{self, Form},
 };
 use actix_multipart::Multipart;
-use actix_web::{delete, get, post, web};
+use actix_web::{HttpRequest, delete, get, post, web};
 use cerebros_common::{
     datasets::{Dataset, DatasetCursor, DatasetFinding, DatasetQuery, DatasetRow, DatasetUpload, NewDataset},
     documents::FileForm,
@@ -73,12 +73,18 @@ async fn create_dataset(app: web::Data<App>, Editor(scope): Editor, once: Once, 
 #[post("/datasets/upload")]
 async fn upload_dataset(
     app: web::Data<App>,
+    request: HttpRequest,
     Editor(scope): Editor,
     once: Once,
     query: Query<DatasetUpload>,
     form: Multipart,
 ) -> AppResult {
-    let upload = upload::receive(&app.storage, &mut Form::new(form), app.config.max_dataset_bytes).await?;
+    let mut form = Form::new(form);
+    if let Err(refused) = limits::upload(&request, &scope) {
+        upload::discard(&mut form).await;
+        return Err(refused);
+    }
+    let upload = upload::receive(&app.storage, &mut form, app.config.max_dataset_bytes).await?;
     match once.begin(&app, &scope, &upload.fingerprint()).await? {
         Begun::Before(answer) => Ok(answer),
         Begun::Now(turn) => datasets::take_in(app.into_inner(), turn, scope, query.0.name, upload).await,

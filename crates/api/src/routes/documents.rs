@@ -5,12 +5,12 @@ use crate::{
     error::{AppError, AppResult},
     extract::{Editor, Id, Query, Viewer},
     idempotency::{Answer, Begun, IdempotencyKeyHeader, Once},
-    paging, respond,
+    limits, paging, respond,
     state::App,
     upload::{self, Form},
 };
 use actix_multipart::Multipart;
-use actix_web::{delete, get, post, web};
+use actix_web::{HttpRequest, delete, get, post, web};
 use cerebros_common::{
     documents::{Chunk, ChunkQuery, Document, DocumentQuery, DocumentText, DocumentTextQuery, FileForm, NewDocument},
     ids::DocumentId,
@@ -57,18 +57,24 @@ async fn list_documents(app: web::Data<App>, Viewer(scope): Viewer, query: Query
 #[post("/documents")]
 async fn create_document(
     app: web::Data<App>,
+    request: HttpRequest,
     Editor(scope): Editor,
     once: Once,
     query: Query<NewDocument>,
     form: Multipart,
 ) -> AppResult {
     let mut form = Form::new(form);
-    // A repeated request may have taken the last room itself.
-    if !once.has_key()
-        && let Err(refused) = db::documents::check_room(&scope, &app.db, query.0.agent_id, query.0.kind).await
-    {
+    let check = async {
+        limits::upload(&request, &scope)?;
+        // A repeated request may have taken the last room itself.
+        if !once.has_key() {
+            db::documents::check_room(&scope, &app.db, query.0.agent_id, query.0.kind).await?;
+        }
+        Ok(())
+    };
+    if let Err(refused) = check.await {
         upload::discard(&mut form).await;
-        return Err(refused.into());
+        return Err(refused);
     }
     let upload = upload::receive(&app.storage, &mut form, app.config.max_document_bytes).await?;
     match once.begin(&app, &scope, &upload.fingerprint()).await? {

@@ -75,6 +75,11 @@ impl TestServer {
         Self::start_with(kind, |_| {}).await
     }
 
+    /// Another server on the same database. Whoever asks for it stops it.
+    pub async fn replica(&self) -> Running {
+        start(self.config.clone(), Parts::All).await.unwrap()
+    }
+
     /// A server with other settings, on a database of its own. Whoever asks for it stops it.
     pub async fn start_with(kind: Kind, change: impl FnOnce(&mut Config)) -> Self {
         let data = TempDir::new().unwrap();
@@ -143,8 +148,13 @@ impl TestServer {
     }
 
     pub fn anonymous(&self) -> Client {
+        self.anonymous_at(&self.url)
+    }
+
+    /// Nobody, at a replica.
+    pub fn anonymous_at(&self, url: &str) -> Client {
         Client {
-            url: self.url.clone(),
+            url: url.to_owned(),
             http: reqwest::Client::new(),
             auth: Auth::None,
             changes: Some(self.changes.clone()),
@@ -181,6 +191,9 @@ impl ServerProcess {
             ("DATABASE_URL", config.database_url),
             ("BIND", "127.0.0.1:0".to_owned()),
             ("LOG", "error".to_owned()),
+            ("RATE_LIMIT_SIGN_IN", NO_LIMIT.to_owned()),
+            ("RATE_LIMIT_REQUESTS", NO_LIMIT.to_owned()),
+            ("RATE_LIMIT_ADDRESS", NO_LIMIT.to_owned()),
         ];
         Self::spawn(environment, data).await
     }
@@ -251,10 +264,14 @@ pub async fn config(kind: Kind, data: &TempDir) -> Config {
         "DATABASE_URL" => Some(database_url.clone()),
         "DATABASE_CONNECTIONS" => Some("4".to_owned()),
         "CHILD_PROGRAM" => Some(env!("CARGO_BIN_EXE_cerebros").to_owned()),
+        limit if limit.starts_with("RATE_LIMIT_") => Some(NO_LIMIT.to_owned()),
         _ => None,
     })
     .unwrap()
 }
+
+/// So high that no test meets it unawares.
+const NO_LIMIT: &str = "1000000";
 
 /// A database made from a template that holds the schema.
 async fn fresh_postgres() -> String {

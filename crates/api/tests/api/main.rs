@@ -16,6 +16,7 @@ mod documents;
 mod events;
 mod examples;
 mod idempotency;
+mod limits;
 mod search;
 mod tenancy;
 mod training;
