@@ -47,7 +47,10 @@ pub fn run(options: &Options) -> Result<()> {
     let (theme, start) = step("esbuild", || scripts(&places, options, &scratch, &assets, &wasm))?;
     let icon = keep(&places.frontend.join("public/favicon.svg"), "favicon", "svg", &assets)?;
 
-    let (light, dark) = (pictures(&places, "light", &assets)?, pictures(&places, "dark", &assets)?);
+    let (light, dark) = (
+        pictures(&places, "light", &assets)?,
+        pictures(&places, "dark", &assets)?,
+    );
 
     let page = fs::read_to_string(places.frontend.join("index.html"))?
         .replace("{{icon}}", &icon)
