@@ -35,6 +35,9 @@ pub struct Config {
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     pub rate_limits: RateLimits,
+    /// How long a browser stays signed in at most, and without being used.
+    pub session_days: i64,
+    pub session_idle_days: i64,
     /// The executable that is run as the training, inference and extraction child.
     pub child_program: PathBuf,
 }
@@ -155,11 +158,17 @@ impl Config {
                 sign_in: rate(&get, "RATE_LIMIT_SIGN_IN", 60)?,
                 mail: rate(&get, "RATE_LIMIT_MAIL", 5)?,
             },
+            session_days: number(&get, "SESSION_DAYS", "a number from 1 to 365", 1, 365)?.unwrap_or(30),
+            session_idle_days: number(&get, "SESSION_IDLE_DAYS", "a number from 1 to 365", 1, 365)?.unwrap_or(14),
             child_program: match get("CHILD_PROGRAM") {
                 Some(path) => PathBuf::from(path),
                 None => PathBuf::from("/proc/self/exe"),
             },
         })
+    }
+
+    pub fn session_idle(&self) -> chrono::Duration {
+        chrono::Duration::days(self.session_idle_days)
     }
 
     /// The origin that browsers see, without a trailing slash.

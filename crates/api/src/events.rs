@@ -1,19 +1,30 @@
-//! Replay and live events as one loop: read after the last number, then wait for a signal that carries no data.
+//! Replay and live events as one loop: read after the last number, then wait for a signal that carries no data, and see
+//! whether who asked may still read.
 
-use crate::{error::AppError, extract, state::App};
+use crate::{
+    error::AppError,
+    extract::{self, Caller},
+    state::App,
+};
 use actix_web::{HttpRequest, web};
 use bytes::Bytes;
-use cerebros_common::events::{Event, EventKind};
+use cerebros_common::{
+    api_keys::KeyScope,
+    events::{Event, EventKind},
+    workspaces::Role,
+};
 use cerebros_db::{Scope, events::Replay};
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use futures_util::Stream;
 use std::{collections::VecDeque, time::Duration};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 use uuid::Uuid;
 
 const BATCH: u64 = 200;
-/// Comments keep proxies from closing a quiet stream, and are when a revoked session is noticed.
+/// Comments keep proxies from closing a quiet stream.
 const PING_EVERY: Duration = Duration::from_secs(15);
+/// Commits come in bursts: one look at the rights and the events answers for all within this time.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 struct Reader {
     app: web::Data<App>,
@@ -22,13 +33,17 @@ struct Reader {
     after: i64,
     changed: watch::Receiver<u64>,
     ready: VecDeque<Bytes>,
+    /// When the rights of who asked were looked at.
+    looked_at: Instant,
+    /// When the session or key ends of itself.
+    ends_at: Option<DateTime<Utc>>,
 }
 
 /// Ends on shutdown, and when who asked may no longer read.
 pub fn stream(
     app: web::Data<App>,
     request: HttpRequest,
-    scope: Scope,
+    caller: Caller,
     after: i64,
 ) -> impl Stream<Item = Result<Bytes, AppError>> {
     let changed = app.db.subscribe();
@@ -38,10 +53,12 @@ pub fn stream(
     let reader = Reader {
         app,
         request,
-        scope,
+        scope: caller.scope,
         after,
         changed,
         ready,
+        looked_at: Instant::now(),
+        ends_at: caller.ends_at,
     };
     futures_util::stream::unfold(reader, |mut reader| async move {
         let bytes = reader.next().await.transpose()?;
@@ -52,29 +69,50 @@ pub fn stream(
 impl Reader {
     async fn next(&mut self) -> Result<Option<Bytes>, AppError> {
         loop {
+            // A slow reader may come back long after the events were read.
+            if self.looked_at.elapsed() >= LOOK_EVERY && !self.may_read().await {
+                return Ok(None);
+            }
             if let Some(bytes) = self.ready.pop_front() {
                 return Ok(Some(bytes));
             }
             self.changed.mark_unchanged();
             self.read().await?;
-            if !self.ready.is_empty() {
-                continue;
+            if self.ready.is_empty() && !self.wait().await {
+                return Ok(None);
             }
-            tokio::select! {
-                () = self.app.shutdown.cancelled() => return Ok(None),
-                changed = self.changed.changed() => {
-                    if changed.is_err() {
-                        return Ok(None);
-                    }
-                }
-                () = tokio::time::sleep(PING_EVERY) => {
-                    match extract::authenticate(&self.request).await {
-                        Ok(caller) if caller.scope.workspace_id == self.scope.workspace_id => {}
-                        _ => return Ok(None),
-                    }
-                    return Ok(Some(Bytes::from_static(b": ping\n\n")));
+        }
+    }
+
+    /// Until there may be something to send, or no more; false on shutdown.
+    async fn wait(&mut self) -> bool {
+        let left = self.ends_at.map(|at| (at - Utc::now()).to_std().unwrap_or_default());
+        tokio::select! {
+            () = self.app.shutdown.cancelled() => return false,
+            changed = self.changed.changed() => {
+                if changed.is_err() {
+                    return false;
                 }
             }
+            () = tokio::time::sleep(left.unwrap_or(PING_EVERY).min(PING_EVERY)) => {
+                self.ready.push_back(Bytes::from_static(b": ping\n\n"));
+            }
+        }
+        tokio::select! {
+            () = self.app.shutdown.cancelled() => false,
+            () = tokio::time::sleep_until(self.looked_at + LOOK_EVERY) => true,
+        }
+    }
+
+    async fn may_read(&mut self) -> bool {
+        self.looked_at = Instant::now();
+        match extract::look_again(&self.request).await {
+            Ok(caller) => {
+                self.ends_at = caller.ends_at;
+                caller.scope.workspace_id == self.scope.workspace_id
+                    && caller.require(Role::Viewer, KeyScope::Read).is_ok()
+            }
+            Err(_) => false,
         }
     }
 

@@ -1,10 +1,12 @@
 //! Extractors: who asks and in which workspace, and input that is checked as it is read.
 
 use crate::{
+    address::address_of,
     auth,
     error::{AppError, AppResult},
     limits,
     state::App,
+    uses::{self, Used},
 };
 use actix_web::{
     FromRequest, HttpRequest,
@@ -16,10 +18,11 @@ use cerebros_common::{
     accounts::User,
     api_keys::KeyScope,
     errors::{ErrorCode, FieldError},
-    ids::WorkspaceId,
+    ids::{SessionId, WorkspaceId},
     workspaces::Role,
 };
 use cerebros_db::{Actor, Scope, api_keys, sessions, workspaces};
+use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, future::LocalBoxFuture};
 use serde::de::DeserializeOwned;
 use std::ops::Deref;
@@ -30,7 +33,7 @@ const MAX_JSON_BYTES: usize = 1024 * 1024;
 /// Who is signed in in this browser.
 pub struct SignedIn {
     pub user: User,
-    pub token_hash: String,
+    pub session_id: SessionId,
 }
 
 /// Whom the request acts for, with which role, and what its key may do; a browser may do all that the role allows.
@@ -39,6 +42,8 @@ pub struct Caller {
     pub scope: Scope,
     pub role: Role,
     pub scopes: Vec<KeyScope>,
+    /// When the session or key stops being one.
+    pub ends_at: Option<DateTime<Utc>>,
 }
 
 impl Caller {
@@ -107,37 +112,51 @@ fn usual_scope(method: &Method) -> KeyScope {
     }
 }
 
-/// Finds out who asks: an API key wins over a cookie.
+/// Finds out who asks, and notes that they did.
 pub async fn authenticate(request: &HttpRequest) -> AppResult<Caller> {
+    let (caller, used) = identify(request).await?;
+    note_use(request, used);
+    Ok(caller)
+}
+
+/// Finds out whether who asked at first may still do so.
+pub async fn look_again(request: &HttpRequest) -> AppResult<Caller> {
+    Ok(identify(request).await?.0)
+}
+
+/// An API key wins over a cookie.
+async fn identify(request: &HttpRequest) -> AppResult<(Caller, Option<Used>)> {
     if let Some(key) = bearer(request) {
-        let caller = by_api_key(app(request)?, key).await?;
-        if let Actor::ApiKey(id, _) = caller.scope.actor {
+        let found = by_api_key(app(request)?, key).await?;
+        if let Actor::ApiKey(id, _) = found.0.scope.actor {
             limits::by_caller(request, id.0)?;
         }
-        return Ok(caller);
+        return Ok(found);
     }
-    let signed_in = signed_in(request).await?;
+    let session = present_session(request).await?;
     let db = &app(request)?.db;
     let workspace_id = match named_workspace(request)? {
         Some(id) => id,
-        None => workspaces::find_personal_unscoped(db, signed_in.user.id)
+        None => workspaces::find_personal_unscoped(db, session.user.id)
             .await?
             .ok_or_else(|| AppError::not_found("workspace"))?,
     };
-    let role = workspaces::find_role_unscoped(db, signed_in.user.id, workspace_id)
+    let role = workspaces::find_role_unscoped(db, session.user.id, workspace_id)
         .await?
         .ok_or_else(|| AppError::not_found("workspace"))?;
-    Ok(Caller {
+    let caller = Caller {
         scope: Scope {
             workspace_id,
-            actor: Actor::User(signed_in.user.id),
+            actor: Actor::User(session.user.id),
         },
         role,
         scopes: KeyScope::ALL.to_vec(),
-    })
+        ends_at: Some(session.ends_at),
+    };
+    Ok((caller, session.note_use.then_some(Used::Session(session.id))))
 }
 
-async fn by_api_key(app: &App, key: &str) -> AppResult<Caller> {
+async fn by_api_key(app: &App, key: &str) -> AppResult<(Caller, Option<Used>)> {
     let wrong = || {
         AppError::new(
             ErrorCode::Unauthenticated,
@@ -149,27 +168,35 @@ async fn by_api_key(app: &App, key: &str) -> AppResult<Caller> {
     }
     let found = api_keys::authenticate_unscoped(&app.db, &auth::digest(key)).await?;
     let key = found.ok_or_else(wrong)?;
-    Ok(Caller {
+    let caller = Caller {
         scope: key.scope,
         role: key.role,
         scopes: key.scopes,
-    })
+        ends_at: key.ends_at,
+    };
+    Ok((caller, key.note_use.then_some(Used::Key(key.id))))
 }
 
-async fn signed_in(request: &HttpRequest) -> AppResult<SignedIn> {
+async fn present_session(request: &HttpRequest) -> AppResult<sessions::Presented> {
     let nobody = || {
         AppError::new(
             ErrorCode::Unauthenticated,
             "Sign in, or send an API key as a bearer token.",
         )
     };
+    let app = app(request)?;
     let cookie = request.cookie(auth::SESSION_COOKIE).ok_or_else(nobody)?;
-    let token_hash = auth::digest(cookie.value());
-    let user = sessions::find_user_unscoped(&app(request)?.db, &token_hash)
-        .await?
-        .ok_or_else(nobody)?;
-    limits::by_caller(request, user.id.0)?;
-    Ok(SignedIn { user, token_hash })
+    let found = sessions::find_unscoped(&app.db, &auth::digest(cookie.value()), app.config.session_idle()).await?;
+    let session = found.ok_or_else(nobody)?;
+    limits::by_caller(request, session.user.id.0)?;
+    Ok(session)
+}
+
+fn note_use(request: &HttpRequest, used: Option<Used>) {
+    let app = request.app_data::<web::Data<App>>();
+    if let (Some(used), Some(app)) = (used, app) {
+        uses::note(app.clone().into_inner(), used, address_of(request).to_string());
+    }
 }
 
 impl FromRequest for Caller {
@@ -188,7 +215,14 @@ impl FromRequest for SignedIn {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
-        Box::pin(async move { signed_in(&request).await })
+        Box::pin(async move {
+            let session = present_session(&request).await?;
+            note_use(&request, session.note_use.then_some(Used::Session(session.id)));
+            Ok(Self {
+                user: session.user,
+                session_id: session.id,
+            })
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! The product: HTTP routes, sign-in, background tasks, files, events. A route calls `db`, the queue and storage; what a
 //! route and a task share lives in a module named after its noun.
 
+mod accounts;
 mod address;
 pub mod admin;
 mod agents;
@@ -33,6 +34,7 @@ mod storage;
 mod tasks;
 pub mod telemetry;
 mod upload;
+mod uses;
 mod wake;
 
 pub use config::{Config, ConfigError};

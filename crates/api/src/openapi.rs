@@ -31,6 +31,7 @@ use utoipa_actix_web::AppExt;
     components(schemas(AgentSort, Problem, WireError)),
     tags(
         (name = "auth", description = "Sign up, in and out"),
+        (name = "sessions", description = "Browsers in which you are signed in"),
         (name = "workspaces", description = "Where rows belong"),
         (name = "api_keys", description = "Keys for scripts"),
         (name = "audit", description = "Who did what, when, to what"),
@@ -121,6 +122,7 @@ fn access(method: &str, operation: &Operation) -> Access {
     match operation.operation_id.as_deref().unwrap_or_default() {
         "sign_up" | "sign_in" => Open,
         "sign_out" | "find_session" => SignedIn,
+        "list_sessions" | "delete_session" | "delete_other_sessions" => SignedIn,
         "list_workspaces" => SignedIn,
         "list_api_keys" | "create_api_key" | "delete_api_key" => Member(Role::Admin, KeyScope::Admin),
         "review_examples" => Member(Role::Reviewer, KeyScope::Write),

@@ -15,6 +15,7 @@ mod jobs;
 mod models;
 mod openai;
 mod search;
+mod sessions;
 mod workspaces;
 
 use utoipa_actix_web::{scope, service_config::ServiceConfig};
@@ -23,6 +24,7 @@ pub fn configure(config: &mut ServiceConfig) {
     config.service(
         scope::scope("/api/v1")
             .configure(auth::configure)
+            .configure(sessions::configure)
             .configure(workspaces::configure)
             .configure(api_keys::configure)
             .configure(audit::configure)

@@ -14,6 +14,7 @@ use crate::{
     storage::Storage,
     tasks,
     telemetry::RequestSpan,
+    uses::Uses,
 };
 use actix_web::{
     Error, HttpResponse, HttpServer,
@@ -121,6 +122,7 @@ pub async fn start(config: Config, parts: Parts) -> anyhow::Result<Running> {
         built_in,
         hasher: Hasher::new()?,
         inference: Inference::new(&config),
+        uses: Uses::default(),
         in_flight: InFlight::default(),
         limits: Limits::new(&config, keys.current(Purpose::Addresses).1),
         shutdown: CancellationToken::new(),

@@ -1,7 +1,8 @@
 //! What handlers and tasks share.
 
 use crate::{
-    auth::Hasher, config::Config, idempotency::InFlight, infer::Inference, keys::Keys, limits::Limits, storage::Storage,
+    auth::Hasher, config::Config, idempotency::InFlight, infer::Inference, keys::Keys, limits::Limits,
+    storage::Storage, uses::Uses,
 };
 use cerebros_db::{Db, bases::BaseFacts};
 use tokio_util::sync::CancellationToken;
@@ -13,6 +14,7 @@ pub struct App {
     pub storage: Storage,
     pub hasher: Hasher,
     pub inference: Inference,
+    pub uses: Uses,
     /// Keyed requests that are being worked on.
     pub in_flight: InFlight,
     pub limits: Limits,

@@ -67,7 +67,9 @@ impl Task for Tidy {
 
 async fn tidy(app: Arc<App>, _: Tidy, _: Lease) -> Result<(), TaskError> {
     let failed = |error: cerebros_db::DbError| TaskError::retry(error.to_string());
-    cerebros_db::sessions::expire_unscoped(&app.db).await.map_err(failed)?;
+    cerebros_db::sessions::expire_unscoped(&app.db, app.config.session_idle())
+        .await
+        .map_err(failed)?;
     let before = Utc::now() - Duration::days(EVENTS_KEPT_DAYS);
     cerebros_db::events::expire_unscoped(&app.db, before)
         .await

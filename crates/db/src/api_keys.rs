@@ -12,6 +12,9 @@ use chrono::{DateTime, Duration, Utc};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr};
 use uuid::Uuid;
 
+/// How exactly the last use is known: spares most requests a write.
+const NOTED_EVERY: Duration = Duration::minutes(1);
+
 pub async fn list(scope: &Scope, db: &Db, paging: Paging) -> Result<Page<ApiKey>, DbError> {
     let all = row::Entity::find().filter(row::Column::WorkspaceId.eq(scope.workspace_id.0));
     let (rows, total) = page(db, all.order_by_desc(row::Column::Id), paging).await?;
@@ -62,10 +65,14 @@ pub async fn delete(write: &mut Write, id: ApiKeyId) -> Result<(), DbError> {
 /// A key that was presented.
 #[derive(Debug, Clone)]
 pub struct Presented {
+    pub id: ApiKeyId,
     pub scope: Scope,
     /// The role that its maker has in the workspace now.
     pub role: Role,
     pub scopes: Vec<KeyScope>,
+    pub ends_at: Option<DateTime<Utc>>,
+    /// Whether [`note_use_unscoped`] has something to write.
+    pub note_use: bool,
 }
 
 /// Whose unexpired key has this secret hash.
@@ -84,24 +91,27 @@ pub async fn authenticate_unscoped(db: &Db, secret_hash: &str) -> Result<Option<
     let Some(role) = workspaces::find_role_unscoped(db, user_id, workspace_id).await? else {
         return Ok(None);
     };
-    if key
-        .last_used_at
-        .is_none_or(|at| convert::now() - at > Duration::minutes(1))
-    {
-        row::Entity::update_many()
-            .col_expr(row::Column::LastUsedAt, Expr::value(convert::now()))
-            .filter(row::Column::Id.eq(key.id))
-            .exec(db.write_connection())
-            .await?;
-    }
     Ok(Some(Presented {
+        id: ApiKeyId(key.id),
         scope: Scope {
             workspace_id,
             actor: Actor::ApiKey(ApiKeyId(key.id), user_id),
         },
         role,
         scopes: convert::parse_json("scopes", &key.scopes)?,
+        ends_at: key.expires_at,
+        note_use: key.last_used_at.is_none_or(|at| convert::now() - at > NOTED_EVERY),
     }))
+}
+
+/// Notes that a key is used.
+pub async fn note_use_unscoped(db: &Db, id: ApiKeyId) -> Result<(), DbError> {
+    row::Entity::update_many()
+        .col_expr(row::Column::LastUsedAt, Expr::value(convert::now()))
+        .filter(row::Column::Id.eq(id.0))
+        .exec(db.write_connection())
+        .await?;
+    Ok(())
 }
 
 fn wire(row: row::Model) -> Result<ApiKey, DbError> {

@@ -1,4 +1,4 @@
-use crate::helpers::TestServer;
+use crate::helpers::{DEADLINE, TestServer};
 use cerebros_common::{
     agents::Agent,
     api_keys::{ApiKey, NewApiKeySecret},
@@ -18,8 +18,10 @@ async fn a_key_works_until_it_is_revoked(server: TestServer) {
         .post("/api/v1/agents", json!({"name": "A"}))
         .await
         .data::<Agent>();
-    let used: Page<ApiKey> = member.get("/api/v1/api-keys").await.data();
-    assert!(used.items[0].last_used_at.is_some());
+    // Noted beside the request: a later look sees it.
+    let keys = async || member.get("/api/v1/api-keys").await.data::<Page<ApiKey>>().items;
+    let noted = async { while keys().await[0].last_used_at.is_none() {} };
+    tokio::time::timeout(DEADLINE, noted).await.unwrap();
     let path = format!("/api/v1/api-keys/{}", new.api_key.id);
     assert_eq!(member.delete(&path).await.status, StatusCode::NO_CONTENT);
     assert_eq!(

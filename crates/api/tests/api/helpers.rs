@@ -1,7 +1,7 @@
 //! A server per test, and the people who talk to it: `anonymous`, `member`, `stranger`.
 
 use cerebros_api::{Config, Parts, Running, start};
-use cerebros_common::errors::Problem;
+use cerebros_common::{errors::Problem, ids::SessionId};
 use reqwest::{Method, StatusCode, header};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
 use serde::de::DeserializeOwned;
@@ -138,6 +138,16 @@ impl TestServer {
         };
         tokio::time::timeout(DEADLINE, ended).await.unwrap();
         connection.close().await.unwrap();
+    }
+
+    pub async fn edit_session(&self, column: &str, at: chrono::DateTime<chrono::Utc>, id: SessionId) {
+        let id = match self.kind {
+            Kind::Sqlite => format!("x'{}'", id.0.simple()),
+            Kind::Postgres => format!("'{id}'"),
+        };
+        let at = at.to_rfc3339();
+        self.execute(&format!("update sessions set {column} = '{at}' where id = {id}"))
+            .await;
     }
 
     /// Shuts the server down before the test ends.
@@ -334,6 +344,22 @@ impl Client {
         Self {
             auth: Auth::Cookie(answer.session_cookie()),
             ..self
+        }
+    }
+
+    /// The same person in a browser that signed in elsewhere.
+    pub fn with_cookie(&self, cookie: String) -> Self {
+        Self {
+            auth: Auth::Cookie(cookie),
+            ..self.clone()
+        }
+    }
+
+    /// The same browser at another server on the same database.
+    pub fn at(&self, server: &TestServer) -> Self {
+        Self {
+            auth: self.auth.clone(),
+            ..server.anonymous()
         }
     }
 

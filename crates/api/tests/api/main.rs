@@ -18,5 +18,6 @@ mod examples;
 mod idempotency;
 mod limits;
 mod search;
+mod sessions;
 mod tenancy;
 mod training;

@@ -7,13 +7,13 @@ use crate::{
     training::{built_in_base, end_of, ready_dataset, rows, start_job},
 };
 use cerebros_common::{
-    accounts::Session,
+    accounts::{DeviceSession, Session},
     agents::Agent,
     api_keys::NewApiKeySecret,
     documents::{Document, DocumentStatus},
     examples::Example,
     jobs::Job,
-    wire::CursorPage,
+    wire::{CursorPage, Page},
 };
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
@@ -48,6 +48,7 @@ async fn rows_of(member: &Client) -> Rows {
         .get(&format!("/api/v1/examples?agent_id={}", agent.id))
         .await
         .data();
+    let sessions: Page<DeviceSession> = member.get("/api/v1/sessions").await.data();
     let key: NewApiKeySecret = member.post("/api/v1/api-keys", json!({"name": "secret"})).await.data();
     let dataset = ready_dataset(member, &rows(6)).await;
     let job = end_of(member, &start_job(member, &dataset, Some(&agent), 1).await).await;
@@ -57,6 +58,7 @@ async fn rows_of(member: &Client) -> Rows {
         ("agents", agent.id.to_string()),
         ("documents", document.id.to_string()),
         ("examples", examples.items[0].id.to_string()),
+        ("sessions", sessions.items[0].id.to_string()),
         ("api-keys", key.api_key.id.to_string()),
         ("datasets", dataset.id.to_string()),
         ("jobs", job.id.to_string()),
@@ -106,12 +108,14 @@ fn aimed(operation: &str, rows: &Rows) -> Option<(String, Value)> {
 }
 
 /// Operations that touch nothing but rows of whoever calls them.
-const OWN_ONLY: [&str; 15] = [
+const OWN_ONLY: [&str; 17] = [
     "sign_up",
     "sign_in",
     "sign_out",
     "find_session",
     "list_workspaces",
+    "list_sessions",
+    "delete_other_sessions",
     "list_api_keys",
     "create_api_key",
     "list_agents",
