@@ -24,6 +24,7 @@ mod keys;
 mod limits;
 mod openapi;
 mod paging;
+mod provider_keys;
 mod respond;
 mod routes;
 mod search;

@@ -49,6 +49,8 @@ enum Command {
 enum Admin {
     /// Look at every entry of the audit log; fails if one is not as it was written
     VerifyAudit,
+    /// Encrypt stored secrets with a new secret key, or the one that leads SECRET_KEY now
+    RotateKey,
 }
 
 fn main() -> ExitCode {
@@ -91,6 +93,7 @@ fn admin(command: Admin) -> anyhow::Result<()> {
     let mut out = std::io::stdout();
     tokio::runtime::Runtime::new()?.block_on(async {
         match command {
+            Admin::RotateKey => cerebros_api::admin::rotate_key(&config, &mut out).await,
             Admin::VerifyAudit => cerebros_api::admin::verify_audit(&config, &mut out).await,
         }
     })

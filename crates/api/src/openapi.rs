@@ -35,6 +35,7 @@ use utoipa_actix_web::AppExt;
         (name = "workspaces", description = "Where rows belong"),
         (name = "api_keys", description = "Keys for scripts"),
         (name = "audit", description = "Who did what, when, to what"),
+        (name = "provider_keys", description = "Keys for other people's services"),
         (name = "agents", description = "What you make from documents; assistants on screen"),
         (name = "documents", description = "Uploads, their text and chunks"),
         (name = "search", description = "Passages by words"),

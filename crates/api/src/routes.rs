@@ -14,6 +14,7 @@ pub mod health;
 mod jobs;
 mod models;
 mod openai;
+mod provider_keys;
 mod search;
 mod sessions;
 mod workspaces;
@@ -28,6 +29,7 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(workspaces::configure)
             .configure(api_keys::configure)
             .configure(audit::configure)
+            .configure(provider_keys::configure)
             .configure(agents::configure)
             .configure(documents::configure)
             .configure(examples::configure)

@@ -95,11 +95,7 @@ pub async fn start(config: Config, parts: Parts) -> anyhow::Result<Running> {
     make_data_dir(&config)?;
     let keys = Keys::load(&config)?;
     let db = migrated(&config, &keys).await?;
-    let lock = if db.is_sqlite() {
-        Some(lock_data_dir(&config)?)
-    } else {
-        None
-    };
+    let lock = lock_data_dir(&config, &db)?;
     keys.check(&db).await?;
     if db.is_sqlite() {
         cerebros_queue::void_leases(db.write_connection()).await?;
@@ -190,7 +186,10 @@ pub async fn connect(config: &Config, keys: &Keys) -> anyhow::Result<Db> {
 }
 
 /// On SQLite one process owns the data directory, so that a start may void all leases.
-fn lock_data_dir(config: &Config) -> anyhow::Result<File> {
+pub fn lock_data_dir(config: &Config, db: &Db) -> anyhow::Result<Option<File>> {
+    if !db.is_sqlite() {
+        return Ok(None);
+    }
     let path = config.data_dir.join("lock");
     let file = File::create(&path).with_context(|| format!("{} cannot be made", path.display()))?;
     file.try_lock().map_err(|_| {
@@ -200,7 +199,7 @@ fn lock_data_dir(config: &Config) -> anyhow::Result<File> {
             config.data_dir.display()
         )
     })?;
-    Ok(file)
+    Ok(Some(file))
 }
 
 fn serve(app: Arc<App>, listener: TcpListener) -> anyhow::Result<(ServerHandle, JoinHandle<std::io::Result<()>>)> {

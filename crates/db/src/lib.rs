@@ -19,6 +19,7 @@ pub mod idempotency;
 pub mod jobs;
 pub mod models;
 mod paging;
+pub mod provider_keys;
 pub mod rates;
 mod scope;
 pub mod search;

@@ -355,6 +355,15 @@ impl Client {
         }
     }
 
+    /// The same person at a server that was started again.
+    pub fn at_running(&self, running: &Running) -> Self {
+        Self {
+            url: running.url.clone(),
+            changes: Some(running.changes()),
+            ..self.clone()
+        }
+    }
+
     /// The same browser at another server on the same database.
     pub fn at(&self, server: &TestServer) -> Self {
         Self {

@@ -17,6 +17,7 @@ mod events;
 mod examples;
 mod idempotency;
 mod limits;
+mod provider_keys;
 mod search;
 mod sessions;
 mod tenancy;
