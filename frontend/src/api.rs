@@ -18,6 +18,7 @@ pub mod legal;
 pub mod members;
 pub mod models;
 pub mod notifications;
+pub mod provider_keys;
 pub mod search;
 pub mod workspaces;
 

@@ -17,7 +17,8 @@ use crate::{
         outbox::OutboxPage,
         settings::{
             First, Settings, api_keys::ApiKeysPage, audit::AuditPage, members::MembersPage,
-            notifications::NotificationsPage, profile::ProfilePage, sessions::SessionsPage, workspace::WorkspacePage,
+            notifications::NotificationsPage, profile::ProfilePage, provider_keys::ProviderKeysPage,
+            sessions::SessionsPage, workspace::WorkspacePage,
         },
         shell::Shell,
         training::{find::JobPage, list::JobsPage, new::NewJobPage},
@@ -77,6 +78,7 @@ pub fn App() -> impl IntoView {
                         <Route path=path!("/workspace") view=WorkspacePage />
                         <Route path=path!("/members") view=MembersPage />
                         <Route path=path!("/api-keys") view=ApiKeysPage />
+                        <Route path=path!("/provider-keys") view=ProviderKeysPage />
                         <Route path=path!("/audit") view=AuditPage />
                     </ParentRoute>
                 </ParentRoute>

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod members;
 pub mod notifications;
 pub mod profile;
+pub mod provider_keys;
 pub mod sessions;
 pub mod workspace;
 
@@ -42,10 +43,16 @@ static YOURS: [Part; 3] = [
     ),
 ];
 
-static WORKSPACE: [Part; 4] = [
+static WORKSPACE: [Part; 5] = [
     Part::new("/settings/workspace", "Workspace", icondata::LuBuilding2, Role::Viewer),
     Part::new("/settings/members", "Members", icondata::LuUsers, Role::Viewer),
     Part::new("/settings/api-keys", "API keys", icondata::LuKeyRound, Role::Admin),
+    Part::new(
+        "/settings/provider-keys",
+        "Provider keys",
+        icondata::LuPlug,
+        Role::Admin,
+    ),
     Part::new("/settings/audit", "Audit log", icondata::LuScrollText, Role::Admin),
 ];
 
