@@ -38,6 +38,8 @@ pub struct Config {
     /// How long a browser stays signed in at most, and without being used.
     pub session_days: i64,
     pub session_idle_days: i64,
+    /// Holds `privacy.md` and `terms.md`, which replace the built-in texts.
+    pub legal_dir: Option<PathBuf>,
     /// The executable that is run as the training, inference and extraction child.
     pub child_program: PathBuf,
 }
@@ -160,6 +162,7 @@ impl Config {
             },
             session_days: number(&get, "SESSION_DAYS", "a number from 1 to 365", 1, 365)?.unwrap_or(30),
             session_idle_days: number(&get, "SESSION_IDLE_DAYS", "a number from 1 to 365", 1, 365)?.unwrap_or(14),
+            legal_dir: get("LEGAL_DIR").map(PathBuf::from),
             child_program: match get("CHILD_PROGRAM") {
                 Some(path) => PathBuf::from(path),
                 None => PathBuf::from("/proc/self/exe"),
@@ -169,6 +172,11 @@ impl Config {
 
     pub fn session_idle(&self) -> chrono::Duration {
         chrono::Duration::days(self.session_idle_days)
+    }
+
+    /// Where files lie while they are being read.
+    pub fn work_dir(&self) -> PathBuf {
+        self.data_dir.join("work")
     }
 
     /// The origin that browsers see, without a trailing slash.

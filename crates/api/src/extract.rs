@@ -90,6 +90,8 @@ macro_rules! roles {
 roles!(
     /// May read.
     Viewer => (Role::Viewer, None),
+    /// May also leave. Who may remove others is decided where the members are locked.
+    Leaver => (Role::Viewer, Some(KeyScope::Admin)),
     /// May also ask assistants and models.
     Chatter => (Role::Viewer, Some(KeyScope::Chat)),
     /// May also judge examples.
@@ -128,10 +130,15 @@ pub async fn look_again(request: &HttpRequest) -> AppResult<Caller> {
 async fn identify(request: &HttpRequest) -> AppResult<(Caller, Option<Used>)> {
     if let Some(key) = bearer(request) {
         let found = by_api_key(app(request)?, key).await?;
-        if let Actor::ApiKey(id, _) = found.0.scope.actor {
+        let caller = &found.0;
+        if let Actor::ApiKey(id, _) = caller.scope.actor {
             limits::by_caller(request, id.0)?;
         }
-        return Ok(found);
+        // A key reaches its own workspace alone.
+        return match workspace_of_path(request)? {
+            Some(id) if id != caller.scope.workspace_id => Err(AppError::not_found("workspace")),
+            _ => Ok(found),
+        };
     }
     let session = present_session(request).await?;
     let db = &app(request)?.db;
@@ -232,8 +239,22 @@ fn bearer(request: &HttpRequest) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// `X-Workspace-Id`, or `workspace_id` in the query for what cannot send headers.
+/// The workspace of a path below `/workspaces/{id}`.
+fn workspace_of_path(request: &HttpRequest) -> AppResult<Option<WorkspaceId>> {
+    let below = |pattern: &str| pattern.starts_with("/api/v1/workspaces/{id}");
+    if !request.match_pattern().as_deref().is_some_and(below) {
+        return Ok(None);
+    }
+    let id = request.match_info().get("id").and_then(|text| text.parse().ok());
+    id.map(Some)
+        .ok_or_else(|| AppError::field("id", "type", "must be a UUID"))
+}
+
+/// The path, else `X-Workspace-Id`, else `workspace_id` in the query for what cannot send headers.
 fn named_workspace(request: &HttpRequest) -> AppResult<Option<WorkspaceId>> {
+    if let Some(id) = workspace_of_path(request)? {
+        return Ok(Some(id));
+    }
     let invalid = |path: &str| AppError::field(path, "type", "must be the id of a workspace");
     if let Some(value) = request.headers().get("x-workspace-id") {
         let id = value.to_str().ok().and_then(|text| text.parse().ok());
@@ -294,6 +315,32 @@ pub async fn read_json_body(request: &HttpRequest, mut payload: Payload) -> AppR
             ));
         }
         bytes.extend_from_slice(&part);
+    }
+    Ok(bytes)
+}
+
+/// Reads a body that says it is an image.
+pub async fn read_image(request: &HttpRequest, mut payload: Payload, max_bytes: usize) -> AppResult<Vec<u8>> {
+    let content_type = request.headers().get(header::CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !content_type.to_ascii_lowercase().starts_with("image/") {
+        let detail = "Send the image's bytes as the body, with its `Content-Type`, such as `image/png`.";
+        return Err(AppError::new(ErrorCode::UnsupportedMediaType, detail));
+    }
+    let (mut bytes, mut received) = (Vec::new(), 0);
+    while let Some(part) = payload.next().await {
+        let part = part.map_err(|_| AppError::new(ErrorCode::MalformedBody, "The body broke off. Send it again."))?;
+        received += part.len();
+        // Read on for a while: a client that still sends does not listen to the answer.
+        if received <= max_bytes {
+            bytes.extend_from_slice(&part);
+        } else if received > 16 * max_bytes {
+            break;
+        }
+    }
+    if received > max_bytes {
+        let detail = format!("An image may have at most {} MiB here.", max_bytes / (1024 * 1024));
+        return Err(AppError::new(ErrorCode::PayloadTooLarge, detail));
     }
     Ok(bytes)
 }

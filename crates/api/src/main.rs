@@ -43,6 +43,9 @@ enum Command {
         format: cerebros_ingest::Format,
         output: PathBuf,
     },
+    /// Make a profile picture of an image (run by the server)
+    #[command(hide = true)]
+    Avatar { input: PathBuf, output: PathBuf },
 }
 
 #[derive(Subcommand)]
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Command::Train { job } => cerebros_trainer::train_main(&job),
         Command::Infer { socket } => cerebros_trainer::infer_main(&socket),
         Command::Extract { input, format, output } => cerebros_ingest::child::extract_main(&input, format, &output),
+        Command::Avatar { input, output } => cerebros_api::avatar_main(&input, &output),
         Command::Openapi => report(openapi()),
         Command::Serve => report(run(Parts::All)),
         Command::Work => report(run(Parts::Work)),

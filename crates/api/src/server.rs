@@ -9,6 +9,7 @@ use crate::{
     infer::Inference,
     keys::{Keys, Purpose},
     limits::{self, Limits},
+    legal::Legal,
     openapi, respond, routes, spa,
     state::App,
     storage::Storage,
@@ -114,7 +115,9 @@ pub async fn start(config: Config, parts: Parts) -> anyhow::Result<Running> {
         let config = config.clone();
         tokio::task::spawn_blocking(move || crate::bases::write_built_in(&config)).await??
     };
+    let legal = Legal::read(config.legal_dir.as_deref())?;
     let app = Arc::new(App {
+        legal,
         built_in,
         hasher: Hasher::new()?,
         inference: Inference::new(&config),

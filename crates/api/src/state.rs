@@ -1,7 +1,7 @@
 //! What handlers and tasks share.
 
 use crate::{
-    auth::Hasher, config::Config, idempotency::InFlight, infer::Inference, keys::Keys, limits::Limits,
+    auth::Hasher, config::Config, idempotency::InFlight, infer::Inference, keys::Keys, legal::Legal, limits::Limits,
     storage::Storage, uses::Uses,
 };
 use cerebros_db::{Db, bases::BaseFacts};
@@ -15,6 +15,7 @@ pub struct App {
     pub hasher: Hasher,
     pub inference: Inference,
     pub uses: Uses,
+    pub legal: Legal,
     /// Keyed requests that are being worked on.
     pub in_flight: InFlight,
     pub limits: Limits,

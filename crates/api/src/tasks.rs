@@ -70,6 +70,9 @@ async fn tidy(app: Arc<App>, _: Tidy, _: Lease) -> Result<(), TaskError> {
     cerebros_db::sessions::expire_unscoped(&app.db, app.config.session_idle())
         .await
         .map_err(failed)?;
+    cerebros_db::invitations::expire_unscoped(&app.db)
+        .await
+        .map_err(failed)?;
     let before = Utc::now() - Duration::days(EVENTS_KEPT_DAYS);
     cerebros_db::events::expire_unscoped(&app.db, before)
         .await
