@@ -29,6 +29,7 @@ const MAX_USER_AGENT: usize = 200;
 pub async fn session_of(app: &App, user: User) -> AppResult<Session> {
     let paging = Paging::new(None, Some(MAX_LIMIT));
     let workspaces = workspaces::list_of_user_unscoped(&app.db, user.id, paging).await?.items;
+    let user = cerebros_db::users::with_avatar_unscoped(&app.db, user).await?;
     Ok(Session { user, workspaces })
 }
 

@@ -1,12 +1,13 @@
 //! What operators do at the command line.
 
-use crate::{auth, config::Config, keys::Keys, links, server};
-use anyhow::{Context, ensure};
-use cerebros_db::{
-    Scope,
-    link_tokens::{self, Purpose},
-    users, workspaces,
+use crate::{
+    auth,
+    config::Config,
+    keys::{Keys, Purpose},
+    links, provider_keys, server,
 };
+use anyhow::{Context, ensure};
+use cerebros_db::{self as db, Scope, link_tokens, users, workspaces};
 use std::io::Write;
 
 /// Makes and prints a link with which somebody chooses a new password. Works beside a running server.
@@ -20,7 +21,7 @@ pub async fn reset_link(config: &Config, email: &str, out: &mut impl Write) -> a
     let personal = workspaces::personal_scope_unscoped(&db, user.id).await?;
     let token = auth::token();
     let mut write = db.write(&Scope::system(personal.workspace_id)).await?;
-    let by_operator = Purpose::ResetByOperator;
+    let by_operator = link_tokens::Purpose::ResetByOperator;
     link_tokens::replace_unscoped(&mut write, user.id, by_operator, &auth::digest(&token)).await?;
     write.commit().await?;
     let link = links::address(&config.origin(config.bind), "reset-password", &token);
@@ -36,9 +37,9 @@ pub async fn reset_link(config: &Config, email: &str, out: &mut impl Write) -> a
 /// # Errors
 /// When there is one.
 pub async fn verify_audit(config: &Config, out: &mut impl Write) -> anyhow::Result<()> {
-    let db = server::connect(config, &Keys::load(config)?).await?;
+    let connection = server::connect(config, &Keys::load(config)?).await?;
     let (mut faults, mut written) = (0, Ok(()));
-    let verified = cerebros_db::audit::verify_unscoped(&db, |fault| {
+    let verified = db::audit::verify_unscoped(&connection, |fault| {
         faults += 1;
         let at = fault.seq.map_or_else(String::new, |seq| format!(", entry {seq}"));
         let line = writeln!(out, "workspace {}{at}: {}", fault.workspace_id, fault.what);
@@ -49,5 +50,40 @@ pub async fn verify_audit(config: &Config, out: &mut impl Write) -> anyhow::Resu
     let (entries, chains) = (verified.entries, verified.chains);
     ensure!(faults == 0, "{faults} faults in {entries} entries of {chains} logs");
     writeln!(out, "{entries} entries of {chains} logs are as they were written")?;
+    Ok(())
+}
+
+/// Puts a new secret in use, or the one that leads `SECRET_KEY` now, and encrypts with it what was encrypted with others.
+///
+/// # Errors
+/// When a server uses the embedded database, or a stored key cannot be opened.
+pub async fn rotate_key(config: &Config, out: &mut impl Write) -> anyhow::Result<()> {
+    let mut keys = Keys::load(config)?;
+    let connection = server::connect(config, &keys).await?;
+    let _lock = server::lock_data_dir(config, &connection)?;
+    let renewed = keys.renew()?;
+    // Connected anew, so that the audit log is written with the secret in use.
+    let connection = server::connect(config, &keys).await?;
+    keys.check(&connection).await?;
+    let (key_id, _) = keys.current(Purpose::Secrets);
+    let outdated = db::provider_keys::outdated_unscoped(&connection, &key_id).await?;
+    for (workspace_id, provider, sealed) in &outdated {
+        let secret = provider_keys::open(&keys, *workspace_id, *provider, sealed)?;
+        let anew = provider_keys::seal(&keys, *workspace_id, *provider, &secret)?;
+        let mut write = connection.write(&Scope::system(*workspace_id)).await?;
+        db::provider_keys::reseal(&mut write, *provider, sealed, anew).await?;
+        write.commit().await?;
+    }
+    writeln!(
+        out,
+        "the secret key {key_id} is in use; {} stored keys were encrypted anew",
+        outdated.len()
+    )?;
+    if renewed {
+        writeln!(
+            out,
+            "secret.key keeps the older ones: the audit log is verified with them. Restart every process"
+        )?;
+    }
     Ok(())
 }

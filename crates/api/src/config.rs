@@ -8,6 +8,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
     str::FromStr,
+    time::Duration,
 };
 use url::Url;
 
@@ -34,13 +35,18 @@ pub struct Config {
     pub training_concurrency: usize,
     /// Threads of one training job.
     pub training_threads: u32,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    pub rate_limits: RateLimits,
     /// How long a browser stays signed in at most, and without being used.
     pub session_days: i64,
     pub session_idle_days: i64,
     pub mail: MailConfig,
-    /// Proxies whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<IpNet>,
-    pub rate_limits: RateLimits,
+    /// Holds `privacy.md` and `terms.md`, which replace the built-in texts.
+    pub legal_dir: Option<PathBuf>,
+    /// Origins whose pages may call the API with an API key.
+    pub cors_origins: Vec<String>,
+    pub deadlines: Deadlines,
     /// The executable that is run as the training, inference and extraction child.
     pub child_program: PathBuf,
 }
@@ -81,6 +87,33 @@ pub struct RateLimits {
     pub sign_in: u32,
     /// Mails to an account in 15 minutes.
     pub mail: u32,
+}
+
+/// How long the server waits. No setting: only tests wait less.
+#[derive(Debug, Clone)]
+pub struct Deadlines {
+    /// For a request's head.
+    pub head: Duration,
+    /// For the next request on a connection.
+    pub keep_alive: Duration,
+    /// For a JSON body.
+    pub body: Duration,
+    /// For the next piece of an upload.
+    pub piece: Duration,
+    /// For a handler.
+    pub handler: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(15),
+            keep_alive: Duration::from_secs(5),
+            body: Duration::from_secs(30),
+            piece: Duration::from_secs(30),
+            handler: Duration::from_secs(60),
+        }
+    }
 }
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -172,8 +205,6 @@ impl Config {
                 .unwrap_or(500 * 1024 * 1024),
             training_concurrency: number(&get, "TRAINING_CONCURRENCY", "a number from 1 to 64", 1, 64)?.unwrap_or(1),
             training_threads: number(&get, "TRAINING_THREADS", "a number from 1 to 256", 1, 256)?.unwrap_or(1),
-            session_days: number(&get, "SESSION_DAYS", "a number from 1 to 365", 1, 365)?.unwrap_or(30),
-            session_idle_days: number(&get, "SESSION_IDLE_DAYS", "a number from 1 to 365", 1, 365)?.unwrap_or(14),
             mail,
             trusted_proxies: list(
                 &get,
@@ -188,6 +219,11 @@ impl Config {
                 sign_in: rate(&get, "RATE_LIMIT_SIGN_IN", 60)?,
                 mail: rate(&get, "RATE_LIMIT_MAIL", 5)?,
             },
+            session_days: number(&get, "SESSION_DAYS", "a number from 1 to 365", 1, 365)?.unwrap_or(30),
+            session_idle_days: number(&get, "SESSION_IDLE_DAYS", "a number from 1 to 365", 1, 365)?.unwrap_or(14),
+            legal_dir: get("LEGAL_DIR").map(PathBuf::from),
+            cors_origins: list(&get, "CORS_ORIGINS", "origins such as https://app.example.org", origin)?,
+            deadlines: Deadlines::default(),
             child_program: match get("CHILD_PROGRAM") {
                 Some(path) => PathBuf::from(path),
                 None => PathBuf::from("/proc/self/exe"),
@@ -197,6 +233,16 @@ impl Config {
 
     pub fn session_idle(&self) -> chrono::Duration {
         chrono::Duration::days(self.session_idle_days)
+    }
+
+    /// Where files lie while they are being read.
+    pub fn work_dir(&self) -> PathBuf {
+        self.data_dir.join("work")
+    }
+
+    /// Whether browsers come by TLS.
+    pub fn is_https(&self) -> bool {
+        self.public_url.as_ref().is_some_and(|url| url.scheme() == "https")
     }
 
     /// The origin that browsers see, without a trailing slash.
@@ -309,6 +355,15 @@ fn list<T>(
     items.ok_or(ConfigError::Invalid { name, value, expected })
 }
 
+/// Written as browsers write it, a trailing slash aside.
+fn origin(text: &str) -> Option<String> {
+    let url = Url::parse(text)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https"))?;
+    let origin = url.origin().ascii_serialization();
+    (origin == text.trim_end_matches('/')).then_some(origin)
+}
+
 fn network(text: &str) -> Option<IpNet> {
     text.parse()
         .ok()
@@ -366,6 +421,8 @@ mod tests {
             ("SECRET_KEY", "tooshort"),
             ("TRUSTED_PROXIES", "10.0.0.0/8,nginx"),
             ("RATE_LIMIT_SIGN_IN", "0"),
+            ("CORS_ORIGINS", "*"),
+            ("CORS_ORIGINS", "https://example.org/app"),
         ] {
             let error = read(&[(name, value)]).unwrap_err().to_string();
             assert!(error.starts_with(name), "{error}");
@@ -417,6 +474,7 @@ mod tests {
             Err(ConfigError::OpenWithoutTls(_))
         ));
         let config = read(&[bind, ("PUBLIC_URL", "https://example.org/")]).unwrap();
+        assert!(config.is_https());
         assert_eq!(config.origin(config.bind), "https://example.org");
         assert!(config.base_dirs.is_empty());
     }

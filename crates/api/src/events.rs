@@ -4,6 +4,7 @@
 use crate::{
     error::AppError,
     extract::{self, Caller},
+    limits,
     state::App,
 };
 use actix_web::{HttpRequest, web};
@@ -13,7 +14,11 @@ use cerebros_common::{
     events::{Event, EventKind},
     workspaces::Role,
 };
-use cerebros_db::{Scope, events::Replay};
+use cerebros_db::{
+    Actor, Scope,
+    events::Replay,
+    notifications::{self, Standing},
+};
 use chrono::{DateTime, Utc};
 use futures_util::Stream;
 use std::{collections::VecDeque, time::Duration};
@@ -30,6 +35,7 @@ struct Reader {
     app: web::Data<App>,
     request: HttpRequest,
     scope: Scope,
+    _place: limits::Stream,
     after: i64,
     changed: watch::Receiver<u64>,
     ready: VecDeque<Bytes>,
@@ -37,6 +43,8 @@ struct Reader {
     looked_at: Instant,
     /// When the session or key ends of itself.
     ends_at: Option<DateTime<Utc>>,
+    /// What the person was last told of their notifications.
+    told: Standing,
 }
 
 /// Ends on shutdown, and when who asked may no longer read.
@@ -44,6 +52,7 @@ pub fn stream(
     app: web::Data<App>,
     request: HttpRequest,
     caller: Caller,
+    place: limits::Stream,
     after: i64,
 ) -> impl Stream<Item = Result<Bytes, AppError>> {
     let changed = app.db.subscribe();
@@ -54,11 +63,13 @@ pub fn stream(
         app,
         request,
         scope: caller.scope,
+        _place: place,
         after,
         changed,
         ready,
         looked_at: Instant::now(),
         ends_at: caller.ends_at,
+        told: Standing::default(),
     };
     futures_util::stream::unfold(reader, |mut reader| async move {
         let bytes = reader.next().await.transpose()?;
@@ -126,18 +137,39 @@ impl Reader {
             }
             Replay::Gap { seq } => {
                 self.after = seq;
-                let reset = Event {
-                    seq,
-                    at: Utc::now(),
-                    kind: EventKind::Reset,
-                    id: Uuid::nil(),
-                    agent_id: None,
-                    metric: None,
-                };
+                let reset = event(EventKind::Reset, seq, Uuid::nil());
                 self.ready.push_back(message(&reset)?);
             }
         }
+        self.read_notifications().await
+    }
+
+    /// Whichever workspace is watched: notifications are the person's.
+    async fn read_notifications(&mut self) -> Result<(), AppError> {
+        let Actor::User(user_id) = self.scope.actor else {
+            return Ok(());
+        };
+        let standing = notifications::standing_unscoped(&self.app.db, user_id).await?;
+        if standing != self.told {
+            self.told = standing;
+            let newest = standing.newest.map_or(Uuid::nil(), |id| id.0);
+            let event = event(EventKind::NotificationsChanged, self.after, newest);
+            let data = serde_json::to_string(&event).map_err(AppError::internal)?;
+            // Without an id of its own: a reader that comes back goes on after the last event of the workspace.
+            self.ready.push_back(Bytes::from(format!("data: {data}\n\n")));
+        }
         Ok(())
+    }
+}
+
+fn event(kind: EventKind, seq: i64, id: Uuid) -> Event {
+    Event {
+        seq,
+        at: Utc::now(),
+        kind,
+        id,
+        agent_id: None,
+        metric: None,
     }
 }
 

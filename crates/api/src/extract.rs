@@ -2,7 +2,7 @@
 
 use crate::{
     address::address_of,
-    auth,
+    auth, deadlines,
     error::{AppError, AppResult},
     limits,
     state::App,
@@ -90,6 +90,8 @@ macro_rules! roles {
 roles!(
     /// May read.
     Viewer => (Role::Viewer, None),
+    /// May also leave. Who may remove others is decided where the members are locked.
+    Leaver => (Role::Viewer, Some(KeyScope::Admin)),
     /// May also ask assistants and models.
     Chatter => (Role::Viewer, Some(KeyScope::Chat)),
     /// May also judge examples.
@@ -127,7 +129,12 @@ pub async fn look_again(request: &HttpRequest) -> AppResult<Caller> {
 /// An API key wins over a cookie.
 async fn identify(request: &HttpRequest) -> AppResult<(Caller, Option<Used>)> {
     if let Some(key) = bearer(request) {
-        return by_api_key(request, key).await;
+        let found = by_api_key(request, key).await?;
+        // A key reaches its own workspace alone.
+        return match workspace_of_path(request)? {
+            Some(id) if id != found.0.scope.workspace_id => Err(AppError::not_found("workspace")),
+            _ => Ok(found),
+        };
     }
     let session = present_session(request).await?;
     let db = &app(request)?.db;
@@ -223,14 +230,28 @@ impl FromRequest for SignedIn {
     }
 }
 
-fn bearer(request: &HttpRequest) -> Option<&str> {
+pub fn bearer(request: &HttpRequest) -> Option<&str> {
     let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// `X-Workspace-Id`, or `workspace_id` in the query for what cannot send headers.
+/// The workspace of a path below `/workspaces/{id}`.
+fn workspace_of_path(request: &HttpRequest) -> AppResult<Option<WorkspaceId>> {
+    let below = |pattern: &str| pattern.starts_with("/api/v1/workspaces/{id}");
+    if !request.match_pattern().as_deref().is_some_and(below) {
+        return Ok(None);
+    }
+    let id = request.match_info().get("id").and_then(|text| text.parse().ok());
+    id.map(Some)
+        .ok_or_else(|| AppError::field("id", "type", "must be a UUID"))
+}
+
+/// The path, else `X-Workspace-Id`, else `workspace_id` in the query for what cannot send headers.
 fn named_workspace(request: &HttpRequest) -> AppResult<Option<WorkspaceId>> {
+    if let Some(id) = workspace_of_path(request)? {
+        return Ok(Some(id));
+    }
     let invalid = |path: &str| AppError::field(path, "type", "must be the id of a workspace");
     if let Some(value) = request.headers().get("x-workspace-id") {
         let id = value.to_str().ok().and_then(|text| text.parse().ok());
@@ -270,7 +291,7 @@ impl<T: DeserializeOwned + Validate + 'static> FromRequest for Body<T> {
 }
 
 /// Reads a body that says it is JSON, up to 1 MiB.
-pub async fn read_json_body(request: &HttpRequest, mut payload: Payload) -> AppResult<Vec<u8>> {
+pub async fn read_json_body(request: &HttpRequest, payload: Payload) -> AppResult<Vec<u8>> {
     let content_type = request
         .headers()
         .get(header::CONTENT_TYPE)
@@ -281,6 +302,11 @@ pub async fn read_json_body(request: &HttpRequest, mut payload: Payload) -> AppR
         let detail = "Send the body as JSON, with `Content-Type: application/json`.";
         return Err(AppError::new(ErrorCode::UnsupportedMediaType, detail));
     }
+    let limit = app(request)?.config.deadlines.body;
+    deadlines::arrival(limit, read_bounded(payload)).await?
+}
+
+async fn read_bounded(mut payload: Payload) -> AppResult<Vec<u8>> {
     let mut bytes = Vec::new();
     while let Some(part) = payload.next().await {
         let part = part.map_err(|_| AppError::new(ErrorCode::MalformedBody, "The body broke off. Send it again."))?;
@@ -291,6 +317,32 @@ pub async fn read_json_body(request: &HttpRequest, mut payload: Payload) -> AppR
             ));
         }
         bytes.extend_from_slice(&part);
+    }
+    Ok(bytes)
+}
+
+/// Reads a body that says it is an image.
+pub async fn read_image(request: &HttpRequest, mut payload: Payload, max_bytes: usize) -> AppResult<Vec<u8>> {
+    let content_type = request.headers().get(header::CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !content_type.to_ascii_lowercase().starts_with("image/") {
+        let detail = "Send the image's bytes as the body, with its `Content-Type`, such as `image/png`.";
+        return Err(AppError::new(ErrorCode::UnsupportedMediaType, detail));
+    }
+    let (mut bytes, mut received) = (Vec::new(), 0);
+    while let Some(part) = payload.next().await {
+        let part = part.map_err(|_| AppError::new(ErrorCode::MalformedBody, "The body broke off. Send it again."))?;
+        received += part.len();
+        // Read on for a while: a client that still sends does not listen to the answer.
+        if received <= max_bytes {
+            bytes.extend_from_slice(&part);
+        } else if received > 16 * max_bytes {
+            break;
+        }
+    }
+    if received > max_bytes {
+        let detail = format!("An image may have at most {} MiB here.", max_bytes / (1024 * 1024));
+        return Err(AppError::new(ErrorCode::PayloadTooLarge, detail));
     }
     Ok(bytes)
 }
@@ -407,8 +459,18 @@ impl<T: DeserializeOwned + 'static> FromRequest for Id<T> {
 pub struct IfMatchHeader {
     /// The resource's `ETag`, or `*` for whatever version there is.
     #[expect(dead_code, reason = "only its description is used")]
-    #[param(rename = "If-Match", pattern = r#"^("\d+"|\*)$"#, example = "*")]
+    #[param(rename = "If-Match", pattern = r#"^((W/)?"\d+(-[0-9a-f]{16})?"|\*)$"#, example = "*")]
     if_match: String,
+}
+
+/// What `respond::envelope` honours, in the OpenAPI document.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Header)]
+pub struct IfNoneMatchHeader {
+    /// An `ETag` that you have. If nothing changed since, the answer is 304 without a body.
+    #[expect(dead_code, reason = "only its description is used")]
+    #[param(rename = "If-None-Match", required = false, max_length = 1000)]
+    if_none_match: Option<String>,
 }
 
 /// The version that a change builds on; `*` takes any.
@@ -427,10 +489,12 @@ impl FromRequest for IfMatch {
         if text == "*" {
             return std::future::ready(Ok(Self(None)));
         }
-        let version = text
+        // What follows the version tells equal contents, not whose change it is.
+        let version = text.strip_prefix("W/").unwrap_or(text);
+        let version = version
             .strip_prefix('"')
             .and_then(|text| text.strip_suffix('"'))
-            .and_then(|text| text.parse().ok());
+            .and_then(|text| text.split('-').next()?.parse().ok());
         std::future::ready(match version {
             Some(version) => Ok(Self(Some(version))),
             None => Err(AppError::field(

@@ -7,6 +7,7 @@ use cerebros_common::{
     api_keys::KeyScope,
     chat::WireError,
     errors::{ErrorCode, Problem},
+    legal::LegalPage,
     workspaces::Role,
 };
 use utoipa::{
@@ -28,15 +29,21 @@ use utoipa_actix_web::AppExt;
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
         contact(),
     ),
-    components(schemas(AgentSort, Problem, WireError)),
+    components(schemas(AgentSort, LegalPage, Problem, WireError)),
     tags(
         (name = "server", description = "What a server tells everybody about itself"),
         (name = "auth", description = "Sign up, in and out; links by mail"),
         (name = "account", description = "What is yours alone"),
         (name = "sessions", description = "Browsers in which you are signed in"),
         (name = "workspaces", description = "Where rows belong"),
+        (name = "members", description = "Who belongs to a workspace, and with which role"),
+        (name = "invitations", description = "Asking somebody to join"),
+        (name = "account", description = "Your own profile, picture and preferences"),
+        (name = "notifications", description = "What happened and concerns you"),
+        (name = "legal", description = "Texts of the operator"),
         (name = "api_keys", description = "Keys for scripts"),
         (name = "audit", description = "Who did what, when, to what"),
+        (name = "provider_keys", description = "Keys for other people's services"),
         (name = "agents", description = "What you make from documents; assistants on screen"),
         (name = "documents", description = "Uploads, their text and chunks"),
         (name = "search", description = "Passages by words"),
@@ -128,7 +135,19 @@ fn access(method: &str, operation: &Operation) -> Access {
         "sign_out" | "find_session" | "request_verification" => SignedIn,
         "change_password" | "create_email_change" | "delete_email_change" => SignedIn,
         "list_sessions" | "delete_session" | "delete_other_sessions" => SignedIn,
-        "list_workspaces" => SignedIn,
+        "look_at_invitation" | "find_legal_page" => Open,
+        "list_workspaces" | "create_workspace" | "accept_invitation" => SignedIn,
+        "find_account" | "update_account" | "put_avatar" | "delete_avatar" | "find_avatar" => SignedIn,
+        "list_notification_preferences" | "update_notification_preferences" => SignedIn,
+        "list_notifications" | "count_unread_notifications" | "read_notification" | "read_all_notifications" => {
+            SignedIn
+        }
+        "update_workspace" | "update_member" => Member(Role::Admin, KeyScope::Admin),
+        "list_invitations" | "create_invitation" | "delete_invitation" | "resend_invitation" => {
+            Member(Role::Admin, KeyScope::Admin)
+        }
+        "delete_member" => Member(Role::Viewer, KeyScope::Admin),
+        "make_owner" => Member(Role::Owner, KeyScope::Admin),
         "list_api_keys" | "create_api_key" | "rotate_api_key" | "delete_api_key" => {
             Member(Role::Admin, KeyScope::Admin)
         }
@@ -208,8 +227,18 @@ fn reference_errors(method: &str, operation: &mut Operation, wire: bool) {
     if takes("If-Match") {
         statuses.extend([412, 428]);
     }
+    if has_body {
+        statuses.push(408);
+    }
     if takes("Idempotency-Key") {
         statuses.push(422);
+    }
+    if takes("If-None-Match") {
+        let unchanged = ResponseBuilder::new().description("Nothing changed since the `ETag` that you have");
+        operation
+            .responses
+            .responses
+            .insert("304".to_owned(), RefOr::T(unchanged.build()));
     }
     let prefix = if wire { "WireError" } else { "Problem" };
     for status in statuses {

@@ -1,5 +1,6 @@
 //! Every operation, by noun. `configure` is the one list: the router and the OpenAPI document are made from it.
 
+mod account;
 mod agents;
 mod api_keys;
 mod audit;
@@ -12,10 +13,15 @@ mod documents;
 mod events;
 mod examples;
 pub mod health;
+mod invitations;
 mod jobs;
+mod legal;
 mod links;
+mod members;
 mod models;
+mod notifications;
 mod openai;
+mod provider_keys;
 mod search;
 mod server;
 mod sessions;
@@ -31,9 +37,14 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(links::configure)
             .configure(credentials::configure)
             .configure(sessions::configure)
+            .configure(account::configure)
+            .configure(notifications::configure)
             .configure(workspaces::configure)
+            .configure(members::configure)
+            .configure(invitations::configure)
             .configure(api_keys::configure)
             .configure(audit::configure)
+            .configure(provider_keys::configure)
             .configure(agents::configure)
             .configure(documents::configure)
             .configure(examples::configure)
@@ -43,7 +54,8 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(jobs::configure)
             .configure(models::configure)
             .configure(dashboard::configure)
-            .configure(events::configure),
+            .configure(events::configure)
+            .configure(legal::configure),
     );
     config.service(scope::scope("/v1").configure(openai::configure));
 }

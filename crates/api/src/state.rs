@@ -1,8 +1,8 @@
 //! What handlers and tasks share.
 
 use crate::{
-    auth::Hasher, config::Config, idempotency::InFlight, infer::Inference, keys::Keys, limits::Limits, mail::Mailer,
-    storage::Storage, uses::Uses,
+    auth::Hasher, config::Config, idempotency::InFlight, infer::Inference, keys::Keys, legal::Legal, limits::Limits,
+    mail::Mailer, storage::Storage, uses::Uses,
 };
 use cerebros_db::{Db, bases::BaseFacts};
 use tokio_util::sync::CancellationToken;
@@ -15,6 +15,7 @@ pub struct App {
     pub hasher: Hasher,
     pub inference: Inference,
     pub uses: Uses,
+    pub legal: Legal,
     /// `None` when the operator has set up no mail.
     pub mailer: Option<Mailer>,
     /// What links to this server begin with.

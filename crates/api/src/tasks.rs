@@ -72,6 +72,9 @@ async fn tidy(app: Arc<App>, _: Tidy, _: Lease) -> Result<(), TaskError> {
     cerebros_db::sessions::expire_unscoped(&app.db, app.config.session_idle())
         .await
         .map_err(failed)?;
+    cerebros_db::invitations::expire_unscoped(&app.db)
+        .await
+        .map_err(failed)?;
     cerebros_db::link_tokens::expire_unscoped(&app.db)
         .await
         .map_err(failed)?;

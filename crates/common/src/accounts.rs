@@ -159,6 +159,16 @@ pub struct ProfilePatch {
     pub name: Option<String>,
 }
 
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Validate)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
+#[serde(deny_unknown_fields)]
+pub struct AvatarQuery {
+    /// Makes the address of each picture another one; it chooses nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub v: Option<i64>,
+}
+
 /// A browser that is signed in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

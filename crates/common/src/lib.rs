@@ -19,6 +19,7 @@ pub mod jobs;
 pub mod legal;
 pub mod models;
 pub mod notifications;
+pub mod provider_keys;
 pub mod search;
 pub mod wire;
 pub mod workspaces;

@@ -4,6 +4,7 @@ use crate::{Actor, Db, DbError, Scope, Write, convert, paging::page, workspaces}
 use cerebros_common::{
     api_keys::{ApiKey, KeyScope},
     audit::{Action, Noun},
+    events::EventKind,
     ids::{ApiKeyId, UserId, WorkspaceId},
     wire::{Page, Paging},
     workspaces::Role,
@@ -86,6 +87,20 @@ pub async fn delete(write: &mut Write, id: ApiKeyId) -> Result<(), DbError> {
         return Err(DbError::NotFound("API key"));
     }
     write.audit(Action::Revoked, Noun::ApiKey, id, &[]);
+    Ok(())
+}
+
+/// Revokes the keys that a person made in the workspace.
+pub(crate) async fn delete_of_maker(write: &mut Write, user_id: UserId) -> Result<(), DbError> {
+    let deleted = row::Entity::delete_many()
+        .filter(row::Column::UserId.eq(user_id.0))
+        .filter(row::Column::WorkspaceId.eq(write.workspace_id()?.0))
+        .exec_with_returning(write.connection())
+        .await?;
+    for key in deleted {
+        write.audit(Action::Revoked, Noun::ApiKey, key.id, &[]);
+        write.event(EventKind::ApiKeysChanged, key.id, None);
+    }
     Ok(())
 }
 

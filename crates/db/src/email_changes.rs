@@ -6,8 +6,9 @@ use cerebros_common::{
     audit::{Action, Noun},
     ids::UserId,
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// Which address a link went to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,9 +50,13 @@ pub async fn replace_unscoped(write: &mut Write, user_id: UserId, email: &str) -
 
 /// The change that is under way.
 pub async fn find_unscoped(db: &Db, user_id: UserId) -> Result<Option<EmailChange>, DbError> {
-    let found = row::Entity::find_by_id(user_id.0)
+    find(db.read(), user_id.0).await
+}
+
+pub(crate) async fn find(connection: &impl ConnectionTrait, user_id: Uuid) -> Result<Option<EmailChange>, DbError> {
+    let found = row::Entity::find_by_id(user_id)
         .filter(row::Column::ExpiresAt.gt(convert::now()))
-        .one(db.read())
+        .one(connection)
         .await?;
     Ok(found.map(wire))
 }

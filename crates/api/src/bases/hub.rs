@@ -2,9 +2,13 @@
 
 use crate::{
     error::{AppError, AppResult},
+    provider_keys,
     state::App,
 };
-use cerebros_common::ids::{BaseId, WorkspaceId};
+use cerebros_common::{
+    ids::{BaseId, WorkspaceId},
+    provider_keys::Provider,
+};
 use cerebros_db::{self as db, DbError, Scope, Write, bases::BaseFacts};
 use cerebros_queue::{Burial, Enqueue, HookError, Lease, Task, TaskError, enqueue};
 use reqwest::StatusCode;
@@ -83,7 +87,7 @@ pub async fn fetch(app: Arc<App>, task: FetchBase, lease: Lease) -> Result<(), T
     };
     let target = super::directory(&app.config, &base);
     let outcome = tokio::select! {
-        outcome = download(&app, &base.location, &target) => outcome,
+        outcome = download(&app, &scope, &base.location, &target) => outcome,
         () = lease.cancellation().cancelled() => return Err(TaskError::Interrupted),
     };
     let outcome = match outcome {
@@ -140,17 +144,61 @@ struct Sibling {
     rfilename: String,
 }
 
-async fn download(app: &App, id: &str, target: &Path) -> Result<(), Fault> {
+/// The hub as a workspace sees it. On a redirect to another host the key stays behind.
+struct Hub {
+    client: reqwest::Client,
+    url: String,
+    key: Option<String>,
+}
+
+impl Hub {
+    async fn of(app: &App, scope: &Scope) -> Result<Self, Fault> {
+        let key = provider_keys::find(app, scope, Provider::Huggingface).await;
+        let client = reqwest::Client::builder()
+            .connect_timeout(CONNECT_DEADLINE)
+            .read_timeout(READ_DEADLINE)
+            .build()
+            .map_err(|error| Fault::Final(error.to_string()))?;
+        Ok(Self {
+            client,
+            url: app.config.hub_url.as_str().trim_end_matches('/').to_owned(),
+            key: key.map_err(|error| Fault::Passing(TaskError::from(error).to_string()))?,
+        })
+    }
+
+    async fn get(&self, path: &str) -> Result<reqwest::Response, Fault> {
+        let mut request = self.client.get(format!("{}/{path}", self.url));
+        if let Some(key) = &self.key {
+            request = request.bearer_auth(key);
+        }
+        let response = request.send().await.map_err(broken)?;
+        match response.status() {
+            status if status.is_success() => Ok(response),
+            StatusCode::NOT_FOUND | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                let (seen, remedy) = match self.key {
+                    Some(_) => ("model of this name that the workspace's Hugging Face key may read", ""),
+                    None => (
+                        "public model of this name",
+                        ", store a Hugging Face key that may read it",
+                    ),
+                };
+                Err(Fault::Final(format!(
+                    "The hub has no {seen}. Check the id{remedy}, or fetch the model yourself and add its directory."
+                )))
+            }
+            status => Err(Fault::Passing(format!("The hub answered {status}"))),
+        }
+    }
+}
+
+async fn download(app: &App, scope: &Scope, id: &str, target: &Path) -> Result<(), Fault> {
+    let hub = Hub::of(app, scope).await?;
     if fs::try_exists(target).await.unwrap_or(false) {
+        // Fetched for another workspace: this one gets it only if the hub would give it too.
+        hub.get(&format!("{id}/resolve/main/config.json")).await?;
         return Ok(());
     }
-    let client = reqwest::Client::builder()
-        .connect_timeout(CONNECT_DEADLINE)
-        .read_timeout(READ_DEADLINE)
-        .build()
-        .map_err(|error| Fault::Final(error.to_string()))?;
-    let hub = app.config.hub_url.as_str().trim_end_matches('/');
-    let mut listing = get(&client, &format!("{hub}/api/models/{id}")).await?;
+    let mut listing = hub.get(&format!("api/models/{id}")).await?;
     let mut bytes = Vec::new();
     while let Some(part) = listing.chunk().await.map_err(broken)? {
         if bytes.len() + part.len() > MAX_LISTING_BYTES {
@@ -174,7 +222,7 @@ async fn download(app: &App, id: &str, target: &Path) -> Result<(), Fault> {
     let _ = fs::remove_dir_all(&unfinished).await;
     fs::create_dir_all(&unfinished).await.map_err(unwritable)?;
     for name in files {
-        let mut response = get(&client, &format!("{hub}/{id}/resolve/main/{name}")).await?;
+        let mut response = hub.get(&format!("{id}/resolve/main/{name}")).await?;
         let mut file = fs::File::create(unfinished.join(&name)).await.map_err(unwritable)?;
         while let Some(part) = response.chunk().await.map_err(broken)? {
             file.write_all(&part).await.map_err(unwritable)?;
@@ -187,18 +235,6 @@ async fn download(app: &App, id: &str, target: &Path) -> Result<(), Fault> {
 fn wanted(name: &str) -> bool {
     let flat = !name.contains('/') && !name.starts_with('.');
     flat && (SMALL_FILES.contains(&name) || name.ends_with(".safetensors"))
-}
-
-async fn get(client: &reqwest::Client, url: &str) -> Result<reqwest::Response, Fault> {
-    let response = client.get(url).send().await.map_err(broken)?;
-    match response.status() {
-        status if status.is_success() => Ok(response),
-        StatusCode::NOT_FOUND | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(Fault::Final(
-            "The hub has no public model of this name. Check the id, or fetch the model yourself and add its directory."
-                .to_owned(),
-        )),
-        status => Err(Fault::Passing(format!("The hub answered {status}"))),
-    }
 }
 
 fn broken(error: reqwest::Error) -> Fault {

@@ -1,7 +1,7 @@
 //! A server per test, and the people who talk to it: `anonymous`, `member`, `stranger`.
 
 use cerebros_api::{Config, Parts, Running, start};
-use cerebros_common::{errors::Problem, ids::SessionId};
+use cerebros_common::{errors::Problem, ids::SessionId, workspaces::Workspace};
 use reqwest::{Method, StatusCode, header};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
 use serde::de::DeserializeOwned;
@@ -24,6 +24,11 @@ pub const DEADLINE: Duration = Duration::from_secs(90);
 
 /// How often a server in another process is asked.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(25);
+
+/// How often a race is run: more often with `TEST_ROUNDS`.
+pub fn rounds() -> usize {
+    std::env::var("TEST_ROUNDS").map_or(5, |count| count.parse().unwrap())
+}
 
 /// Turns each `async fn(TestServer)` into two tests; settings that differ come first, as a `fn(&mut Config)`.
 macro_rules! on_both_databases {
@@ -86,6 +91,32 @@ pub struct TestServer {
 }
 
 impl TestServer {
+    /// The same server with other settings. Whoever asks for it stops it.
+    pub async fn restart_with(&self, change: impl FnOnce(&mut Config)) -> Self {
+        self.stop().await;
+        let mut config = self.config.clone();
+        change(&mut config);
+        let running = start(config.clone(), Parts::All).await.unwrap();
+        Self {
+            url: format!("http://{}", running.address),
+            config,
+            kind: self.kind,
+            hub: wiremock::MockServer::start().await,
+            changes: running.changes(),
+            running: std::sync::Arc::new(Mutex::new(Some(running))),
+            _data: self._data.clone(),
+        }
+    }
+
+    /// The same person after a restart.
+    pub fn client(&self, client: &Client) -> Client {
+        Client {
+            url: self.url.clone(),
+            changes: Some(self.changes.clone()),
+            ..client.clone()
+        }
+    }
+
     /// Another server on the same database. Whoever asks for it stops it.
     pub async fn replica(&self) -> Running {
         start(self.config.clone(), Parts::All).await.unwrap()
@@ -100,7 +131,7 @@ impl TestServer {
         change(&mut config);
         let running = start(config.clone(), Parts::All).await.unwrap();
         Self {
-            url: running.url.clone(),
+            url: format!("http://{}", running.address),
             config,
             kind,
             hub,
@@ -178,6 +209,7 @@ impl TestServer {
             url: url.to_owned(),
             http: reqwest::Client::new(),
             auth: Auth::None,
+            workspace: None,
             changes: Some(self.changes.clone()),
         }
     }
@@ -252,6 +284,7 @@ impl ServerProcess {
             url: self.url.clone(),
             http: reqwest::Client::new(),
             auth: Auth::None,
+            workspace: None,
             changes: None,
         };
         anonymous.sign_up("member@example.org").await
@@ -343,6 +376,8 @@ pub struct Client {
     url: String,
     http: reqwest::Client,
     auth: Auth,
+    /// Named in each request.
+    workspace: Option<String>,
     /// Of a server in this process; that of another process is looked at again and again.
     changes: Option<watch::Receiver<u64>>,
 }
@@ -358,10 +393,35 @@ impl Client {
         }
     }
 
+    /// The same person in one of their workspaces.
+    pub fn within(&self, workspace: &Workspace) -> Self {
+        Self {
+            workspace: Some(workspace.id.to_string()),
+            ..self.clone()
+        }
+    }
+
     /// The same person in a browser that signed in elsewhere.
     pub fn with_cookie(&self, cookie: String) -> Self {
         Self {
             auth: Auth::Cookie(cookie),
+            ..self.clone()
+        }
+    }
+
+    /// The same person without naming a workspace.
+    pub fn anywhere(&self) -> Self {
+        Self {
+            workspace: None,
+            ..self.clone()
+        }
+    }
+
+    /// The same person at a server that was started again.
+    pub fn at_running(&self, running: &Running) -> Self {
+        Self {
+            url: running.url.clone(),
+            changes: Some(running.changes()),
             ..self.clone()
         }
     }
@@ -374,6 +434,15 @@ impl Client {
         }
     }
 
+    /// What the browser or script sends to show who it is, as a header.
+    pub fn credentials(&self) -> (&'static str, String) {
+        match &self.auth {
+            Auth::None => panic!("nobody has credentials"),
+            Auth::Cookie(cookie) => ("cookie", cookie.clone()),
+            Auth::Key(key) => ("authorization", format!("Bearer {key}")),
+        }
+    }
+
     pub fn with_key(&self, key: &str) -> Self {
         Self {
             auth: Auth::Key(key.to_owned()),
@@ -383,6 +452,10 @@ impl Client {
 
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.url));
+        let request = match &self.workspace {
+            Some(id) => request.header("x-workspace-id", id),
+            None => request,
+        };
         match &self.auth {
             Auth::None => request,
             Auth::Cookie(cookie) => request.header(header::COOKIE, cookie),

@@ -2,18 +2,21 @@
 //! so that a new operation without an entry here fails.
 
 use crate::{
-    contract,
+    account, contract,
     helpers::{Answer, Client, TestServer, fixture},
+    members::workspace,
     training::{built_in_base, end_of, ready_dataset, rows, start_job},
 };
 use cerebros_common::{
-    accounts::{DeviceSession, Session},
+    accounts::{DeviceSession, Profile, Session},
     agents::Agent,
     api_keys::NewApiKeySecret,
     documents::{Document, DocumentStatus},
     examples::Example,
     jobs::Job,
+    notifications::Notification,
     wire::{CursorPage, Page},
+    workspaces::SentInvitation,
 };
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
@@ -54,6 +57,15 @@ async fn rows_of(member: &Client) -> Rows {
     let job = end_of(member, &start_job(member, &dataset, Some(&agent), 1).await).await;
     let base = built_in_base(member).await.id.to_string();
     let agent: Agent = member.get(&format!("/api/v1/agents/{}", agent.id)).await.data();
+    let team = workspace(member, "Team").await;
+    let new = json!({"email": "friend@example.org", "role": "viewer"});
+    let sent: SentInvitation = member.within(&team).post("/api/v1/invitations", new).await.data();
+    let told: CursorPage<Notification> = member.get("/api/v1/notifications").await.data();
+    let picture = member.request(Method::PUT, "/api/v1/account/avatar");
+    let picture = picture
+        .header(header::CONTENT_TYPE, "image/png")
+        .body(account::picture());
+    let user = Answer::of(picture).await.data::<Profile>().user;
     let by_collection = HashMap::from([
         ("agents", agent.id.to_string()),
         ("documents", document.id.to_string()),
@@ -64,6 +76,11 @@ async fn rows_of(member: &Client) -> Rows {
         ("jobs", job.id.to_string()),
         ("models", job.model_id.unwrap().to_string()),
         ("bases", base.clone()),
+        ("workspaces", team.id.to_string()),
+        ("members", user.id.to_string()),
+        ("users", user.id.to_string()),
+        ("invitations", sent.invitation.id.to_string()),
+        ("notifications", told.items[0].id.to_string()),
     ]);
     Rows {
         by_collection,
@@ -79,6 +96,8 @@ fn aimed(operation: &str, rows: &Rows) -> Option<(String, Value)> {
     let agent = rows.agent.id;
     Some(match operation {
         "update_agent" => (String::new(), json!({"name": "Mine now"})),
+        "update_workspace" => (String::new(), json!({"name": "Mine now"})),
+        "update_member" => (String::new(), json!({"role": "viewer"})),
         "update_example" => (String::new(), json!({"status": "approved"})),
         "create_example" => (
             String::new(),
@@ -108,7 +127,10 @@ fn aimed(operation: &str, rows: &Rows) -> Option<(String, Value)> {
 }
 
 /// Operations that touch nothing but rows of whoever calls them.
-const OWN_ONLY: [&str; 17] = [
+const OWN_ONLY: &[&str] = &[
+    "list_provider_keys",
+    "put_provider_key",
+    "delete_provider_key",
     "sign_up",
     "sign_in",
     "sign_out",
@@ -126,6 +148,23 @@ const OWN_ONLY: [&str; 17] = [
     "find_dashboard",
     "stream_events",
     "list_model_objects",
+    "list_members",
+    "list_invitations",
+    "create_invitation",
+    // By the token of a link: see the tests of invitations.
+    "look_at_invitation",
+    "accept_invitation",
+    "create_workspace",
+    "find_account",
+    "update_account",
+    "put_avatar",
+    "delete_avatar",
+    "list_notification_preferences",
+    "update_notification_preferences",
+    "list_notifications",
+    "count_unread_notifications",
+    "read_all_notifications",
+    "find_legal_page",
 ];
 
 async fn a_stranger_reaches_no_row(server: TestServer) {
@@ -157,6 +196,9 @@ async fn a_stranger_reaches_no_row(server: TestServer) {
         "api-keys",
         "bases",
         "workspaces",
+        "members",
+        "invitations",
+        "notifications",
     ] {
         let answer = stranger.get(&format!("/api/v1/{list}")).await;
         assert_eq!(answer.status, StatusCode::OK, "{list}");
