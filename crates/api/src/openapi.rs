@@ -151,6 +151,8 @@ fn access(method: &str, operation: &Operation) -> Access {
         "list_api_keys" | "create_api_key" | "rotate_api_key" | "delete_api_key" => {
             Member(Role::Admin, KeyScope::Admin)
         }
+        "list_provider_keys" | "put_provider_key" | "delete_provider_key" => Member(Role::Admin, KeyScope::Admin),
+        "list_audit" => Member(Role::Admin, KeyScope::Admin),
         "review_examples" => Member(Role::Reviewer, KeyScope::Write),
         "create_base" | "delete_base" => Member(Role::Editor, KeyScope::Train),
         "create_job" | "cancel_job" | "resume_job" => Member(Role::Editor, KeyScope::Train),
