@@ -19,7 +19,7 @@ use cerebros_common::{
 use cerebros_db::{
     Write,
     sessions::{self, NewSession},
-    workspaces,
+    users, workspaces,
 };
 use chrono::Duration;
 
@@ -31,6 +31,11 @@ pub async fn session_of(app: &App, user: User) -> AppResult<Session> {
     let workspaces = workspaces::list_of_user_unscoped(&app.db, user.id, paging).await?.items;
     let user = cerebros_db::users::with_avatar_unscoped(&app.db, user).await?;
     Ok(Session { user, workspaces })
+}
+
+pub async fn session_of_id(app: &App, user_id: UserId) -> AppResult<Session> {
+    let user = users::find_unscoped(&app.db, user_id).await?;
+    session_of(app, user.ok_or_else(|| AppError::not_found("account"))?).await
 }
 
 /// The door for changes of what is a person's alone.
@@ -98,7 +103,7 @@ pub fn check_email(email: &str) -> AppResult<&str> {
             && !domain.starts_with('.')
             && !domain.ends_with('.')
     });
-    if plausible && !email.chars().any(|c| c.is_whitespace() || c.is_control()) {
+    if plausible && !email.contains(char::is_whitespace) && email.parse::<lettre::Address>().is_ok() {
         return Ok(email);
     }
     Err(AppError::field(

@@ -4,6 +4,7 @@
 use crate::{
     error::AppError,
     extract::{self, Caller},
+    limits,
     state::App,
 };
 use actix_web::{HttpRequest, web};
@@ -34,6 +35,7 @@ struct Reader {
     app: web::Data<App>,
     request: HttpRequest,
     scope: Scope,
+    _place: limits::Stream,
     after: i64,
     changed: watch::Receiver<u64>,
     ready: VecDeque<Bytes>,
@@ -50,6 +52,7 @@ pub fn stream(
     app: web::Data<App>,
     request: HttpRequest,
     caller: Caller,
+    place: limits::Stream,
     after: i64,
 ) -> impl Stream<Item = Result<Bytes, AppError>> {
     let changed = app.db.subscribe();
@@ -60,6 +63,7 @@ pub fn stream(
         app,
         request,
         scope: caller.scope,
+        _place: place,
         after,
         changed,
         ready,

@@ -2,7 +2,7 @@
 
 use crate::{
     address::address_of,
-    auth,
+    auth, deadlines,
     error::{AppError, AppResult},
     limits,
     state::App,
@@ -129,14 +129,10 @@ pub async fn look_again(request: &HttpRequest) -> AppResult<Caller> {
 /// An API key wins over a cookie.
 async fn identify(request: &HttpRequest) -> AppResult<(Caller, Option<Used>)> {
     if let Some(key) = bearer(request) {
-        let found = by_api_key(app(request)?, key).await?;
-        let caller = &found.0;
-        if let Actor::ApiKey(id, _) = caller.scope.actor {
-            limits::by_caller(request, id.0)?;
-        }
+        let found = by_api_key(request, key).await?;
         // A key reaches its own workspace alone.
         return match workspace_of_path(request)? {
-            Some(id) if id != caller.scope.workspace_id => Err(AppError::not_found("workspace")),
+            Some(id) if id != found.0.scope.workspace_id => Err(AppError::not_found("workspace")),
             _ => Ok(found),
         };
     }
@@ -163,7 +159,7 @@ async fn identify(request: &HttpRequest) -> AppResult<(Caller, Option<Used>)> {
     Ok((caller, session.note_use.then_some(Used::Session(session.id))))
 }
 
-async fn by_api_key(app: &App, key: &str) -> AppResult<(Caller, Option<Used>)> {
+async fn by_api_key(request: &HttpRequest, key: &str) -> AppResult<(Caller, Option<Used>)> {
     let wrong = || {
         AppError::new(
             ErrorCode::Unauthenticated,
@@ -173,8 +169,9 @@ async fn by_api_key(app: &App, key: &str) -> AppResult<(Caller, Option<Used>)> {
     if !auth::is_api_key(key) {
         return Err(wrong());
     }
-    let found = api_keys::authenticate_unscoped(&app.db, &auth::digest(key)).await?;
+    let found = api_keys::authenticate_unscoped(&app(request)?.db, &auth::digest(key)).await?;
     let key = found.ok_or_else(wrong)?;
+    limits::by_caller(request, key.id.0)?;
     let caller = Caller {
         scope: key.scope,
         role: key.role,
@@ -233,7 +230,7 @@ impl FromRequest for SignedIn {
     }
 }
 
-fn bearer(request: &HttpRequest) -> Option<&str> {
+pub fn bearer(request: &HttpRequest) -> Option<&str> {
     let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
@@ -294,7 +291,7 @@ impl<T: DeserializeOwned + Validate + 'static> FromRequest for Body<T> {
 }
 
 /// Reads a body that says it is JSON, up to 1 MiB.
-pub async fn read_json_body(request: &HttpRequest, mut payload: Payload) -> AppResult<Vec<u8>> {
+pub async fn read_json_body(request: &HttpRequest, payload: Payload) -> AppResult<Vec<u8>> {
     let content_type = request
         .headers()
         .get(header::CONTENT_TYPE)
@@ -305,6 +302,11 @@ pub async fn read_json_body(request: &HttpRequest, mut payload: Payload) -> AppR
         let detail = "Send the body as JSON, with `Content-Type: application/json`.";
         return Err(AppError::new(ErrorCode::UnsupportedMediaType, detail));
     }
+    let limit = app(request)?.config.deadlines.body;
+    deadlines::arrival(limit, read_bounded(payload)).await?
+}
+
+async fn read_bounded(mut payload: Payload) -> AppResult<Vec<u8>> {
     let mut bytes = Vec::new();
     while let Some(part) = payload.next().await {
         let part = part.map_err(|_| AppError::new(ErrorCode::MalformedBody, "The body broke off. Send it again."))?;
@@ -457,8 +459,18 @@ impl<T: DeserializeOwned + 'static> FromRequest for Id<T> {
 pub struct IfMatchHeader {
     /// The resource's `ETag`, or `*` for whatever version there is.
     #[expect(dead_code, reason = "only its description is used")]
-    #[param(rename = "If-Match", pattern = r#"^("\d+"|\*)$"#, example = "*")]
+    #[param(rename = "If-Match", pattern = r#"^((W/)?"\d+(-[0-9a-f]{16})?"|\*)$"#, example = "*")]
     if_match: String,
+}
+
+/// What `respond::envelope` honours, in the OpenAPI document.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Header)]
+pub struct IfNoneMatchHeader {
+    /// An `ETag` that you have. If nothing changed since, the answer is 304 without a body.
+    #[expect(dead_code, reason = "only its description is used")]
+    #[param(rename = "If-None-Match", required = false, max_length = 1000)]
+    if_none_match: Option<String>,
 }
 
 /// The version that a change builds on; `*` takes any.
@@ -477,10 +489,12 @@ impl FromRequest for IfMatch {
         if text == "*" {
             return std::future::ready(Ok(Self(None)));
         }
-        let version = text
+        // What follows the version tells equal contents, not whose change it is.
+        let version = text.strip_prefix("W/").unwrap_or(text);
+        let version = version
             .strip_prefix('"')
             .and_then(|text| text.strip_suffix('"'))
-            .and_then(|text| text.parse().ok());
+            .and_then(|text| text.split('-').next()?.parse().ok());
         std::future::ready(match version {
             Some(version) => Ok(Self(Some(version))),
             None => Err(AppError::field(

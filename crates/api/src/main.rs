@@ -50,6 +50,8 @@ enum Command {
 
 #[derive(Subcommand)]
 enum Admin {
+    /// Print a link with which the owner of an address chooses a new password
+    ResetLink { email: String },
     /// Look at every entry of the audit log; fails if one is not as it was written
     VerifyAudit,
     /// Encrypt stored secrets with a new secret key, or the one that leads SECRET_KEY now
@@ -98,6 +100,7 @@ fn admin(command: Admin) -> anyhow::Result<()> {
     tokio::runtime::Runtime::new()?.block_on(async {
         match command {
             Admin::RotateKey => cerebros_api::admin::rotate_key(&config, &mut out).await,
+            Admin::ResetLink { email } => cerebros_api::admin::reset_link(&config, &email, &mut out).await,
             Admin::VerifyAudit => cerebros_api::admin::verify_audit(&config, &mut out).await,
         }
     })

@@ -31,7 +31,9 @@ use utoipa_actix_web::AppExt;
     ),
     components(schemas(AgentSort, LegalPage, Problem, WireError)),
     tags(
-        (name = "auth", description = "Sign up, in and out"),
+        (name = "server", description = "What a server tells everybody about itself"),
+        (name = "auth", description = "Sign up, in and out; links by mail"),
+        (name = "account", description = "What is yours alone"),
         (name = "sessions", description = "Browsers in which you are signed in"),
         (name = "workspaces", description = "Where rows belong"),
         (name = "members", description = "Who belongs to a workspace, and with which role"),
@@ -127,8 +129,11 @@ enum Access {
 fn access(method: &str, operation: &Operation) -> Access {
     use Access::{Member, Open, SignedIn};
     match operation.operation_id.as_deref().unwrap_or_default() {
-        "sign_up" | "sign_in" => Open,
-        "sign_out" | "find_session" => SignedIn,
+        "find_server" | "list_outbox" => Open,
+        "sign_up" | "sign_in" | "request_magic_link" | "request_password_reset" => Open,
+        "redeem_magic_link" | "redeem_password_reset" | "redeem_verification" | "redeem_email_change" => Open,
+        "sign_out" | "find_session" | "request_verification" => SignedIn,
+        "change_password" | "create_email_change" | "delete_email_change" => SignedIn,
         "list_sessions" | "delete_session" | "delete_other_sessions" => SignedIn,
         "look_at_invitation" | "find_legal_page" => Open,
         "list_workspaces" | "create_workspace" | "accept_invitation" => SignedIn,
@@ -220,8 +225,18 @@ fn reference_errors(method: &str, operation: &mut Operation, wire: bool) {
     if takes("If-Match") {
         statuses.extend([412, 428]);
     }
+    if has_body {
+        statuses.push(408);
+    }
     if takes("Idempotency-Key") {
         statuses.push(422);
+    }
+    if takes("If-None-Match") {
+        let unchanged = ResponseBuilder::new().description("Nothing changed since the `ETag` that you have");
+        operation
+            .responses
+            .responses
+            .insert("304".to_owned(), RefOr::T(unchanged.build()));
     }
     let prefix = if wire { "WireError" } else { "Problem" };
     for status in statuses {

@@ -6,6 +6,7 @@ mod api_keys;
 mod audit;
 mod auth;
 mod bases;
+mod credentials;
 mod dashboard;
 mod datasets;
 mod documents;
@@ -15,12 +16,14 @@ pub mod health;
 mod invitations;
 mod jobs;
 mod legal;
+mod links;
 mod members;
 mod models;
 mod notifications;
 mod openai;
 mod provider_keys;
 mod search;
+mod server;
 mod sessions;
 mod workspaces;
 
@@ -29,7 +32,10 @@ use utoipa_actix_web::{scope, service_config::ServiceConfig};
 pub fn configure(config: &mut ServiceConfig) {
     config.service(
         scope::scope("/api/v1")
+            .configure(server::configure)
             .configure(auth::configure)
+            .configure(links::configure)
+            .configure(credentials::configure)
             .configure(sessions::configure)
             .configure(account::configure)
             .configure(notifications::configure)

@@ -2,7 +2,7 @@
 
 use crate::{
     auth::Hasher, config::Config, idempotency::InFlight, infer::Inference, keys::Keys, legal::Legal, limits::Limits,
-    storage::Storage, uses::Uses,
+    mail::Mailer, storage::Storage, uses::Uses,
 };
 use cerebros_db::{Db, bases::BaseFacts};
 use tokio_util::sync::CancellationToken;
@@ -16,6 +16,10 @@ pub struct App {
     pub inference: Inference,
     pub uses: Uses,
     pub legal: Legal,
+    /// `None` when the operator has set up no mail.
+    pub mailer: Option<Mailer>,
+    /// What links to this server begin with.
+    pub origin: String,
     /// Keyed requests that are being worked on.
     pub in_flight: InFlight,
     pub limits: Limits,

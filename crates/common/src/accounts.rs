@@ -197,6 +197,12 @@ pub struct ServerFacts {
     pub outbox: bool,
 }
 
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OutboxMails {
+    pub items: Vec<OutboxMail>,
+}
+
 /// A mail that a server on trial has kept in memory instead of sending it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

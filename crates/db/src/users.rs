@@ -1,6 +1,6 @@
 //! Accounts. They stand above workspaces, so these functions are unscoped by nature.
 
-use crate::{Actor, Db, DbError, Scope, Write, avatars, convert, workspaces};
+use crate::{Actor, Db, DbError, Scope, Write, avatars, convert, email_changes, link_tokens, workspaces};
 use cerebros_common::{
     accounts::{Profile, ProfilePatch, User},
     audit::{Action, Noun},
@@ -10,7 +10,8 @@ use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, Statement,
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QuerySelect,
+    SqlErr, Statement,
     sea_query::{Expr, LockType},
 };
 use uuid::Uuid;
@@ -136,7 +137,7 @@ async fn with_avatar(connection: &impl ConnectionTrait, user: User) -> Result<Us
 async fn profile(connection: &impl ConnectionTrait, row: row::Model) -> Result<Profile, DbError> {
     Ok(Profile {
         version: row.version,
-        email_change: None,
+        email_change: email_changes::find(connection, row.id).await?,
         user: with_avatar(connection, wire(row)).await?,
     })
 }
@@ -172,6 +173,76 @@ pub(crate) async fn verify_email(write: &mut Write, id: UserId) -> Result<(), Db
 /// Where a picture is shown; the address changes with it.
 pub(crate) fn avatar_url(id: UserId, updated_at: DateTime<Utc>) -> String {
     format!("/api/v1/users/{id}/avatar?v={}", updated_at.timestamp_millis())
+}
+
+pub async fn find_credentials_of_unscoped(db: &Db, user_id: UserId) -> Result<Option<Credentials>, DbError> {
+    let found = row::Entity::find_by_id(user_id.0).one(db.read()).await?;
+    Ok(found.map(|row| Credentials {
+        password_hash: row.password_hash.clone(),
+        user: wire(row),
+    }))
+}
+
+pub async fn find_unscoped(db: &Db, user_id: UserId) -> Result<Option<User>, DbError> {
+    Ok(row::Entity::find_by_id(user_id.0).one(db.read()).await?.map(wire))
+}
+
+/// Sets a new password. Links and a change of the address that were asked for before end with the old one.
+pub async fn set_password_unscoped(write: &mut Write, user_id: UserId, password_hash: &str) -> Result<(), DbError> {
+    row::Entity::update_many()
+        .col_expr(row::Column::PasswordHash, Expr::value(password_hash))
+        .filter(row::Column::Id.eq(user_id.0))
+        .exec(write.connection())
+        .await?;
+    write.audit(Action::Updated, Noun::Password, user_id, &["password"]);
+    link_tokens::delete_all_unscoped(write, user_id).await?;
+    email_changes::delete_unscoped(write, user_id).await?;
+    Ok(())
+}
+
+/// Notes that a link to the address was followed; false if one was before.
+pub async fn verify_email_unscoped(write: &mut Write, user_id: UserId) -> Result<bool, DbError> {
+    let result = row::Entity::update_many()
+        .col_expr(row::Column::EmailVerifiedAt, Expr::value(convert::now()))
+        .col_expr(row::Column::Version, Expr::col(row::Column::Version).add(1))
+        .filter(row::Column::Id.eq(user_id.0))
+        .filter(row::Column::EmailVerifiedAt.is_null())
+        .exec(write.connection())
+        .await?;
+    let first = result.rows_affected > 0;
+    if first {
+        write.audit(Action::Confirmed, Noun::EmailAddress, user_id, &[]);
+    }
+    Ok(first)
+}
+
+/// Whether an account has the address.
+pub async fn has_email_unscoped(db: &Db, email: &str) -> Result<bool, DbError> {
+    let found = row::Entity::find().filter(row::Column::EmailKey.eq(email.to_lowercase()));
+    Ok(found.count(db.read()).await? > 0)
+}
+
+/// Gives an account another, verified address.
+///
+/// # Errors
+/// [`DbError::Conflict`] when another account has it.
+pub(crate) async fn set_email_unscoped(write: &mut Write, user_id: UserId, email: &str) -> Result<(), DbError> {
+    let key = email.to_lowercase();
+    let tx = write.connection();
+    let statement = Statement::from_sql_and_values(
+        tx.get_database_backend(),
+        "update users set email = $1, email_key = $2, email_verified_at = $3, version = version + 1 \
+         where id = $4",
+        [email.into(), key.into(), convert::now().into(), user_id.0.into()],
+    );
+    tx.execute_raw(statement).await.map_err(|error| match error.sql_err() {
+        Some(SqlErr::UniqueConstraintViolation(_)) => {
+            DbError::Conflict("Another account has this address by now. Choose another one.".to_owned())
+        }
+        _ => error.into(),
+    })?;
+    write.audit(Action::Updated, Noun::EmailAddress, user_id, &["email"]);
+    Ok(())
 }
 
 pub(crate) fn wire(row: row::Model) -> User {

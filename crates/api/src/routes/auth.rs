@@ -4,7 +4,9 @@ use crate::{
     accounts,
     error::{AppError, AppResult},
     extract::{Body, SignedIn},
-    limits, respond,
+    limits,
+    links::{self, Link},
+    respond,
     state::App,
 };
 use actix_web::{HttpRequest, get, post, web};
@@ -46,6 +48,9 @@ async fn sign_up(app: web::Data<App>, request: HttpRequest, body: Body<SignUp>) 
     };
     crate::bases::insert_built_in(&app, &mut write, workspace_id).await?;
     let cookie = accounts::begin_session(&app, &mut write, &request, user.id).await?;
+    if app.mailer.is_some() {
+        links::enqueue_link(&write, user.id, Link::VerifyEmail).await?;
+    }
     write.commit().await?;
     attempt.forgive(&app).await?;
     let session = accounts::session_of(&app, user).await?;

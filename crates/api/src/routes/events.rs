@@ -4,6 +4,7 @@ use crate::{
     error::AppResult,
     events,
     extract::{Caller, Query},
+    limits,
     state::App,
 };
 use actix_web::{HttpRequest, HttpResponse, get, http::header, web};
@@ -35,6 +36,7 @@ async fn stream_events(
     query: Query<EventQuery>,
 ) -> AppResult {
     caller.require(Role::Viewer, KeyScope::Read)?;
+    let place = limits::Stream::open(&app, &caller.scope)?;
     let last_seen = request
         .headers()
         .get("last-event-id")
@@ -50,5 +52,5 @@ async fn stream_events(
         .insert_header((header::CACHE_CONTROL, "no-cache"))
         // A compressed stream would wait for its buffer to fill.
         .insert_header((header::CONTENT_ENCODING, "identity"))
-        .streaming(events::stream(app.clone(), request, caller, after)))
+        .streaming(events::stream(app.clone(), request, caller, place, after)))
 }

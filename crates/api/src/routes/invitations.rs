@@ -1,8 +1,7 @@
 //! Asking somebody to join a workspace.
 
 use crate::{
-    accounts,
-    auth,
+    accounts, auth,
     error::{AppError, AppResult},
     extract::{Admin, Body, Id, Query, SignedIn},
     respond,

@@ -80,6 +80,32 @@ impl TestServer {
         Self::start_with(kind, |_| {}).await
     }
 
+    /// The same server with other settings. Whoever asks for it stops it.
+    pub async fn restart_with(&self, change: impl FnOnce(&mut Config)) -> Self {
+        self.stop().await;
+        let mut config = self.config.clone();
+        change(&mut config);
+        let running = start(config.clone(), Parts::All).await.unwrap();
+        Self {
+            url: format!("http://{}", running.address),
+            config,
+            kind: self.kind,
+            hub: wiremock::MockServer::start().await,
+            changes: running.changes(),
+            running: std::sync::Arc::new(Mutex::new(Some(running))),
+            _data: self._data.clone(),
+        }
+    }
+
+    /// The same person after a restart.
+    pub fn client(&self, client: &Client) -> Client {
+        Client {
+            url: self.url.clone(),
+            changes: Some(self.changes.clone()),
+            ..client.clone()
+        }
+    }
+
     /// Another server on the same database. Whoever asks for it stops it.
     pub async fn replica(&self) -> Running {
         start(self.config.clone(), Parts::All).await.unwrap()
@@ -94,7 +120,7 @@ impl TestServer {
         change(&mut config);
         let running = start(config.clone(), Parts::All).await.unwrap();
         Self {
-            url: running.url.clone(),
+            url: format!("http://{}", running.address),
             config,
             kind,
             hub,
@@ -394,6 +420,15 @@ impl Client {
         Self {
             auth: self.auth.clone(),
             ..server.anonymous()
+        }
+    }
+
+    /// What the browser or script sends to show who it is, as a header.
+    pub fn credentials(&self) -> (&'static str, String) {
+        match &self.auth {
+            Auth::None => panic!("nobody has credentials"),
+            Auth::Cookie(cookie) => ("cookie", cookie.clone()),
+            Auth::Key(key) => ("authorization", format!("Bearer {key}")),
         }
     }
 
