@@ -142,6 +142,12 @@ fn case(operation: &str, member: &Client, rows: &Rows) -> Option<Case> {
             json!({"hub_id": "somebody/else"}),
             "select count(*) from bases",
         ),
+        "create_workspace" => json(
+            "/api/v1/workspaces",
+            json!({"name": "Team"}),
+            json!({"name": "Crew"}),
+            "select count(*) from workspaces",
+        ),
         "create_job" => json(
             "/api/v1/jobs",
             json!({"dataset_id": rows.dataset.id, "base_id": rows.base}),
