@@ -299,15 +299,13 @@ async fn answers_expire(server: TestServer) {
          values ({id}, 'default', 'tidy', '{{}}', 'queued', 0, 0, 3, 0)"
     );
     server.execute(&tidy).await;
-    let mut changes = server.changes.clone();
+    // Tidying up changes nothing that clients hear of.
     let gone = async {
         while server
             .number("select count(*) from idempotency_keys where key = 'old'")
             .await
             > 0
-        {
-            changes.changed().await.unwrap();
-        }
+        {}
     };
     tokio::time::timeout(DEADLINE, gone).await.unwrap();
     assert_eq!(server.number("select count(*) from idempotency_keys").await, 1);
