@@ -3,7 +3,7 @@
 use crate::{
     avatars,
     error::AppResult,
-    extract::{self, Body, Id, IfMatch, IfMatchHeader, Query, SignedIn},
+    extract::{self, Body, Id, IfMatch, IfMatchHeader, IfNoneMatchHeader, Query, SignedIn},
     limits, respond,
     state::App,
 };
@@ -31,6 +31,7 @@ pub fn configure(config: &mut ServiceConfig) {
 /// Find your account
 #[utoipa::path(
     tag = "account",
+    params(IfNoneMatchHeader),
     responses((status = 200, description = "Your profile; `ETag` holds its version", body = Envelope<Profile>)),
 )]
 #[get("/account")]
