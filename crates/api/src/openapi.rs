@@ -148,7 +148,9 @@ fn access(method: &str, operation: &Operation) -> Access {
         }
         "delete_member" => Member(Role::Viewer, KeyScope::Admin),
         "make_owner" => Member(Role::Owner, KeyScope::Admin),
-        "list_api_keys" | "create_api_key" | "delete_api_key" => Member(Role::Admin, KeyScope::Admin),
+        "list_api_keys" | "create_api_key" | "rotate_api_key" | "delete_api_key" => {
+            Member(Role::Admin, KeyScope::Admin)
+        }
         "review_examples" => Member(Role::Reviewer, KeyScope::Write),
         "create_base" | "delete_base" => Member(Role::Editor, KeyScope::Train),
         "create_job" | "cancel_job" | "resume_job" => Member(Role::Editor, KeyScope::Train),

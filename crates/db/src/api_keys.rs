@@ -50,6 +50,33 @@ pub async fn insert(
     wire(key)
 }
 
+/// Gives a key another secret; the one before is refused from the commit on. The key acts for whoever holds the new one.
+pub async fn rotate(
+    write: &mut Write,
+    user_id: UserId,
+    id: ApiKeyId,
+    prefix: &str,
+    secret_hash: &str,
+) -> Result<ApiKey, DbError> {
+    let found = row::Entity::find_by_id(id.0)
+        .filter(row::Column::WorkspaceId.eq(write.workspace_id()?.0))
+        .one(write.connection())
+        .await?;
+    let mut key = found.ok_or(DbError::NotFound("API key"))?;
+    prefix.clone_into(&mut key.prefix);
+    secret_hash.clone_into(&mut key.secret_hash);
+    key.user_id = user_id.0;
+    row::Entity::update_many()
+        .col_expr(row::Column::Prefix, Expr::value(prefix))
+        .col_expr(row::Column::SecretHash, Expr::value(secret_hash))
+        .col_expr(row::Column::UserId, Expr::value(user_id.0))
+        .filter(row::Column::Id.eq(id.0))
+        .exec(write.connection())
+        .await?;
+    write.audit(Action::Rotated, Noun::ApiKey, id, &[]);
+    wire(key)
+}
+
 pub async fn delete(write: &mut Write, id: ApiKeyId) -> Result<(), DbError> {
     let result = row::Entity::delete_many()
         .filter(row::Column::Id.eq(id.0))

@@ -30,14 +30,21 @@ pub fn rounds() -> usize {
     std::env::var("TEST_ROUNDS").map_or(5, |count| count.parse().unwrap())
 }
 
-/// Turns each `async fn(TestServer)` into two tests.
+/// Turns each `async fn(TestServer)` into two tests; settings that differ come first, as a `fn(&mut Config)`.
 macro_rules! on_both_databases {
     ($($name:ident),+ $(,)?) => {
+        on_both_databases!(|_| {}; $($name),+);
+    };
+    ($change:expr; $($name:ident),+ $(,)?) => {
         mod sqlite {
-            $(#[test] fn $name() { $crate::helpers::run($crate::helpers::Kind::Sqlite, super::$name); })+
+            $(#[test] fn $name() {
+                $crate::helpers::run_with($crate::helpers::Kind::Sqlite, $change, super::$name);
+            })+
         }
         mod postgres {
-            $(#[test] fn $name() { $crate::helpers::run($crate::helpers::Kind::Postgres, super::$name); })+
+            $(#[test] fn $name() {
+                $crate::helpers::run_with($crate::helpers::Kind::Postgres, $change, super::$name);
+            })+
         }
     };
 }
@@ -49,13 +56,21 @@ pub enum Kind {
 }
 
 pub fn run<F: Future<Output = ()>>(kind: Kind, test: impl FnOnce(TestServer) -> F) {
+    run_with(kind, |_| {}, test);
+}
+
+pub fn run_with<F: Future<Output = ()>>(
+    kind: Kind,
+    change: impl FnOnce(&mut Config),
+    test: impl FnOnce(TestServer) -> F,
+) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .unwrap();
     runtime.block_on(async {
-        let server = TestServer::start(kind).await;
+        let server = TestServer::start_with(kind, change).await;
         let stop = server.running.clone();
         test(server).await;
         if let Some(running) = stop.lock().await.take() {
@@ -76,10 +91,6 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    async fn start(kind: Kind) -> Self {
-        Self::start_with(kind, |_| {}).await
-    }
-
     /// The same server with other settings. Whoever asks for it stops it.
     pub async fn restart_with(&self, change: impl FnOnce(&mut Config)) -> Self {
         self.stop().await;
