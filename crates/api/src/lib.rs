@@ -22,6 +22,7 @@ mod extract;
 mod headers;
 mod idempotency;
 mod infer;
+mod invitations;
 mod jobs;
 mod keys;
 mod legal;
