@@ -410,7 +410,12 @@ fn field_of(path: &str, message: &str) -> AppError {
         return AppError::field(&inside(quoted), "missing", "is missing");
     }
     let path = if path == "." { "body" } else { path };
-    AppError::field(path, "type", format!("does not fit: {message}"))
+    // Not what it was: that may be a password in the wrong place.
+    let message = match message.split_once(", expected ") {
+        Some((_, expected)) => format!("must be {expected}"),
+        None => "does not fit".to_owned(),
+    };
+    AppError::field(path, "type", message)
 }
 
 /// A query string: known parameters only, right types, within bounds.

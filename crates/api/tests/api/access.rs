@@ -465,7 +465,10 @@ async fn no_id_leads_to_another_workspace(server: TestServer) {
         ..home.clone()
     };
     let document = contract::document();
-    let before = every_row(&server).await;
+    let before = every_row(&server.config.database_url).await;
+    for id in rows.ids.values() {
+        assert!(before.iter().any(|row| mentions(row, id)), "{id} stands nowhere");
+    }
     let mut faults = Vec::new();
     let sent = RefCell::new(Vec::new());
     let at_member: Aim = &|noun| {
@@ -506,7 +509,7 @@ async fn no_id_leads_to_another_workspace(server: TestServer) {
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
-    let after = every_row(&server).await;
+    let after = every_row(&server.config.database_url).await;
     let stranger_is = [stranger_is.user.id.to_string(), home.id.to_string()];
     let of_stranger = |row: &str| stranger_is.iter().any(|id| mentions(row, id));
     for row in before.difference(&after).filter(|row| !of_stranger(row)) {
@@ -549,8 +552,8 @@ fn mentions(row: &str, id: &str) -> bool {
 }
 
 /// Each row of each table as lower-case text, led by the name of its table.
-async fn every_row(server: &TestServer) -> BTreeSet<String> {
-    let connection = Database::connect(&server.config.database_url).await.unwrap();
+pub async fn every_row(database_url: &str) -> BTreeSet<String> {
+    let connection = Database::connect(database_url).await.unwrap();
     let sqlite = connection.get_database_backend() == DbBackend::Sqlite;
     let tables = if sqlite {
         "select name from sqlite_master where type = 'table' and name not like 'sqlite_%'"

@@ -237,9 +237,14 @@ pub struct ServerProcess {
 
 impl ServerProcess {
     pub async fn start(kind: Kind) -> Self {
+        Self::start_with(kind, Vec::new(), Stdio::inherit()).await
+    }
+
+    /// With other settings, and somewhere else for its log.
+    pub async fn start_with(kind: Kind, more: Vec<(&'static str, String)>, log: Stdio) -> Self {
         let data = TempDir::new().unwrap();
         let config = config(kind, &data).await;
-        let environment = vec![
+        let mut environment = vec![
             ("DATA_DIR", config.data_dir.display().to_string()),
             ("DATABASE_URL", config.database_url),
             ("BIND", "127.0.0.1:0".to_owned()),
@@ -248,14 +253,16 @@ impl ServerProcess {
             ("RATE_LIMIT_REQUESTS", NO_LIMIT.to_owned()),
             ("RATE_LIMIT_ADDRESS", NO_LIMIT.to_owned()),
         ];
-        Self::spawn(environment, data).await
+        environment.extend(more);
+        Self::spawn(environment, data, log).await
     }
 
-    async fn spawn(environment: Vec<(&'static str, String)>, data: TempDir) -> Self {
+    async fn spawn(environment: Vec<(&'static str, String)>, data: TempDir, log: Stdio) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_cerebros"))
             .arg("serve")
             .envs(environment.iter().map(|(name, value)| (*name, value.clone())))
             .stdout(Stdio::piped())
+            .stderr(log)
             .kill_on_drop(true)
             .spawn()
             .unwrap();
@@ -276,18 +283,30 @@ impl ServerProcess {
 
     pub async fn kill_and_restart(mut self) -> Self {
         self.child.kill().await.unwrap();
-        Self::spawn(self.environment, self.data).await
+        Self::spawn(self.environment, self.data, Stdio::inherit()).await
     }
 
-    pub async fn member(&self) -> Client {
-        let anonymous = Client {
+    pub fn data_dir(&self) -> &std::path::Path {
+        self.data.path()
+    }
+
+    pub fn database_url(&self) -> String {
+        let name = |(name, _): &&(&'static str, String)| *name == "DATABASE_URL";
+        self.environment.iter().find(name).unwrap().1.clone()
+    }
+
+    pub fn anonymous(&self) -> Client {
+        Client {
             url: self.url.clone(),
             http: reqwest::Client::new(),
             auth: Auth::None,
             workspace: None,
             changes: None,
-        };
-        anonymous.sign_up("member@example.org").await
+        }
+    }
+
+    pub async fn member(&self) -> Client {
+        self.anonymous().sign_up("member@example.org").await
     }
 
     /// The same person after a restart.

@@ -31,6 +31,7 @@ mod notifications;
 mod origins;
 mod provider_keys;
 mod search;
+mod secrets;
 mod sessions;
 mod training;
 mod workspaces;
