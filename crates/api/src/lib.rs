@@ -3,20 +3,22 @@
 
 mod address;
 pub mod admin;
-mod agents;
 pub mod auth;
 mod bases;
 mod chat;
 mod child;
 pub mod config;
 mod datasets;
+mod deletions;
 mod documents;
 mod download;
 mod error;
 mod events;
 mod examples;
+mod exports;
 mod extract;
 mod idempotency;
+mod imports;
 mod infer;
 mod jobs;
 mod keys;

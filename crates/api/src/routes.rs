@@ -7,9 +7,11 @@ mod auth;
 mod bases;
 mod dashboard;
 mod datasets;
+pub mod deletions;
 mod documents;
 mod events;
 mod examples;
+mod exports;
 pub mod health;
 mod jobs;
 mod models;
@@ -28,6 +30,8 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(api_keys::configure)
             .configure(audit::configure)
             .configure(provider_keys::configure)
+            .configure(deletions::configure)
+            .configure(exports::configure)
             .configure(agents::configure)
             .configure(documents::configure)
             .configure(examples::configure)

@@ -4,12 +4,16 @@ use crate::{
     auth::Hasher, config::Config, idempotency::InFlight, infer::Inference, keys::Keys, limits::Limits, storage::Storage,
 };
 use cerebros_db::{Db, bases::BaseFacts};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub struct App {
     pub config: Config,
     pub db: Db,
     pub keys: Keys,
+    /// Archives that may still be made at once.
+    pub exports: Arc<Semaphore>,
     pub storage: Storage,
     pub hasher: Hasher,
     pub inference: Inference,

@@ -71,6 +71,11 @@ pub async fn find_credentials_unscoped(db: &Db, email: &str) -> Result<Option<Cr
     }))
 }
 
+pub async fn find_password_hash_unscoped(db: &Db, id: UserId) -> Result<Option<String>, DbError> {
+    let found = row::Entity::find_by_id(id.0).one(db.read()).await?;
+    Ok(found.map(|row| row.password_hash))
+}
+
 pub(crate) fn wire(row: row::Model) -> User {
     User {
         id: UserId(row.id),

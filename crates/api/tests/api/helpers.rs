@@ -116,15 +116,37 @@ impl TestServer {
         connection.close().await.unwrap();
     }
 
+    /// Waits until something holds that no API tells, looking after every change.
+    pub async fn until(&self, holds: impl Fn() -> bool) {
+        let mut changes = self.changes.clone();
+        let waited = async {
+            loop {
+                changes.mark_unchanged();
+                if holds() {
+                    return;
+                }
+                changes.changed().await.unwrap();
+            }
+        };
+        tokio::time::timeout(DEADLINE, waited).await.unwrap();
+    }
+
     /// Makes the ended task of a type run once more, and waits for its end.
     pub async fn rerun(&self, task: &str) {
         let connection = Database::connect(&self.config.database_url).await.unwrap();
-        let mut changes = self.changes.clone();
         let sql = format!(
             "update tasks set status = 'queued', lease_token = null, finished_at = null where name = '{task}' and status = 'done'"
         );
         let statement = Statement::from_string(connection.get_database_backend(), sql);
         assert_eq!(connection.execute_raw(statement).await.unwrap().rows_affected(), 1);
+        connection.close().await.unwrap();
+        self.until_done(task).await;
+    }
+
+    /// Waits for the end of the one task of a type.
+    pub async fn until_done(&self, task: &str) {
+        let connection = Database::connect(&self.config.database_url).await.unwrap();
+        let mut changes = self.changes.clone();
         let ended = async {
             loop {
                 changes.mark_unchanged();
@@ -219,6 +241,10 @@ impl ServerProcess {
             environment,
             data,
         }
+    }
+
+    pub fn data_dir(&self) -> &std::path::Path {
+        self.data.path()
     }
 
     pub async fn kill_and_restart(mut self) -> Self {
@@ -342,6 +368,16 @@ impl Client {
         Self {
             url: running.url.clone(),
             changes: Some(running.changes()),
+            ..self.clone()
+        }
+    }
+
+    /// The same person in another workspace of theirs.
+    pub fn in_workspace(&self, id: cerebros_common::ids::WorkspaceId) -> Self {
+        let mut headers = header::HeaderMap::new();
+        headers.insert("x-workspace-id", id.to_string().parse().unwrap());
+        Self {
+            http: reqwest::Client::builder().default_headers(headers).build().unwrap(),
             ..self.clone()
         }
     }
