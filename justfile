@@ -66,8 +66,8 @@ openapi:
     "$CARGO_TARGET_DIR/debug/cerebros" openapi > openapi/openapi.json.new
     mv openapi/openapi.json.new openapi/openapi.json
 
-# Measure: `train` (against PyTorch PEFT) or `validate` (JSONL rows)
-bench name:
+# Measure: `train` (against PyTorch PEFT), `validate` (JSONL rows) or `login` (a storm of sign-ins; `bench login dev` skips the release build)
+bench name profile="release":
     #!/usr/bin/env bash
     set -euo pipefail
     case "{{ name }}" in
@@ -75,7 +75,10 @@ bench name:
             cargo build --release -p cerebros-trainer
             exec python3 crates/trainer/benches/train.py "$CARGO_TARGET_DIR/release/cerebros-trainer" ;;
         validate) exec cargo bench -p cerebros-datasets --bench validate ;;
-        *) echo "There is no bench {{ name }}: choose train or validate." >&2; exit 2 ;;
+        login)
+            cargo build --profile {{ profile }} -p cerebros-api --bin cerebros
+            exec python3 crates/api/benches/login.py "$CARGO_TARGET_DIR/{{ if profile == "dev" { "debug" } else { profile } }}/cerebros" ;;
+        *) echo "There is no bench {{ name }}: choose train, validate or login." >&2; exit 2 ;;
     esac
 
 _packages names:

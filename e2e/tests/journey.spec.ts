@@ -166,11 +166,13 @@ test("a newcomer goes from the landing page to a chat with their own model", asy
   });
 
   await test.step("an API key is shown once and can be revoked", async () => {
+    await page.getByRole("link", { name: "Settings" }).click();
     await page.getByRole("link", { name: "API keys" }).click();
     await page.getByRole("button", { name: "New key" }).first().click();
-    const dialog = page.getByRole("dialog", { name: "New API key" });
-    await dialog.getByLabel("Name").fill("nightly report");
-    await dialog.getByRole("button", { name: "Create key" }).click();
+    const form = page.getByRole("dialog", { name: "New API key" });
+    await form.getByLabel("Name").fill("nightly report");
+    await form.getByRole("button", { name: "Create key" }).click();
+    const dialog = page.getByRole("dialog", { name: "Your key" });
     const secret = await dialog.locator("code").innerText();
     const models = () => fetch(`${server.url}/v1/models`, { headers: { authorization: `Bearer ${secret}` } });
     expect((await models()).status).toBe(200);
@@ -185,6 +187,7 @@ test("a newcomer goes from the landing page to a chat with their own model", asy
   });
 
   await test.step("sign out", async () => {
+    await page.getByRole("button", { name: "Account of" }).click();
     await page.getByRole("button", { name: "Sign out" }).click();
     await expect(page.getByRole("heading", { name: "Sign in" })).toBeVisible();
     await page.goto("/dashboard");

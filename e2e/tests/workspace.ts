@@ -93,7 +93,7 @@ export async function fillWorkspace(request: APIRequestContext, url: string): Pr
     ["job", `/training/${job.id}`],
     ["models", "/models"],
     ["model", `/models/${model_id}`],
-    ["api-keys", "/api-keys"],
+    ["api-keys", "/settings/api-keys"],
     ["missing", "/no-such-page"],
   ]);
 }

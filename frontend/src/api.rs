@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod agents;
 pub mod api_keys;
+pub mod audit;
 pub mod bases;
 pub mod chat;
 pub mod dashboard;
@@ -13,9 +14,11 @@ mod error;
 pub mod events;
 pub mod examples;
 pub mod jobs;
+pub mod legal;
 pub mod members;
 pub mod models;
 pub mod notifications;
+pub mod provider_keys;
 pub mod search;
 pub mod workspaces;
 

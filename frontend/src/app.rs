@@ -6,17 +6,26 @@ use crate::{
     facts::Facts,
     pages::{
         agents::{find::AgentPage, wizard::WizardPage},
-        api_keys::ApiKeysPage,
         dashboard::DashboardPage,
         datasets::{find::DatasetPage, list::DatasetsPage},
         documents::DocumentPage,
+        invitation::InvitationPage,
         landing::Landing,
+        legal::{Privacy, Terms},
         missing::Missing,
         models::{find::ModelPage, list::ModelsPage},
+        outbox::OutboxPage,
+        settings::{
+            First, Settings, api_keys::ApiKeysPage, audit::AuditPage, members::MembersPage,
+            notifications::NotificationsPage, profile::ProfilePage, provider_keys::ProviderKeysPage,
+            sessions::SessionsPage, workspace::WorkspacePage,
+        },
         shell::Shell,
-        sign_in::SignIn,
-        sign_up::SignUp,
         training::{find::JobPage, list::JobsPage, new::NewJobPage},
+        welcome::{
+            confirm_email::ConfirmEmail, forgot_password::ForgotPassword, magic_link::MagicLink,
+            reset_password::ResetPassword, sign_in::SignIn, sign_up::SignUp, verify_email::VerifyEmail,
+        },
     },
     session::Session,
     theme::provide_theme,
@@ -40,6 +49,15 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/") view=Landing />
                 <Route path=path!("/sign-in") view=SignIn />
                 <Route path=path!("/sign-up") view=SignUp />
+                <Route path=path!("/forgot-password") view=ForgotPassword />
+                <Route path=path!("/magic-link") view=MagicLink />
+                <Route path=path!("/reset-password") view=ResetPassword />
+                <Route path=path!("/verify-email") view=VerifyEmail />
+                <Route path=path!("/confirm-email") view=ConfirmEmail />
+                <Route path=path!("/invitation") view=InvitationPage />
+                <Route path=path!("/outbox") view=OutboxPage />
+                <Route path=path!("/privacy") view=Privacy />
+                <Route path=path!("/terms") view=Terms />
                 <ParentRoute path=path!("") view=Shell>
                     <Route path=path!("/dashboard") view=DashboardPage />
                     <Route path=path!("/assistants/:id") view=AgentPage />
@@ -52,7 +70,17 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/training/:id") view=JobPage />
                     <Route path=path!("/models") view=ModelsPage />
                     <Route path=path!("/models/:id") view=ModelPage />
-                    <Route path=path!("/api-keys") view=ApiKeysPage />
+                    <ParentRoute path=path!("/settings") view=Settings>
+                        <Route path=path!("") view=First />
+                        <Route path=path!("/profile") view=ProfilePage />
+                        <Route path=path!("/notifications") view=NotificationsPage />
+                        <Route path=path!("/sessions") view=SessionsPage />
+                        <Route path=path!("/workspace") view=WorkspacePage />
+                        <Route path=path!("/members") view=MembersPage />
+                        <Route path=path!("/api-keys") view=ApiKeysPage />
+                        <Route path=path!("/provider-keys") view=ProviderKeysPage />
+                        <Route path=path!("/audit") view=AuditPage />
+                    </ParentRoute>
                 </ParentRoute>
             </Routes>
         </Router>

@@ -58,6 +58,15 @@ pub async fn copy(text: String) -> Result<(), JsValue> {
         .map(|_| ())
 }
 
+/// What the page's head says under this name.
+pub fn meta(name: &str) -> Option<String> {
+    let element = document()
+        .query_selector(&format!("meta[name={name}]"))
+        .ok()
+        .flatten()?;
+    element.get_attribute("content")
+}
+
 /// Names the page in the tab while the calling component lives.
 pub fn title(name: impl Into<String>) {
     document().set_title(&format!("{} · Cerebros", name.into()));

@@ -11,6 +11,7 @@ pub mod drop_zone;
 pub mod error_view;
 pub mod field;
 pub mod filters;
+pub mod footer;
 pub mod icon;
 pub mod loaded;
 pub mod may;

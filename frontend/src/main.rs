@@ -10,8 +10,10 @@ mod browser;
 mod components;
 mod events;
 mod facts;
+mod fault;
 mod format;
 mod forms;
+mod links;
 mod pages;
 mod remote;
 mod session;
@@ -21,6 +23,7 @@ mod uploads;
 mod words;
 
 fn main() {
-    console_error_panic_hook::set_once();
+    fault::watch();
+    links::take_from_address();
     leptos::mount::mount_to_body(app::App);
 }

@@ -1,16 +1,17 @@
 //! One module per noun. Pages fetch, and own the state that the address holds.
 
 pub mod agents;
-pub mod api_keys;
 mod by_id;
 pub mod dashboard;
 pub mod datasets;
 pub mod documents;
+pub mod invitation;
 pub mod landing;
+pub mod legal;
 pub mod missing;
 pub mod models;
+pub mod outbox;
+pub mod settings;
 pub mod shell;
-pub mod sign_in;
-pub mod sign_up;
 pub mod training;
-mod welcome;
+pub mod welcome;

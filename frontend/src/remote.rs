@@ -5,7 +5,7 @@ use crate::{
     browser,
     events::Events,
 };
-use cerebros_common::events::Event;
+use cerebros_common::{events::Event, wire::CursorPage};
 use leptos::{prelude::*, task::spawn_local};
 use std::time::Duration;
 
@@ -101,5 +101,23 @@ impl<T: Clone + Send + Sync + 'static> Remote<T> {
     pub fn with<R>(self, read: impl FnOnce(&T) -> R) -> Option<R> {
         self.state
             .with(|state| state.as_ref().and_then(|answer| answer.as_ref().ok().map(read)))
+    }
+}
+
+/// The first `wanted` items of a list with cursors, in whole stretches. `more` says whether others follow.
+pub async fn read_on<T, R>(wanted: usize, more: RwSignal<bool>, read: impl Fn(Option<String>) -> R) -> Answer<Vec<T>>
+where
+    R: Future<Output = Answer<CursorPage<T>>>,
+{
+    let mut items = Vec::new();
+    let mut cursor = None;
+    loop {
+        let stretch = read(cursor).await?;
+        items.extend(stretch.items);
+        cursor = stretch.next_cursor;
+        if cursor.is_none() || items.len() >= wanted {
+            more.try_set(cursor.is_some());
+            return Ok(items);
+        }
     }
 }

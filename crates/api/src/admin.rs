@@ -1,15 +1,38 @@
 //! What operators do at the command line.
 
 use crate::{
+    auth,
     config::Config,
     deletions, imports,
     keys::{Keys, Purpose},
-    provider_keys, server,
+    links, provider_keys, server,
 };
 use anyhow::{Context, ensure};
 use cerebros_common::{deletions::Receipt, wire::Envelope};
-use cerebros_db::{self as db, Scope};
+use cerebros_db::{self as db, Scope, link_tokens, users, workspaces};
 use std::{fs, io::Write, path::Path};
+
+/// Makes and prints a link with which somebody chooses a new password. Works beside a running server.
+///
+/// # Errors
+/// When no account has the address.
+pub async fn reset_link(config: &Config, email: &str, out: &mut impl Write) -> anyhow::Result<()> {
+    let db = server::connect(config, &Keys::load(config)?).await?;
+    let found = users::find_credentials_unscoped(&db, email.trim()).await?;
+    let user = found.context("no account has this address")?.user;
+    let personal = workspaces::personal_scope_unscoped(&db, user.id).await?;
+    let token = auth::token();
+    let mut write = db.write(&Scope::system(personal.workspace_id)).await?;
+    let by_operator = link_tokens::Purpose::ResetByOperator;
+    link_tokens::replace_unscoped(&mut write, user.id, by_operator, &auth::digest(&token)).await?;
+    write.commit().await?;
+    let link = links::address(&config.origin(config.bind), "reset-password", &token);
+    writeln!(
+        out,
+        "{link}\nIt works once, within 15 minutes. Pass it to nobody but the account's owner."
+    )?;
+    Ok(())
+}
 
 /// Looks at every entry of the audit log and prints each fault.
 ///

@@ -18,7 +18,6 @@ use tokio::sync::oneshot;
 
 /// `__Host-` binds the cookie to this host, https (or loopback) and the whole path.
 pub const SESSION_COOKIE: &str = "__Host-cerebros_session";
-pub const SESSION_DAYS: i64 = 30;
 
 const KEY_MARK: &str = "cbk_";
 const WAITING_PER_THREAD: usize = 8;
@@ -109,8 +108,8 @@ fn hash_now(password: &str) -> anyhow::Result<String> {
         .map_err(|error| anyhow::anyhow!("{error}"))
 }
 
-/// A fresh secret for a cookie: 256 random bits.
-pub fn session_token() -> String {
+/// A fresh secret for a cookie or a link: 256 random bits.
+pub fn token() -> String {
     hex::encode(rand::random::<[u8; 32]>())
 }
 

@@ -2,10 +2,13 @@
 
 use crate::keys::SecretKeys;
 use ipnet::IpNet;
+use lettre::message::Mailbox;
 use std::{
+    fmt,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
     str::FromStr,
+    time::Duration,
 };
 use url::Url;
 
@@ -35,8 +38,40 @@ pub struct Config {
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     pub rate_limits: RateLimits,
+    /// How long a browser stays signed in at most, and without being used.
+    pub session_days: i64,
+    pub session_idle_days: i64,
+    pub mail: MailConfig,
+    /// Holds `privacy.md` and `terms.md`, which replace the built-in texts.
+    pub legal_dir: Option<PathBuf>,
+    /// Origins whose pages may call the API with an API key.
+    pub cors_origins: Vec<String>,
+    pub deadlines: Deadlines,
     /// The executable that is run as the training, inference and extraction child.
     pub child_program: PathBuf,
+}
+
+/// Where mail goes.
+#[derive(Clone)]
+pub enum MailConfig {
+    None,
+    /// Into memory, for everybody to read: for trying things out.
+    Outbox,
+    Smtp {
+        url: Url,
+        from: Mailbox,
+    },
+}
+
+/// The URL holds a password.
+impl fmt::Debug for MailConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "None",
+            Self::Outbox => "Outbox",
+            Self::Smtp { .. } => "Smtp",
+        })
+    }
 }
 
 /// How often a caller may ask.
@@ -52,6 +87,33 @@ pub struct RateLimits {
     pub sign_in: u32,
     /// Mails to an account in 15 minutes.
     pub mail: u32,
+}
+
+/// How long the server waits. No setting: only tests wait less.
+#[derive(Debug, Clone)]
+pub struct Deadlines {
+    /// For a request's head.
+    pub head: Duration,
+    /// For the next request on a connection.
+    pub keep_alive: Duration,
+    /// For a JSON body.
+    pub body: Duration,
+    /// For the next piece of an upload.
+    pub piece: Duration,
+    /// For a handler.
+    pub handler: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(15),
+            keep_alive: Duration::from_secs(5),
+            body: Duration::from_secs(30),
+            piece: Duration::from_secs(30),
+            handler: Duration::from_secs(60),
+        }
+    }
 }
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -113,6 +175,7 @@ impl Config {
             None if bind.ip().is_loopback() => vec![PathBuf::from("/")],
             None => Vec::new(),
         };
+        let mail = mail(&get, bind, public_url.as_ref())?;
         Ok(Self {
             data_dir,
             bind,
@@ -142,6 +205,7 @@ impl Config {
                 .unwrap_or(500 * 1024 * 1024),
             training_concurrency: number(&get, "TRAINING_CONCURRENCY", "a number from 1 to 64", 1, 64)?.unwrap_or(1),
             training_threads: number(&get, "TRAINING_THREADS", "a number from 1 to 256", 1, 256)?.unwrap_or(1),
+            mail,
             trusted_proxies: list(
                 &get,
                 "TRUSTED_PROXIES",
@@ -155,11 +219,30 @@ impl Config {
                 sign_in: rate(&get, "RATE_LIMIT_SIGN_IN", 60)?,
                 mail: rate(&get, "RATE_LIMIT_MAIL", 5)?,
             },
+            session_days: number(&get, "SESSION_DAYS", "a number from 1 to 365", 1, 365)?.unwrap_or(30),
+            session_idle_days: number(&get, "SESSION_IDLE_DAYS", "a number from 1 to 365", 1, 365)?.unwrap_or(14),
+            legal_dir: get("LEGAL_DIR").map(PathBuf::from),
+            cors_origins: list(&get, "CORS_ORIGINS", "origins such as https://app.example.org", origin)?,
+            deadlines: Deadlines::default(),
             child_program: match get("CHILD_PROGRAM") {
                 Some(path) => PathBuf::from(path),
                 None => PathBuf::from("/proc/self/exe"),
             },
         })
+    }
+
+    pub fn session_idle(&self) -> chrono::Duration {
+        chrono::Duration::days(self.session_idle_days)
+    }
+
+    /// Where files lie while they are being read.
+    pub fn work_dir(&self) -> PathBuf {
+        self.data_dir.join("work")
+    }
+
+    /// Whether browsers come by TLS.
+    pub fn is_https(&self) -> bool {
+        self.public_url.as_ref().is_some_and(|url| url.scheme() == "https")
     }
 
     /// The origin that browsers see, without a trailing slash.
@@ -200,6 +283,61 @@ fn number<T: FromStr + PartialOrd>(
     }
 }
 
+fn mail(
+    get: &impl Fn(&str) -> Option<String>,
+    bind: SocketAddr,
+    public_url: Option<&Url>,
+) -> Result<MailConfig, ConfigError> {
+    let invalid = |name, value: &str, expected| {
+        let value = value.to_owned();
+        Err(ConfigError::Invalid { name, value, expected })
+    };
+    let smtp_url = get("SMTP_URL");
+    match get("OUTBOX").as_deref() {
+        None | Some("0") => {}
+        Some("1") if smtp_url.is_some() => return invalid("OUTBOX", "1", "unset where SMTP_URL is set"),
+        // Whoever reads the outbox can sign in as anybody.
+        Some("1") if !bind.ip().is_loopback() || public_url.is_some() => {
+            return invalid(
+                "OUTBOX",
+                "1",
+                "unset unless BIND is a loopback address and PUBLIC_URL is unset",
+            );
+        }
+        Some("1") => return Ok(MailConfig::Outbox),
+        Some(other) => return invalid("OUTBOX", other, "0 or 1"),
+    }
+    let Some(smtp_url) = smtp_url else {
+        return Ok(MailConfig::None);
+    };
+    let Some(from) = get("MAIL_FROM") else {
+        return invalid("MAIL_FROM", "", "set where SMTP_URL is set");
+    };
+    let Ok(from) = from.parse() else {
+        return invalid("MAIL_FROM", &from, "an address such as Cerebros <cerebros@example.org>");
+    };
+    match Url::parse(&smtp_url) {
+        Ok(url) if is_safe_smtp(&url) => Ok(MailConfig::Smtp { url, from }),
+        // The value holds a password.
+        _ => invalid(
+            "SMTP_URL",
+            "...",
+            "smtps://user:password@host or smtp://user:password@host:587?tls=required; without TLS only to this machine",
+        ),
+    }
+}
+
+fn is_safe_smtp(url: &Url) -> bool {
+    let Some(host) = url.host_str() else { return false };
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let local = host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    match (url.scheme(), url.query()) {
+        ("smtps", None) | ("smtp", Some("tls=required")) => true,
+        ("smtp", None) => local,
+        _ => false,
+    }
+}
+
 fn rate(get: &impl Fn(&str) -> Option<String>, name: &'static str, default: u32) -> Result<u32, ConfigError> {
     Ok(number(get, name, "a number from 1 to 1000000000", 1, 1_000_000_000)?.unwrap_or(default))
 }
@@ -215,6 +353,15 @@ fn list<T>(
     let parts = value.split(',').map(str::trim).filter(|part| !part.is_empty());
     let items: Option<Vec<T>> = parts.map(item).collect();
     items.ok_or(ConfigError::Invalid { name, value, expected })
+}
+
+/// Written as browsers write it, a trailing slash aside.
+fn origin(text: &str) -> Option<String> {
+    let url = Url::parse(text)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https"))?;
+    let origin = url.origin().ascii_serialization();
+    (origin == text.trim_end_matches('/')).then_some(origin)
 }
 
 fn network(text: &str) -> Option<IpNet> {
@@ -268,12 +415,53 @@ mod tests {
             ("DATABASE_CONNECTIONS", "0"),
             ("MAX_DOCUMENT_BYTES", "50MB"),
             ("TRAINING_THREADS", "-1"),
+            ("SESSION_DAYS", "0"),
+            ("SESSION_IDLE_DAYS", "366"),
+            ("OUTBOX", "yes"),
             ("SECRET_KEY", "tooshort"),
             ("TRUSTED_PROXIES", "10.0.0.0/8,nginx"),
             ("RATE_LIMIT_SIGN_IN", "0"),
+            ("CORS_ORIGINS", "*"),
+            ("CORS_ORIGINS", "https://example.org/app"),
         ] {
             let error = read(&[(name, value)]).unwrap_err().to_string();
             assert!(error.starts_with(name), "{error}");
+        }
+    }
+
+    #[test]
+    fn mail_goes_out_by_tls_and_the_outbox_stays_here() {
+        let from = ("MAIL_FROM", "Cerebros <cerebros@example.org>");
+        for url in [
+            "smtps://ada:hunter2@mail.example.org",
+            "smtp://ada:hunter2@mail.example.org:587?tls=required",
+            "smtp://127.0.0.1:1025",
+        ] {
+            let config = read(&[("SMTP_URL", url), from]).unwrap();
+            assert!(matches!(config.mail, MailConfig::Smtp { .. }));
+            assert!(!format!("{config:?}").contains("hunter2"));
+            let outbox = read(&[("SMTP_URL", url), from, ("OUTBOX", "1")]);
+            assert!(outbox.unwrap_err().to_string().starts_with("OUTBOX"));
+        }
+        for url in [
+            "smtp://ada:hunter2@mail.example.org",
+            "smtp://ada:hunter2@mail.example.org?tls=opportunistic",
+            "https://ada:hunter2@mail.example.org",
+            "hunter2",
+        ] {
+            let error = read(&[("SMTP_URL", url), from]).unwrap_err().to_string();
+            assert!(error.starts_with("SMTP_URL") && !error.contains("hunter2"), "{error}");
+        }
+        for pairs in [
+            [("SMTP_URL", "smtps://mail.example.org"), ("MAIL_FROM", "")],
+            [("SMTP_URL", "smtps://mail.example.org"), ("MAIL_FROM", "nobody")],
+        ] {
+            assert!(read(&pairs).unwrap_err().to_string().starts_with("MAIL_FROM"));
+        }
+        assert!(matches!(read(&[("OUTBOX", "1")]).unwrap().mail, MailConfig::Outbox));
+        for more in [("BIND", "[::]:80"), ("OUTBOX", "1")] {
+            let pairs = [("OUTBOX", "1"), ("PUBLIC_URL", "https://example.org"), more];
+            assert!(read(&pairs).unwrap_err().to_string().starts_with("OUTBOX"));
         }
     }
 
@@ -286,6 +474,7 @@ mod tests {
             Err(ConfigError::OpenWithoutTls(_))
         ));
         let config = read(&[bind, ("PUBLIC_URL", "https://example.org/")]).unwrap();
+        assert!(config.is_https());
         assert_eq!(config.origin(config.bind), "https://example.org");
         assert!(config.base_dirs.is_empty());
     }

@@ -65,10 +65,11 @@ impl AppError {
     }
 
     pub fn not_found(noun: &str) -> Self {
-        Self::new(
-            ErrorCode::NotFound,
-            format!("There is no such {noun} in this workspace."),
-        )
+        let detail = match noun {
+            "workspace" => "There is no such workspace, or you are not a member of it.".to_owned(),
+            _ => format!("There is no such {noun} in this workspace."),
+        };
+        Self::new(ErrorCode::NotFound, detail)
     }
 
     pub fn conflict(detail: impl Into<String>) -> Self {
@@ -214,6 +215,7 @@ impl From<DbError> for AppError {
                  another.",
             ),
             DbError::Conflict(detail) => Self::conflict(detail),
+            DbError::Forbidden(detail) => Self::new(ErrorCode::Forbidden, detail),
             DbError::Stale { noun, current } => Self::new(
                 ErrorCode::StaleVersion,
                 format!(

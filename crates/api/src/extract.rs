@@ -1,10 +1,12 @@
 //! Extractors: who asks and in which workspace, and input that is checked as it is read.
 
 use crate::{
-    auth,
+    address::address_of,
+    auth, deadlines,
     error::{AppError, AppResult},
     limits,
     state::App,
+    uses::{self, Used},
 };
 use actix_web::{
     FromRequest, HttpRequest,
@@ -16,10 +18,11 @@ use cerebros_common::{
     accounts::User,
     api_keys::KeyScope,
     errors::{ErrorCode, FieldError},
-    ids::WorkspaceId,
+    ids::{SessionId, WorkspaceId},
     workspaces::Role,
 };
 use cerebros_db::{Actor, Scope, api_keys, sessions, workspaces};
+use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, future::LocalBoxFuture};
 use serde::de::DeserializeOwned;
 use std::ops::Deref;
@@ -30,7 +33,7 @@ const MAX_JSON_BYTES: usize = 1024 * 1024;
 /// Who is signed in in this browser.
 pub struct SignedIn {
     pub user: User,
-    pub token_hash: String,
+    pub session_id: SessionId,
 }
 
 /// Whom the request acts for, with which role, and what its key may do; a browser may do all that the role allows.
@@ -39,6 +42,8 @@ pub struct Caller {
     pub scope: Scope,
     pub role: Role,
     pub scopes: Vec<KeyScope>,
+    /// When the session or key stops being one.
+    pub ends_at: Option<DateTime<Utc>>,
 }
 
 impl Caller {
@@ -77,6 +82,7 @@ impl Caller {
             scope: Scope { workspace_id, actor },
             role: role.ok_or_else(|| AppError::not_found("workspace"))?,
             scopes: self.scopes.clone(),
+            ends_at: self.ends_at,
         })
     }
 }
@@ -107,6 +113,8 @@ macro_rules! roles {
 roles!(
     /// May read.
     Viewer => (Role::Viewer, None),
+    /// May also leave. Who may remove others is decided where the members are locked.
+    Leaver => (Role::Viewer, Some(KeyScope::Admin)),
     /// May also ask assistants and models.
     Chatter => (Role::Viewer, Some(KeyScope::Chat)),
     /// May also judge examples.
@@ -129,37 +137,52 @@ fn usual_scope(method: &Method) -> KeyScope {
     }
 }
 
-/// Finds out who asks: an API key wins over a cookie.
+/// Finds out who asks, and notes that they did.
 pub async fn authenticate(request: &HttpRequest) -> AppResult<Caller> {
+    let (caller, used) = identify(request).await?;
+    note_use(request, used);
+    Ok(caller)
+}
+
+/// Finds out whether who asked at first may still do so.
+pub async fn look_again(request: &HttpRequest) -> AppResult<Caller> {
+    Ok(identify(request).await?.0)
+}
+
+/// An API key wins over a cookie.
+async fn identify(request: &HttpRequest) -> AppResult<(Caller, Option<Used>)> {
     if let Some(key) = bearer(request) {
-        let caller = by_api_key(app(request)?, key).await?;
-        if let Actor::ApiKey(id, _) = caller.scope.actor {
-            limits::by_caller(request, id.0)?;
-        }
-        return Ok(caller);
+        let found = by_api_key(request, key).await?;
+        // A key reaches its own workspace alone.
+        return match workspace_of_path(request)? {
+            Some(id) if id != found.0.scope.workspace_id => Err(AppError::not_found("workspace")),
+            _ => Ok(found),
+        };
     }
-    let signed_in = signed_in(request).await?;
+    let session = present_session(request).await?;
     let db = &app(request)?.db;
     let workspace_id = match named_workspace(request)? {
         Some(id) => id,
-        None => workspaces::find_personal_unscoped(db, signed_in.user.id)
+        None => workspaces::find_personal_unscoped(db, session.user.id)
             .await?
             .ok_or_else(|| AppError::not_found("workspace"))?,
     };
-    let role = workspaces::find_role_unscoped(db, signed_in.user.id, workspace_id)
+    let role = workspaces::find_role_unscoped(db, session.user.id, workspace_id)
         .await?
         .ok_or_else(|| AppError::not_found("workspace"))?;
-    Ok(Caller {
+    let caller = Caller {
         scope: Scope {
             workspace_id,
-            actor: Actor::User(signed_in.user.id),
+            actor: Actor::User(session.user.id),
         },
         role,
         scopes: KeyScope::ALL.to_vec(),
-    })
+        ends_at: Some(session.ends_at),
+    };
+    Ok((caller, session.note_use.then_some(Used::Session(session.id))))
 }
 
-async fn by_api_key(app: &App, key: &str) -> AppResult<Caller> {
+async fn by_api_key(request: &HttpRequest, key: &str) -> AppResult<(Caller, Option<Used>)> {
     let wrong = || {
         AppError::new(
             ErrorCode::Unauthenticated,
@@ -169,29 +192,38 @@ async fn by_api_key(app: &App, key: &str) -> AppResult<Caller> {
     if !auth::is_api_key(key) {
         return Err(wrong());
     }
-    let found = api_keys::authenticate_unscoped(&app.db, &auth::digest(key)).await?;
+    let found = api_keys::authenticate_unscoped(&app(request)?.db, &auth::digest(key)).await?;
     let key = found.ok_or_else(wrong)?;
-    Ok(Caller {
+    limits::by_caller(request, key.id.0)?;
+    let caller = Caller {
         scope: key.scope,
         role: key.role,
         scopes: key.scopes,
-    })
+        ends_at: key.ends_at,
+    };
+    Ok((caller, key.note_use.then_some(Used::Key(key.id))))
 }
 
-async fn signed_in(request: &HttpRequest) -> AppResult<SignedIn> {
+async fn present_session(request: &HttpRequest) -> AppResult<sessions::Presented> {
     let nobody = || {
         AppError::new(
             ErrorCode::Unauthenticated,
             "Sign in, or send an API key as a bearer token.",
         )
     };
+    let app = app(request)?;
     let cookie = request.cookie(auth::SESSION_COOKIE).ok_or_else(nobody)?;
-    let token_hash = auth::digest(cookie.value());
-    let user = sessions::find_user_unscoped(&app(request)?.db, &token_hash)
-        .await?
-        .ok_or_else(nobody)?;
-    limits::by_caller(request, user.id.0)?;
-    Ok(SignedIn { user, token_hash })
+    let found = sessions::find_unscoped(&app.db, &auth::digest(cookie.value()), app.config.session_idle()).await?;
+    let session = found.ok_or_else(nobody)?;
+    limits::by_caller(request, session.user.id.0)?;
+    Ok(session)
+}
+
+fn note_use(request: &HttpRequest, used: Option<Used>) {
+    let app = request.app_data::<web::Data<App>>();
+    if let (Some(used), Some(app)) = (used, app) {
+        uses::note(app.clone().into_inner(), used, address_of(request).to_string());
+    }
 }
 
 impl FromRequest for Caller {
@@ -210,18 +242,39 @@ impl FromRequest for SignedIn {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
-        Box::pin(async move { signed_in(&request).await })
+        Box::pin(async move {
+            let session = present_session(&request).await?;
+            note_use(&request, session.note_use.then_some(Used::Session(session.id)));
+            Ok(Self {
+                user: session.user,
+                session_id: session.id,
+            })
+        })
     }
 }
 
-fn bearer(request: &HttpRequest) -> Option<&str> {
+pub fn bearer(request: &HttpRequest) -> Option<&str> {
     let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// `X-Workspace-Id`, or `workspace_id` in the query for what cannot send headers.
+/// The workspace of a path below `/workspaces/{id}`.
+fn workspace_of_path(request: &HttpRequest) -> AppResult<Option<WorkspaceId>> {
+    let below = |pattern: &str| pattern.starts_with("/api/v1/workspaces/{id}");
+    if !request.match_pattern().as_deref().is_some_and(below) {
+        return Ok(None);
+    }
+    let id = request.match_info().get("id").and_then(|text| text.parse().ok());
+    id.map(Some)
+        .ok_or_else(|| AppError::field("id", "type", "must be a UUID"))
+}
+
+/// The path, else `X-Workspace-Id`, else `workspace_id` in the query for what cannot send headers.
 fn named_workspace(request: &HttpRequest) -> AppResult<Option<WorkspaceId>> {
+    if let Some(id) = workspace_of_path(request)? {
+        return Ok(Some(id));
+    }
     let invalid = |path: &str| AppError::field(path, "type", "must be the id of a workspace");
     if let Some(value) = request.headers().get("x-workspace-id") {
         let id = value.to_str().ok().and_then(|text| text.parse().ok());
@@ -261,7 +314,7 @@ impl<T: DeserializeOwned + Validate + 'static> FromRequest for Body<T> {
 }
 
 /// Reads a body that says it is JSON, up to 1 MiB.
-pub async fn read_json_body(request: &HttpRequest, mut payload: Payload) -> AppResult<Vec<u8>> {
+pub async fn read_json_body(request: &HttpRequest, payload: Payload) -> AppResult<Vec<u8>> {
     let content_type = request
         .headers()
         .get(header::CONTENT_TYPE)
@@ -272,6 +325,11 @@ pub async fn read_json_body(request: &HttpRequest, mut payload: Payload) -> AppR
         let detail = "Send the body as JSON, with `Content-Type: application/json`.";
         return Err(AppError::new(ErrorCode::UnsupportedMediaType, detail));
     }
+    let limit = app(request)?.config.deadlines.body;
+    deadlines::arrival(limit, read_bounded(payload)).await?
+}
+
+async fn read_bounded(mut payload: Payload) -> AppResult<Vec<u8>> {
     let mut bytes = Vec::new();
     while let Some(part) = payload.next().await {
         let part = part.map_err(|_| AppError::new(ErrorCode::MalformedBody, "The body broke off. Send it again."))?;
@@ -282,6 +340,32 @@ pub async fn read_json_body(request: &HttpRequest, mut payload: Payload) -> AppR
             ));
         }
         bytes.extend_from_slice(&part);
+    }
+    Ok(bytes)
+}
+
+/// Reads a body that says it is an image.
+pub async fn read_image(request: &HttpRequest, mut payload: Payload, max_bytes: usize) -> AppResult<Vec<u8>> {
+    let content_type = request.headers().get(header::CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !content_type.to_ascii_lowercase().starts_with("image/") {
+        let detail = "Send the image's bytes as the body, with its `Content-Type`, such as `image/png`.";
+        return Err(AppError::new(ErrorCode::UnsupportedMediaType, detail));
+    }
+    let (mut bytes, mut received) = (Vec::new(), 0);
+    while let Some(part) = payload.next().await {
+        let part = part.map_err(|_| AppError::new(ErrorCode::MalformedBody, "The body broke off. Send it again."))?;
+        received += part.len();
+        // Read on for a while: a client that still sends does not listen to the answer.
+        if received <= max_bytes {
+            bytes.extend_from_slice(&part);
+        } else if received > 16 * max_bytes {
+            break;
+        }
+    }
+    if received > max_bytes {
+        let detail = format!("An image may have at most {} MiB here.", max_bytes / (1024 * 1024));
+        return Err(AppError::new(ErrorCode::PayloadTooLarge, detail));
     }
     Ok(bytes)
 }
@@ -398,8 +482,18 @@ impl<T: DeserializeOwned + 'static> FromRequest for Id<T> {
 pub struct IfMatchHeader {
     /// The resource's `ETag`, or `*` for whatever version there is.
     #[expect(dead_code, reason = "only its description is used")]
-    #[param(rename = "If-Match", pattern = r#"^("\d+"|\*)$"#, example = "*")]
+    #[param(rename = "If-Match", pattern = r#"^((W/)?"\d+(-[0-9a-f]{16})?"|\*)$"#, example = "*")]
     if_match: String,
+}
+
+/// What `respond::envelope` honours, in the OpenAPI document.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Header)]
+pub struct IfNoneMatchHeader {
+    /// An `ETag` that you have. If nothing changed since, the answer is 304 without a body.
+    #[expect(dead_code, reason = "only its description is used")]
+    #[param(rename = "If-None-Match", required = false, max_length = 1000)]
+    if_none_match: Option<String>,
 }
 
 /// The version that a change builds on; `*` takes any.
@@ -418,10 +512,12 @@ impl FromRequest for IfMatch {
         if text == "*" {
             return std::future::ready(Ok(Self(None)));
         }
-        let version = text
+        // What follows the version tells equal contents, not whose change it is.
+        let version = text.strip_prefix("W/").unwrap_or(text);
+        let version = version
             .strip_prefix('"')
             .and_then(|text| text.strip_suffix('"'))
-            .and_then(|text| text.parse().ok());
+            .and_then(|text| text.split('-').next()?.parse().ok());
         std::future::ready(match version {
             Some(version) => Ok(Self(Some(version))),
             None => Err(AppError::field(

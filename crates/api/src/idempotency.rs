@@ -243,7 +243,7 @@ impl Turn {
                 .unwrap_or_default(),
             status: answer.status.as_u16(),
             location: answer.location,
-            etag: answer.version.map(respond::etag),
+            etag: answer.version.map(|version| respond::etag(version, &answer.body)),
             body: answer.body,
         };
         if let Some(claimed) = &self.claim {

@@ -13,6 +13,7 @@ use cerebros_common::ids::WorkspaceId;
 use cerebros_db::{
     Write,
     transfer::{CONTENT, Import, Table},
+    workspaces,
 };
 use serde_json::{Map, Value};
 use std::{
@@ -45,7 +46,8 @@ pub async fn import(config: &Config, file: &Path, owner: &str) -> anyhow::Result
     let file = File::open(file).with_context(|| format!("{} cannot be read", file.display()))?;
     let mut archive = ZipArchive::new(file).context("the file is no ZIP archive")?;
     let manifest = manifest(&mut archive)?;
-    let mut write = connection.write_unscoped().await?;
+    let scope = workspaces::personal_scope_unscoped(&connection, owner.id).await?;
+    let mut write = connection.write(&scope).await?;
     let Subject::Workspace(old) = manifest.subject else {
         bail!("the archive holds an account; import the workspaces in it one by one, each exported by itself");
     };
@@ -54,7 +56,7 @@ pub async fn import(config: &Config, file: &Path, owner: &str) -> anyhow::Result
         (1..=120).contains(&name.trim().chars().count()),
         "the workspace's name does not fit"
     );
-    let import = Import::begin_unscoped(&mut write, name.trim(), old.0, &owner).await?;
+    let import = Import::begin(&mut write, name.trim(), old.0).await?;
     let id = import.workspace_id;
     let read = Reading {
         archive,

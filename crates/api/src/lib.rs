@@ -1,14 +1,17 @@
 //! The product: HTTP routes, sign-in, background tasks, files, events. A route calls `db`, the queue and storage; what a
 //! route and a task share lives in a module named after its noun.
 
+mod accounts;
 mod address;
 pub mod admin;
 pub mod auth;
+mod avatars;
 mod bases;
 mod chat;
 mod child;
 pub mod config;
 mod datasets;
+mod deadlines;
 mod deletions;
 mod documents;
 mod download;
@@ -17,13 +20,18 @@ mod events;
 mod examples;
 mod exports;
 mod extract;
+mod headers;
 mod idempotency;
 mod imports;
 mod infer;
 mod jobs;
 mod keys;
+mod legal;
 mod limits;
+mod links;
+mod mail;
 mod openapi;
+mod origins;
 mod paging;
 mod provider_keys;
 mod respond;
@@ -36,8 +44,10 @@ mod storage;
 mod tasks;
 pub mod telemetry;
 mod upload;
+mod uses;
 mod wake;
 
+pub use avatars::avatar_main;
 pub use config::{Config, ConfigError};
 pub use openapi::document as openapi_document;
 pub use server::{Parts, Running, migrate, start};

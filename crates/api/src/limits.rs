@@ -15,14 +15,14 @@ use actix_web::{
     http::header::{HeaderMap, HeaderName, HeaderValue},
     middleware::Next,
 };
-use cerebros_common::errors::ErrorCode;
+use cerebros_common::{errors::ErrorCode, ids::UserId};
 use cerebros_db::{Actor, Scope, rates};
 use sha2::{Digest, Sha256};
 use std::{
     collections::{HashMap, VecDeque, hash_map::Entry},
     hash::Hash,
     net::{IpAddr, Ipv6Addr},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 use uuid::Uuid;
@@ -30,6 +30,8 @@ use uuid::Uuid;
 const MINUTE: Duration = Duration::from_secs(60);
 /// More callers than this at once, and the oldest windows start anew.
 const MAX_KEYS: usize = 100_000;
+/// Event streams of a user.
+const MAX_STREAMS: u32 = 20;
 
 pub struct Limits {
     requests: Windows<Uuid>,
@@ -38,6 +40,7 @@ pub struct Limits {
     sign_in_addresses: Windows<IpAddr>,
     sign_in_accounts: Windows<String>,
     mails: Windows<String>,
+    streams: Mutex<HashMap<UserId, u32>>,
     /// Keeps e-mail and network addresses out of the shared counters.
     secret: [u8; 32],
 }
@@ -52,6 +55,7 @@ impl Limits {
             sign_in_addresses: Windows::new(limits.sign_in, 10 * MINUTE),
             sign_in_accounts: Windows::new((limits.sign_in / 4).max(1), 10 * MINUTE),
             mails: Windows::new(limits.mail, 15 * MINUTE),
+            streams: Mutex::default(),
             secret,
         }
     }
@@ -152,6 +156,45 @@ pub fn upload(request: &HttpRequest, scope: &Scope) -> AppResult<()> {
     }
 }
 
+/// One of a user's event streams.
+pub struct Stream {
+    app: Arc<App>,
+    user_id: UserId,
+}
+
+impl Stream {
+    /// # Errors
+    /// 429 when the user has too many.
+    pub fn open(app: &Arc<App>, scope: &Scope) -> AppResult<Self> {
+        let (Actor::User(user_id) | Actor::ApiKey(_, user_id)) = scope.actor else {
+            return Err(AppError::internal(anyhow::anyhow!("a task asked for a stream")));
+        };
+        let mut streams = app.limits.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = streams.entry(user_id).or_default();
+        if *count >= MAX_STREAMS {
+            let detail = format!("At most {MAX_STREAMS} streams may be open at once. Close one first.");
+            return Err(AppError::new(ErrorCode::TooManyRequests, detail).retry_after(5));
+        }
+        *count += 1;
+        Ok(Self {
+            app: app.clone(),
+            user_id,
+        })
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        let mut streams = self.app.limits.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Entry::Occupied(mut entry) = streams.entry(self.user_id) {
+            *entry.get_mut() -= 1;
+            if *entry.get() == 0 {
+                entry.remove();
+            }
+        }
+    }
+}
+
 /// An attempt to sign in that was counted.
 pub struct Attempt {
     account: String,
@@ -195,7 +238,6 @@ impl Attempt {
 ///
 /// # Errors
 /// 429 when it had too many.
-#[expect(dead_code, reason = "for what sends mail")]
 pub async fn mail(app: &App, request: &HttpRequest, email: &str) -> AppResult<()> {
     let account = app.limits.hash("mail", &email.trim().to_lowercase());
     note(request, app.limits.mails.take(account.clone()))?;

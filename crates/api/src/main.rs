@@ -43,10 +43,15 @@ enum Command {
         format: cerebros_ingest::Format,
         output: PathBuf,
     },
+    /// Make a profile picture of an image (run by the server)
+    #[command(hide = true)]
+    Avatar { input: PathBuf, output: PathBuf },
 }
 
 #[derive(Subcommand)]
 enum Admin {
+    /// Print a link with which the owner of an address chooses a new password
+    ResetLink { email: String },
     /// Look at every entry of the audit log; fails if one is not as it was written
     VerifyAudit,
     /// Encrypt stored secrets with a new secret key, or the one that leads SECRET_KEY now
@@ -72,6 +77,7 @@ fn main() -> ExitCode {
         Command::Train { job } => cerebros_trainer::train_main(&job),
         Command::Infer { socket } => cerebros_trainer::infer_main(&socket),
         Command::Extract { input, format, output } => cerebros_ingest::child::extract_main(&input, format, &output),
+        Command::Avatar { input, output } => cerebros_api::avatar_main(&input, &output),
         Command::Openapi => report(openapi()),
         Command::Serve => report(run(Parts::All)),
         Command::Work => report(run(Parts::Work)),
@@ -112,6 +118,7 @@ fn admin(command: Admin) -> anyhow::Result<()> {
                 cerebros_api::admin::verify_receipt(&config, &file, public_key, &mut out)
             }
             Admin::RotateKey => cerebros_api::admin::rotate_key(&config, &mut out).await,
+            Admin::ResetLink { email } => cerebros_api::admin::reset_link(&config, &email, &mut out).await,
             Admin::VerifyAudit => cerebros_api::admin::verify_audit(&config, &mut out).await,
         }
     })

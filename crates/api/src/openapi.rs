@@ -7,6 +7,7 @@ use cerebros_common::{
     api_keys::KeyScope,
     chat::WireError,
     errors::{ErrorCode, Problem},
+    legal::LegalPage,
     workspaces::Role,
 };
 use utoipa::{
@@ -28,10 +29,18 @@ use utoipa_actix_web::AppExt;
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
         contact(),
     ),
-    components(schemas(AgentSort, Problem, WireError)),
+    components(schemas(AgentSort, LegalPage, Problem, WireError)),
     tags(
-        (name = "auth", description = "Sign up, in and out"),
+        (name = "server", description = "What a server tells everybody about itself"),
+        (name = "auth", description = "Sign up, in and out; links by mail"),
+        (name = "account", description = "What is yours alone"),
+        (name = "sessions", description = "Browsers in which you are signed in"),
         (name = "workspaces", description = "Where rows belong"),
+        (name = "members", description = "Who belongs to a workspace, and with which role"),
+        (name = "invitations", description = "Asking somebody to join"),
+        (name = "account", description = "Your own profile, picture and preferences"),
+        (name = "notifications", description = "What happened and concerns you"),
+        (name = "legal", description = "Texts of the operator"),
         (name = "api_keys", description = "Keys for scripts"),
         (name = "audit", description = "Who did what, when, to what"),
         (name = "provider_keys", description = "Keys for other people's services"),
@@ -122,11 +131,30 @@ enum Access {
 fn access(method: &str, operation: &Operation) -> Access {
     use Access::{Member, Open, SignedIn};
     match operation.operation_id.as_deref().unwrap_or_default() {
-        "sign_up" | "sign_in" => Open,
-        "sign_out" | "find_session" => SignedIn,
-        "list_workspaces" | "export_account" => SignedIn,
+        "find_server" | "list_outbox" => Open,
+        "sign_up" | "sign_in" | "request_magic_link" | "request_password_reset" => Open,
+        "redeem_magic_link" | "redeem_password_reset" | "redeem_verification" | "redeem_email_change" => Open,
+        "sign_out" | "find_session" | "request_verification" => SignedIn,
+        "change_password" | "create_email_change" | "delete_email_change" => SignedIn,
+        "list_sessions" | "delete_session" | "delete_other_sessions" => SignedIn,
+        "look_at_invitation" | "find_legal_page" => Open,
+        "list_workspaces" | "create_workspace" | "accept_invitation" => SignedIn,
+        "find_account" | "update_account" | "put_avatar" | "delete_avatar" | "find_avatar" => SignedIn,
+        "list_notification_preferences" | "update_notification_preferences" => SignedIn,
+        "list_notifications" | "count_unread_notifications" | "read_notification" | "read_all_notifications" => {
+            SignedIn
+        }
+        "update_workspace" | "update_member" => Member(Role::Admin, KeyScope::Admin),
+        "list_invitations" | "create_invitation" | "delete_invitation" | "resend_invitation" => {
+            Member(Role::Admin, KeyScope::Admin)
+        }
+        "delete_member" => Member(Role::Viewer, KeyScope::Admin),
+        "make_owner" => Member(Role::Owner, KeyScope::Admin),
+        "list_api_keys" | "create_api_key" | "rotate_api_key" | "delete_api_key" => {
+            Member(Role::Admin, KeyScope::Admin)
+        }
+        "export_account" => SignedIn,
         "export_workspace" => Member(Role::Owner, KeyScope::Admin),
-        "list_api_keys" | "create_api_key" | "delete_api_key" => Member(Role::Admin, KeyScope::Admin),
         "list_audit" | "list_provider_keys" | "put_provider_key" | "delete_provider_key" => {
             Member(Role::Admin, KeyScope::Admin)
         }
@@ -207,8 +235,18 @@ fn reference_errors(method: &str, operation: &mut Operation, wire: bool) {
     if takes("If-Match") {
         statuses.extend([412, 428]);
     }
+    if has_body {
+        statuses.push(408);
+    }
     if takes("Idempotency-Key") {
         statuses.push(422);
+    }
+    if takes("If-None-Match") {
+        let unchanged = ResponseBuilder::new().description("Nothing changed since the `ETag` that you have");
+        operation
+            .responses
+            .responses
+            .insert("304".to_owned(), RefOr::T(unchanged.build()));
     }
     let prefix = if wire { "WireError" } else { "Problem" };
     for status in statuses {

@@ -1,16 +1,19 @@
 //! Successful answers of the native API, and the envelope of every error by surface.
 
-use crate::{error::AppError, limits};
+use crate::{error::AppError, headers::RequestId, limits, origins};
 use actix_web::{
-    Error, HttpMessage, HttpResponse,
+    Error, HttpRequest, HttpResponse,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
-    http::header,
+    http::{
+        Method, StatusCode,
+        header::{self, ContentType},
+    },
     middleware::Next,
 };
 use cerebros_common::{errors::ErrorCode, wire::Envelope};
 use serde::Serialize;
-use tracing_actix_web::RequestId;
+use sha2::{Digest, Sha256};
 
 pub fn ok<T: Serialize>(data: T) -> HttpResponse {
     HttpResponse::Ok().json(Envelope::new(data))
@@ -18,9 +21,11 @@ pub fn ok<T: Serialize>(data: T) -> HttpResponse {
 
 /// With the version that `If-Match` takes.
 pub fn ok_versioned<T: Serialize>(data: T, version: i64) -> HttpResponse {
+    let body = serde_json::to_vec(&Envelope::new(data)).unwrap_or_default();
     HttpResponse::Ok()
-        .insert_header((header::ETAG, etag(version)))
-        .json(Envelope::new(data))
+        .insert_header((header::ETAG, etag(version, &body)))
+        .content_type(ContentType::json())
+        .body(body)
 }
 
 pub fn created<T: Serialize>(location: String, data: T) -> HttpResponse {
@@ -33,8 +38,39 @@ pub fn no_content() -> HttpResponse {
     HttpResponse::NoContent().finish()
 }
 
-pub fn etag(version: i64) -> String {
-    format!("\"{version}\"")
+/// The version, and a hash: some of what a resource shows, such as counts, changes without a new version.
+pub fn etag(version: i64, body: &[u8]) -> String {
+    let hash = hex::encode(Sha256::digest(body));
+    format!("\"{version}-{}\"", &hash[..16])
+}
+
+/// Whether the caller has this very answer.
+fn is_known(request: &HttpRequest, response: &HttpResponse) -> bool {
+    let Some(etag) = response
+        .headers()
+        .get(header::ETAG)
+        .and_then(|value| value.to_str().ok())
+    else {
+        return false;
+    };
+    let bare = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    let known = request.headers().get_all(header::IF_NONE_MATCH);
+    let mut known = known
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    request.method() == Method::GET
+        && response.status() == StatusCode::OK
+        && known.any(|tag| tag.trim() == "*" || bare(tag) == bare(etag))
+}
+
+fn not_modified(response: HttpResponse) -> HttpResponse {
+    let mut short = HttpResponse::NotModified();
+    for name in [header::ETAG, header::CACHE_CONTROL, header::VARY] {
+        if let Some(value) = response.headers().get(&name) {
+            short.insert_header((name, value.clone()));
+        }
+    }
+    short.finish()
 }
 
 /// Whether a path belongs to OpenAI's wire.
@@ -47,35 +83,30 @@ pub fn is_api(path: &str) -> bool {
     path == "/api" || path.starts_with("/api/") || is_wire(path)
 }
 
-/// Gives every error, the framework's own included, the envelope of its surface, and every answer its request id.
+/// Gives every error, the framework's own included, the envelope of its surface, and every answer the headers that depend
+/// on who asks.
 pub async fn envelope(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let wire = is_wire(request.path());
-    let request_id = request
-        .extensions()
-        .get::<RequestId>()
-        .map(ToString::to_string)
-        .unwrap_or_default();
+    let request_id = RequestId::text(&request);
     // A refused request comes as an answer too: middleware further in answers instead of failing.
     let response = next.call(request).await?.map_into_boxed_body();
     let (http_request, response) = response.into_parts();
-    let mut response = if response.status().is_client_error() || response.status().is_server_error() {
+    let mut response = if response.error().is_some() {
         rewritten(response, wire, &request_id)
+    } else if is_known(&http_request, &response) {
+        not_modified(response)
     } else {
         response
     };
-    if let Ok(value) = header::HeaderValue::from_str(&request_id) {
-        response
-            .headers_mut()
-            .insert(header::HeaderName::from_static("x-request-id"), value);
-    }
+    origins::write_headers(&http_request, response.headers_mut());
     limits::write_headers(&http_request, response.headers_mut());
     Ok(ServiceResponse::new(http_request, response))
 }
 
-fn rewritten(response: HttpResponse, wire: bool, request_id: &str) -> HttpResponse {
+pub fn rewritten(response: HttpResponse, wire: bool, request_id: &str) -> HttpResponse {
     let respond = |error: &AppError| {
         if wire {
             error.wire_response()

@@ -1,10 +1,12 @@
 //! Every operation, by noun. `configure` is the one list: the router and the OpenAPI document are made from it.
 
+mod account;
 mod agents;
 mod api_keys;
 mod audit;
 mod auth;
 mod bases;
+mod credentials;
 mod dashboard;
 mod datasets;
 pub mod deletions;
@@ -13,11 +15,18 @@ mod events;
 mod examples;
 mod exports;
 pub mod health;
+mod invitations;
 mod jobs;
+mod legal;
+mod links;
+mod members;
 mod models;
+mod notifications;
 mod openai;
 mod provider_keys;
 mod search;
+mod server;
+mod sessions;
 mod workspaces;
 
 use utoipa_actix_web::{scope, service_config::ServiceConfig};
@@ -25,8 +34,16 @@ use utoipa_actix_web::{scope, service_config::ServiceConfig};
 pub fn configure(config: &mut ServiceConfig) {
     config.service(
         scope::scope("/api/v1")
+            .configure(server::configure)
             .configure(auth::configure)
+            .configure(links::configure)
+            .configure(credentials::configure)
+            .configure(sessions::configure)
+            .configure(account::configure)
+            .configure(notifications::configure)
             .configure(workspaces::configure)
+            .configure(members::configure)
+            .configure(invitations::configure)
             .configure(api_keys::configure)
             .configure(audit::configure)
             .configure(provider_keys::configure)
@@ -41,7 +58,8 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(jobs::configure)
             .configure(models::configure)
             .configure(dashboard::configure)
-            .configure(events::configure),
+            .configure(events::configure)
+            .configure(legal::configure),
     );
     config.service(scope::scope("/v1").configure(openai::configure));
 }

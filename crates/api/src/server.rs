@@ -2,29 +2,24 @@
 
 use crate::{
     auth::Hasher,
-    config::Config,
-    error::{AppError, AppResult},
-    extract,
+    config::{Config, MailConfig},
+    deadlines::{self, Connection},
+    headers,
     idempotency::InFlight,
     infer::Inference,
     keys::{Keys, Purpose},
+    legal::Legal,
     limits::{self, Limits},
-    openapi, respond, routes, spa,
+    mail::Mailer,
+    openapi, origins, respond, routes, spa,
     state::App,
     storage::Storage,
     tasks,
     telemetry::RequestSpan,
+    uses::Uses,
 };
-use actix_web::{
-    Error, HttpResponse, HttpServer,
-    body::MessageBody,
-    dev::{ServerHandle, ServiceRequest, ServiceResponse},
-    http::{Method, header},
-    middleware::{DefaultHeaders, Next, from_fn},
-    web,
-};
+use actix_web::{HttpServer, dev::ServerHandle, middleware::from_fn, web};
 use anyhow::Context;
-use cerebros_common::errors::ErrorCode;
 use cerebros_db::{Db, DbOptions};
 use cerebros_migrations::{Migrate, Migrator};
 use std::{
@@ -41,13 +36,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 /// How long running requests may take to end at a shutdown.
 const SHUTDOWN_S: u64 = 10;
-
-const CSP: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
-img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; worker-src 'self'; frame-src 'self'; \
-base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
-/// Swagger UI brings inline style.
-const DOCS_CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
-img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const CONNECTIONS_PER_WORKER: usize = 2_000;
 
 /// A running server; dropping it stops nothing, [`Running::stop`] does.
 pub struct Running {
@@ -89,8 +78,13 @@ fn make_data_dir(config: &Config) -> anyhow::Result<()> {
 
 /// Starts the server or a worker and returns once it answers.
 pub async fn start(config: Config, parts: Parts) -> anyhow::Result<Running> {
+    let legal = Legal::read(config.legal_dir.as_deref())?;
     // One TLS provider per process; a second call finds it in place.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    anyhow::ensure!(
+        parts == Parts::All || !matches!(config.mail, MailConfig::Outbox),
+        "OUTBOX is 1, but only the server itself can show the mail that it keeps"
+    );
     make_data_dir(&config)?;
     let keys = Keys::load(&config)?;
     let db = migrated(&config, &keys).await?;
@@ -113,10 +107,23 @@ pub async fn start(config: Config, parts: Parts) -> anyhow::Result<Running> {
         let config = config.clone();
         tokio::task::spawn_blocking(move || crate::bases::write_built_in(&config)).await??
     };
+    let (listener, address) = match parts {
+        Parts::Work => (None, config.bind),
+        Parts::All => {
+            let listener =
+                TcpListener::bind(config.bind).with_context(|| format!("BIND {} cannot be used", config.bind))?;
+            let address = listener.local_addr()?;
+            (Some(listener), address)
+        }
+    };
     let app = Arc::new(App {
+        legal,
         built_in,
         hasher: Hasher::new()?,
         inference: Inference::new(&config),
+        uses: Uses::default(),
+        mailer: Mailer::new(&config)?,
+        origin: config.origin(address),
         in_flight: InFlight::default(),
         limits: Limits::new(&config, keys.current(Purpose::Addresses).1),
         shutdown: CancellationToken::new(),
@@ -128,20 +135,11 @@ pub async fn start(config: Config, parts: Parts) -> anyhow::Result<Running> {
     });
     let mut background = tasks::start(&app)?;
     background.extend(crate::wake::start(&app).await?);
-    let (http, address) = match parts {
-        Parts::Work => (None, app.config.bind),
-        Parts::All => {
-            let listener = TcpListener::bind(app.config.bind)
-                .with_context(|| format!("BIND {} cannot be used", app.config.bind))?;
-            let address = listener.local_addr()?;
-            (Some(serve(app.clone(), listener)?), address)
-        }
-    };
-    let url = app.config.origin(address);
+    let http = listener.map(|listener| serve(app.clone(), listener)).transpose()?;
     Ok(Running {
+        url: app.origin.clone(),
         app,
         address,
-        url,
         http,
         background,
         _lock: lock,
@@ -202,7 +200,9 @@ pub fn lock_data_dir(config: &Config, db: &Db) -> anyhow::Result<Option<File>> {
 }
 
 fn serve(app: Arc<App>, listener: TcpListener) -> anyhow::Result<(ServerHandle, JoinHandle<std::io::Result<()>>)> {
+    allow_many_connections();
     let app = web::Data::from(app);
+    let (config, watched) = (app.config.clone(), app.clone());
     let mut document = openapi::document();
     let known = web::Data::new(openapi::Routes::new(&mut document));
     let server = HttpServer::new(move || {
@@ -222,21 +222,20 @@ fn serve(app: Arc<App>, listener: TcpListener) -> anyhow::Result<(ServerHandle, 
             .service(web::redirect("/docs", "/docs/"))
             .service(SwaggerUi::new("/docs/{_:.*}").url("/docs/openapi.json", document.clone()))
             .default_service(web::to(spa::fallback))
-            .wrap(from_fn(same_site))
+            .wrap(from_fn(deadlines::on_handlers))
+            .wrap(from_fn(origins::guard))
             .wrap(from_fn(limits::by_address))
             .wrap(from_fn(respond::envelope))
             .wrap(TracingLogger::<RequestSpan>::new())
-            .wrap(from_fn(content_security))
-            .wrap(
-                DefaultHeaders::new()
-                    .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-                    .add((header::REFERRER_POLICY, "same-origin"))
-                    .add(("Cross-Origin-Opener-Policy", "same-origin")),
-            )
+            .wrap(from_fn(headers::on_every_answer))
+            .wrap(from_fn(deadlines::busy))
     })
+    .on_connect(move |io, extensions| Connection::watch(io, extensions, &watched.config))
     .workers(std::thread::available_parallelism().map_or(2, usize::from).min(8))
     .shutdown_timeout(SHUTDOWN_S)
-    .client_request_timeout(Duration::from_secs(15))
+    .max_connections(CONNECTIONS_PER_WORKER)
+    .keep_alive(config.deadlines.keep_alive)
+    .client_request_timeout(config.deadlines.head)
     .disable_signals()
     .listen(listener)?
     .run();
@@ -244,55 +243,15 @@ fn serve(app: Arc<App>, listener: TcpListener) -> anyhow::Result<(ServerHandle, 
     Ok((handle, tokio::spawn(server)))
 }
 
-async fn content_security(
-    request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let policy = if request.path().starts_with("/docs") {
-        DOCS_CSP
-    } else {
-        CSP
+/// Shells allow few open files by default, but as many as the system has on request.
+fn allow_many_connections() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: maximum,
+        maximum,
     };
-    let mut response = next.call(request).await?;
-    response.headers_mut().insert(
-        header::CONTENT_SECURITY_POLICY,
-        header::HeaderValue::from_static(policy),
-    );
-    Ok(response)
-}
-
-/// Refuses changes that a browser sends on behalf of another site. Scripts send neither header.
-async fn same_site(
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    if !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
-        && let Err(error) = refuse_cross_site(&request)
-    {
-        let (request, _) = request.into_parts();
-        return Ok(ServiceResponse::new(request, HttpResponse::from_error(error)));
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(error = %error, "the limit of open files could not be raised");
     }
-    Ok(next.call(request).await?.map_into_boxed_body())
-}
-
-fn refuse_cross_site(request: &ServiceRequest) -> AppResult<()> {
-    let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let cross_site = match (text("sec-fetch-site"), text("origin")) {
-        (Some(site), _) => !matches!(site, "same-origin" | "none"),
-        (None, Some(origin)) => {
-            let app = extract::app(request.request())?;
-            let host = text("host").unwrap_or_default();
-            let own = match &app.config.public_url {
-                Some(url) => url.origin().ascii_serialization(),
-                None => format!("http://{host}"),
-            };
-            origin != own
-        }
-        (None, None) => false,
-    };
-    if cross_site {
-        let detail = "Browsers may change things only from this site's own pages.";
-        return Err(AppError::new(ErrorCode::CrossSite, detail));
-    }
-    Ok(())
 }

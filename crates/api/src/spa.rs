@@ -45,6 +45,10 @@ pub async fn fallback(request: HttpRequest, routes: web::Data<Routes>) -> Result
         return Ok(HttpResponse::Ok()
             .content_type(mime_guess::from_path(name).first_or_octet_stream().as_ref())
             .insert_header((header::CACHE_CONTROL, caching))
+            .insert_header((
+                header::ETAG,
+                format!("\"{}\"", hex::encode(file.metadata.sha256_hash())),
+            ))
             .body(file.data.into_owned()));
     }
     let wants_page = request

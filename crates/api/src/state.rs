@@ -1,7 +1,8 @@
 //! What handlers and tasks share.
 
 use crate::{
-    auth::Hasher, config::Config, idempotency::InFlight, infer::Inference, keys::Keys, limits::Limits, storage::Storage,
+    auth::Hasher, config::Config, idempotency::InFlight, infer::Inference, keys::Keys, legal::Legal, limits::Limits,
+    mail::Mailer, storage::Storage, uses::Uses,
 };
 use cerebros_db::{Db, bases::BaseFacts};
 use std::sync::Arc;
@@ -17,6 +18,12 @@ pub struct App {
     pub storage: Storage,
     pub hasher: Hasher,
     pub inference: Inference,
+    pub uses: Uses,
+    pub legal: Legal,
+    /// `None` when the operator has set up no mail.
+    pub mailer: Option<Mailer>,
+    /// What links to this server begin with.
+    pub origin: String,
     /// Keyed requests that are being worked on.
     pub in_flight: InFlight,
     pub limits: Limits,

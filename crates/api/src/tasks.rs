@@ -1,6 +1,6 @@
 //! Which background tasks there are, and how many of each queue run at once.
 
-use crate::{bases, datasets::validation, deletions, documents::extraction, examples, jobs, state::App};
+use crate::{bases, datasets::validation, deletions, documents::extraction, examples, jobs, links, state::App};
 use cerebros_queue::{Lease, Runner, Task, TaskError, Waker};
 use chrono::{Duration, Utc};
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,8 @@ pub fn start(app: &Arc<App>) -> anyhow::Result<Vec<JoinHandle<anyhow::Result<()>
         .on_dead(extraction::bury)
         .register(validation::run)
         .on_dead(validation::bury)
+        .queue("mail", 2)
+        .register(links::send)
         .queue("generation", 1)
         .register(examples::run)
         .register(deletions::run)
@@ -68,7 +70,18 @@ impl Task for Tidy {
 
 async fn tidy(app: Arc<App>, _: Tidy, _: Lease) -> Result<(), TaskError> {
     let failed = |error: cerebros_db::DbError| TaskError::retry(error.to_string());
-    cerebros_db::sessions::expire_unscoped(&app.db).await.map_err(failed)?;
+    cerebros_db::sessions::expire_unscoped(&app.db, app.config.session_idle())
+        .await
+        .map_err(failed)?;
+    cerebros_db::invitations::expire_unscoped(&app.db)
+        .await
+        .map_err(failed)?;
+    cerebros_db::link_tokens::expire_unscoped(&app.db)
+        .await
+        .map_err(failed)?;
+    cerebros_db::email_changes::expire_unscoped(&app.db)
+        .await
+        .map_err(failed)?;
     let before = Utc::now() - Duration::days(EVENTS_KEPT_DAYS);
     cerebros_db::events::expire_unscoped(&app.db, before)
         .await

@@ -1,8 +1,9 @@
 //! Logs. A request's span carries method, route pattern and request id: never path, query, body or address.
 
+use crate::headers::RequestId;
 use actix_web::{Error, body::MessageBody, dev::ServiceRequest, dev::ServiceResponse};
 use tracing::Span;
-use tracing_actix_web::{RequestId, RootSpanBuilder};
+use tracing_actix_web::RootSpanBuilder;
 use tracing_subscriber::EnvFilter;
 
 /// Writes logs to stderr: `LOG` filters (default `info`), `LOG_FORMAT=json` makes them JSON lines.
@@ -27,12 +28,7 @@ pub struct RequestSpan;
 
 impl RootSpanBuilder for RequestSpan {
     fn on_request_start(request: &ServiceRequest) -> Span {
-        use actix_web::HttpMessage;
-        let request_id = request
-            .extensions()
-            .get::<RequestId>()
-            .map(ToString::to_string)
-            .unwrap_or_default();
+        let request_id = RequestId::text(request);
         let route = request.match_pattern().unwrap_or_default();
         tracing::info_span!(
             "request",

@@ -1,12 +1,15 @@
 //! One file of a multipart form, streamed into the store.
 
 use crate::{
+    config::Config,
+    deadlines,
     error::{AppError, AppResult},
     storage::{Storage, Writer},
 };
 use actix_multipart::{Field, Multipart, MultipartError};
 use cerebros_common::errors::ErrorCode;
 use futures_util::StreamExt;
+use std::time::Duration;
 
 /// A file that was received whole, but has no place in the store yet.
 pub struct Upload {
@@ -30,20 +33,28 @@ const MAX_DISCARDED_BYTES: u64 = 64 * 1024 * 1024;
 pub struct Form {
     parts: Multipart,
     ended: bool,
+    /// How long it may take until the next piece arrives.
+    patience: Duration,
 }
 
 impl Form {
-    pub fn new(parts: Multipart) -> Self {
-        Self { parts, ended: false }
+    pub fn new(parts: Multipart, config: &Config) -> Self {
+        Self {
+            parts,
+            ended: false,
+            patience: config.deadlines.piece,
+        }
     }
 
-    async fn next(&mut self) -> Option<Result<Field, MultipartError>> {
+    async fn next(&mut self) -> AppResult<Option<Field>> {
         if self.ended {
-            return None;
+            return Ok(None);
         }
-        let next = self.parts.next().await;
-        self.ended = !matches!(next, Some(Ok(_)));
-        next
+        self.ended = true;
+        let next = deadlines::arrival(self.patience, self.parts.next()).await?;
+        let field = next.transpose().map_err(refuse_form)?;
+        self.ended = field.is_none();
+        Ok(field)
     }
 }
 
@@ -53,7 +64,10 @@ impl Form {
 /// 400 on the part at fault, 413 above `max_bytes`, 415 for a body that is no form, 507 on a full disk.
 pub async fn receive(storage: &Storage, form: &mut Form, max_bytes: u64) -> AppResult<Upload> {
     let received = read(storage, form, max_bytes).await;
-    if received.is_err() {
+    if received
+        .as_ref()
+        .is_err_and(|refused| refused.code != ErrorCode::RequestTimeout)
+    {
         discard(form).await;
     }
     received
@@ -61,23 +75,20 @@ pub async fn receive(storage: &Storage, form: &mut Form, max_bytes: u64) -> AppR
 
 /// Reads on through a body that is refused, within bounds.
 pub async fn discard(form: &mut Form) {
-    let mut bytes = 0;
-    while let Some(Ok(mut field)) = form.next().await {
-        while let Some(Ok(chunk)) = field.next().await {
-            bytes += chunk.len() as u64;
-            if bytes > MAX_DISCARDED_BYTES {
-                return;
-            }
+    let patience = form.patience;
+    while let Ok(Some(mut field)) = form.next().await {
+        if !read_on(&mut field, patience).await {
+            return;
         }
     }
 }
 
 async fn read(storage: &Storage, form: &mut Form, max_bytes: u64) -> AppResult<Upload> {
     let mut upload = None;
-    while let Some(field) = form.next().await {
-        let field = field.map_err(refuse_form)?;
+    let patience = form.patience;
+    while let Some(field) = form.next().await? {
         match field.name() {
-            Some("file") if upload.is_none() => upload = Some(read_file(storage, field, max_bytes).await?),
+            Some("file") if upload.is_none() => upload = Some(read_file(storage, field, patience, max_bytes).await?),
             Some("file") => {
                 let message = "must be there once: send one file a request";
                 return Err(AppError::field("file", "repeated", message));
@@ -95,14 +106,14 @@ async fn read(storage: &Storage, form: &mut Form, max_bytes: u64) -> AppResult<U
     upload.ok_or_else(|| AppError::field("file", "missing", "is missing: send the file as the part `file`"))
 }
 
-async fn read_file(storage: &Storage, mut field: Field, max_bytes: u64) -> AppResult<Upload> {
+async fn read_file(storage: &Storage, mut field: Field, patience: Duration, max_bytes: u64) -> AppResult<Upload> {
     let name = file_name(&field)?;
     let mut writer = storage.create().await.map_err(AppError::io)?;
-    while let Some(chunk) = field.next().await {
+    while let Some(chunk) = deadlines::arrival(patience, field.next()).await? {
         let chunk = chunk.map_err(refuse_form)?;
         if writer.size_bytes() + chunk.len() as u64 > max_bytes {
             // The rest of this part is read on here: a part that is dropped half-read blocks the form.
-            read_on(&mut field).await;
+            read_on(&mut field, patience).await;
             return Err(too_large(max_bytes));
         }
         writer.write(&chunk).await.map_err(AppError::io)?;
@@ -114,14 +125,16 @@ async fn read_file(storage: &Storage, mut field: Field, max_bytes: u64) -> AppRe
     Ok(Upload { name, writer })
 }
 
-async fn read_on(field: &mut Field) {
+/// Whether the part came to its end, within bounds.
+async fn read_on(field: &mut Field, patience: Duration) -> bool {
     let mut bytes = 0;
-    while let Some(Ok(chunk)) = field.next().await {
+    while let Ok(Some(Ok(chunk))) = deadlines::arrival(patience, field.next()).await {
         bytes += chunk.len() as u64;
         if bytes > MAX_DISCARDED_BYTES {
-            return;
+            return false;
         }
     }
+    true
 }
 
 fn too_large(max_bytes: u64) -> AppError {

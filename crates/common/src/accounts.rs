@@ -159,6 +159,16 @@ pub struct ProfilePatch {
     pub name: Option<String>,
 }
 
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Validate)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
+#[serde(deny_unknown_fields)]
+pub struct AvatarQuery {
+    /// Makes the address of each picture another one; it chooses nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub v: Option<i64>,
+}
+
 /// A browser that is signed in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -185,6 +195,12 @@ pub struct ServerFacts {
     pub mail: bool,
     /// Whether mail goes to the page `/outbox` of this server instead of to people: for trying it out.
     pub outbox: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OutboxMails {
+    pub items: Vec<OutboxMail>,
 }
 
 /// A mail that a server on trial has kept in memory instead of sending it.

@@ -44,6 +44,8 @@ error_codes!(
     /// It does not exist, or belongs to another workspace.
     NotFound = (404, "Not found"),
     MethodNotAllowed = (405, "This method is not allowed here"),
+    /// The body arrived too slowly.
+    RequestTimeout = (408, "The request took too long to arrive"),
     /// The state of a resource does not allow this now.
     Conflict = (409, "That is not possible now"),
     /// The same `Idempotency-Key` is being worked on; ask again for its answer.

@@ -4,6 +4,7 @@ use crate::{Actor, Db, DbError, Scope, Write, convert, paging::page, workspaces}
 use cerebros_common::{
     api_keys::{ApiKey, KeyScope},
     audit::{Action, Noun},
+    events::EventKind,
     ids::{ApiKeyId, UserId, WorkspaceId},
     wire::{Page, Paging},
     workspaces::Role,
@@ -11,6 +12,9 @@ use cerebros_common::{
 use chrono::{DateTime, Duration, Utc};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr};
 use uuid::Uuid;
+
+/// How exactly the last use is known: spares most requests a write.
+const NOTED_EVERY: Duration = Duration::minutes(1);
 
 pub async fn list(scope: &Scope, db: &Db, paging: Paging) -> Result<Page<ApiKey>, DbError> {
     let all = row::Entity::find().filter(row::Column::WorkspaceId.eq(scope.workspace_id.0));
@@ -46,6 +50,33 @@ pub async fn insert(
     wire(key)
 }
 
+/// Gives a key another secret; the one before is refused from the commit on. The key acts for whoever holds the new one.
+pub async fn rotate(
+    write: &mut Write,
+    user_id: UserId,
+    id: ApiKeyId,
+    prefix: &str,
+    secret_hash: &str,
+) -> Result<ApiKey, DbError> {
+    let found = row::Entity::find_by_id(id.0)
+        .filter(row::Column::WorkspaceId.eq(write.workspace_id()?.0))
+        .one(write.connection())
+        .await?;
+    let mut key = found.ok_or(DbError::NotFound("API key"))?;
+    prefix.clone_into(&mut key.prefix);
+    secret_hash.clone_into(&mut key.secret_hash);
+    key.user_id = user_id.0;
+    row::Entity::update_many()
+        .col_expr(row::Column::Prefix, Expr::value(prefix))
+        .col_expr(row::Column::SecretHash, Expr::value(secret_hash))
+        .col_expr(row::Column::UserId, Expr::value(user_id.0))
+        .filter(row::Column::Id.eq(id.0))
+        .exec(write.connection())
+        .await?;
+    write.audit(Action::Rotated, Noun::ApiKey, id, &[]);
+    wire(key)
+}
+
 pub async fn delete(write: &mut Write, id: ApiKeyId) -> Result<(), DbError> {
     let result = row::Entity::delete_many()
         .filter(row::Column::Id.eq(id.0))
@@ -59,13 +90,31 @@ pub async fn delete(write: &mut Write, id: ApiKeyId) -> Result<(), DbError> {
     Ok(())
 }
 
+/// Revokes the keys that a person made in the workspace.
+pub(crate) async fn delete_of_maker(write: &mut Write, user_id: UserId) -> Result<(), DbError> {
+    let deleted = row::Entity::delete_many()
+        .filter(row::Column::UserId.eq(user_id.0))
+        .filter(row::Column::WorkspaceId.eq(write.workspace_id()?.0))
+        .exec_with_returning(write.connection())
+        .await?;
+    for key in deleted {
+        write.audit(Action::Revoked, Noun::ApiKey, key.id, &[]);
+        write.event(EventKind::ApiKeysChanged, key.id, None);
+    }
+    Ok(())
+}
+
 /// A key that was presented.
 #[derive(Debug, Clone)]
 pub struct Presented {
+    pub id: ApiKeyId,
     pub scope: Scope,
     /// The role that its maker has in the workspace now.
     pub role: Role,
     pub scopes: Vec<KeyScope>,
+    pub ends_at: Option<DateTime<Utc>>,
+    /// Whether [`note_use_unscoped`] has something to write.
+    pub note_use: bool,
 }
 
 /// Whose unexpired key has this secret hash.
@@ -84,24 +133,27 @@ pub async fn authenticate_unscoped(db: &Db, secret_hash: &str) -> Result<Option<
     let Some(role) = workspaces::find_role_unscoped(db, user_id, workspace_id).await? else {
         return Ok(None);
     };
-    if key
-        .last_used_at
-        .is_none_or(|at| convert::now() - at > Duration::minutes(1))
-    {
-        row::Entity::update_many()
-            .col_expr(row::Column::LastUsedAt, Expr::value(convert::now()))
-            .filter(row::Column::Id.eq(key.id))
-            .exec(db.write_connection())
-            .await?;
-    }
     Ok(Some(Presented {
+        id: ApiKeyId(key.id),
         scope: Scope {
             workspace_id,
             actor: Actor::ApiKey(ApiKeyId(key.id), user_id),
         },
         role,
         scopes: convert::parse_json("scopes", &key.scopes)?,
+        ends_at: key.expires_at,
+        note_use: key.last_used_at.is_none_or(|at| convert::now() - at > NOTED_EVERY),
     }))
+}
+
+/// Notes that a key is used.
+pub async fn note_use_unscoped(db: &Db, id: ApiKeyId) -> Result<(), DbError> {
+    row::Entity::update_many()
+        .col_expr(row::Column::LastUsedAt, Expr::value(convert::now()))
+        .filter(row::Column::Id.eq(id.0))
+        .exec(db.write_connection())
+        .await?;
+    Ok(())
 }
 
 fn wire(row: row::Model) -> Result<ApiKey, DbError> {

@@ -1,12 +1,18 @@
 //! Datasets and what their validation found.
 
-use crate::{Db, DbError, Scope, Write, agents, convert, documents, paging::page};
+use crate::{
+    Db, DbError, Scope, Write, agents, convert, documents,
+    notifications::{self, Audience},
+    paging::page,
+};
 use cerebros_common::{
     audit::{Action, Noun},
     datasets::{Dataset, DatasetFinding, DatasetQuery, DatasetReport, DatasetSource, DatasetStatus},
     events::EventKind,
     ids::{AgentId, DatasetId, DocumentId},
+    notifications::{NotificationKind, NotificationSubject},
     wire::{CursorPage, Page, Paging},
+    workspaces::Role,
 };
 use sea_orm::{
     ActiveModelTrait,
@@ -232,7 +238,24 @@ pub async fn finish(write: &mut Write, id: DatasetId, validation: Validation) ->
     let row = row.update(write.connection()).await?;
     changed(write, &row);
     write.audit(Action::Finished, Noun::Dataset, id, &[]);
+    if status == DatasetStatus::Error {
+        notify_failed(write, &row).await?;
+    }
     Ok(())
+}
+
+async fn notify_failed(write: &Write, dataset: &row::Model) -> Result<(), DbError> {
+    let title = format!("The dataset “{}” cannot be used.", dataset.name);
+    let (kind, subject) = (NotificationKind::DatasetFailed, NotificationSubject::Dataset);
+    notifications::notify(
+        write,
+        kind,
+        Audience::AtLeast(Role::Editor),
+        &title,
+        subject,
+        dataset.id,
+    )
+    .await
 }
 
 /// Notes why a dataset could not be validated. One that is gone, or validated already, stays as it is.
@@ -247,6 +270,7 @@ pub async fn fail(write: &mut Write, id: DatasetId, message: &str) -> Result<(),
     let row = row.update(write.connection()).await?;
     changed(write, &row);
     write.audit(Action::Failed, Noun::Dataset, id, &[]);
+    notify_failed(write, &row).await?;
     Ok(())
 }
 
@@ -263,6 +287,7 @@ pub async fn delete(write: &mut Write, id: DatasetId) -> Result<String, DbError>
         return Err(DbError::Conflict(message.to_owned()));
     }
     row::Entity::delete_by_id(id.0).exec(write.connection()).await?;
+    notifications::forget(write, [row.id]).await?;
     write.event(EventKind::DatasetDeleted, row.id, row.agent_id.map(AgentId));
     write.audit(Action::Deleted, Noun::Dataset, id, &[]);
     Ok(row.blob_key)

@@ -118,15 +118,15 @@ pub async fn begin(write: &mut Write, target: DeletionTarget, version: Option<i6
     match target.subject {
         DeletionSubject::Document => {
             flagged = erase_derived(write, &extent, &mut work).await?;
-            work.blobs.push(documents::delete(write, DocumentId(id)).await?);
             forget(write, id).await?;
+            work.blobs.push(documents::delete(write, DocumentId(id)).await?);
         }
         DeletionSubject::Agent => {
             flagged = erase_derived(write, &extent, &mut work).await?;
             work.blobs
                 .extend(documents::blob_keys_of_agent(write, AgentId(id)).await?);
-            agents::delete(write, AgentId(id), version).await?;
             forget(write, id).await?;
+            agents::delete(write, AgentId(id), version).await?;
         }
         DeletionSubject::Workspace => {
             if is_personal(write, id).await? {
@@ -522,7 +522,9 @@ async fn flag_models(write: &mut Write, dataset_id: Uuid) -> Result<Vec<Uuid>, D
 
 /// Removes what was said about something elsewhere: notifications, and answers kept for repeated requests.
 async fn forget(write: &Write, id: Uuid) -> Result<(), DbError> {
-    execute(write, "delete from notifications where subject_id = $1", [id.into()]).await?;
+    let told = "delete from notifications where subject_id = $1 \
+                or subject_id in (select id from documents where agent_id = $1)";
+    execute(write, told, [id.into()]).await?;
     let sql = match write.connection().get_database_backend() {
         DbBackend::Sqlite => "delete from idempotency_keys where workspace_id = $1 and instr(body, $2) > 0",
         _ => "delete from idempotency_keys where workspace_id = $1 and position($2 in body) > 0",

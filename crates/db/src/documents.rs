@@ -1,6 +1,10 @@
 //! Documents with their extracted text and chunks.
 
-use crate::{Db, DbError, Scope, Write, agents, convert, paging::page};
+use crate::{
+    Db, DbError, Scope, Write, agents, convert,
+    notifications::{self, Audience},
+    paging::page,
+};
 use cerebros_common::{
     audit::{Action, Noun},
     documents::{
@@ -9,7 +13,9 @@ use cerebros_common::{
     },
     events::EventKind,
     ids::{AgentId, ChunkId, DocumentId},
+    notifications::{NotificationKind, NotificationSubject},
     wire::{CursorPage, Page, Paging},
+    workspaces::Role,
 };
 use sea_orm::{
     ActiveModelTrait,
@@ -324,6 +330,9 @@ pub async fn fail(write: &mut Write, id: DocumentId, error: &DocumentError) -> R
     let row = row.update(write.connection()).await?;
     changed(write, &row);
     write.audit(Action::Failed, Noun::Document, id, &[]);
+    let title = format!("“{}” could not be read.", row.name);
+    let (kind, subject) = (NotificationKind::DocumentFailed, NotificationSubject::Document);
+    notifications::notify(write, kind, Audience::AtLeast(Role::Editor), &title, subject, id).await?;
     Ok(())
 }
 
@@ -352,9 +361,22 @@ pub async fn retry(write: &mut Write, id: DocumentId) -> Result<Document, DbErro
 pub async fn delete(write: &mut Write, id: DocumentId) -> Result<String, DbError> {
     let row = lock(write, id).await?.ok_or(DbError::NotFound("document"))?;
     row::Entity::delete_by_id(id.0).exec(write.connection()).await?;
+    notifications::forget(write, [row.id]).await?;
     write.event(EventKind::DocumentDeleted, row.id, Some(AgentId(row.agent_id)));
     write.audit(Action::Deleted, Noun::Document, id, &[]);
     Ok(row.blob_key)
+}
+
+/// Deletes what was said of an agent's documents, for whoever deletes it in this transaction.
+pub(crate) async fn forget_of_agent(write: &Write, agent_id: AgentId) -> Result<(), DbError> {
+    let ids: Vec<Uuid> = row::Entity::find()
+        .filter(row::Column::AgentId.eq(agent_id.0))
+        .select_only()
+        .column(row::Column::Id)
+        .into_tuple()
+        .all(write.connection())
+        .await?;
+    notifications::forget(write, ids).await
 }
 
 /// The keys of all files of an agent, for whoever deletes it in this transaction.

@@ -16,6 +16,9 @@ pub enum DbError {
     /// What a model learned from was deleted.
     #[error("the model learned from something that was deleted")]
     SourceDeleted,
+    /// Who acts may not do that. The text is for the user.
+    #[error("{0}")]
+    Forbidden(String),
     /// A stored value that this version cannot read.
     #[error("a stored {0} cannot be read: {1}")]
     Corrupt(&'static str, String),

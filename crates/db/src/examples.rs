@@ -1,6 +1,9 @@
 //! Training examples. Those that were generated name the passage they come from.
 
-use crate::{Db, DbError, Scope, Write, agents, convert, documents};
+use crate::{
+    Db, DbError, Scope, Write, agents, convert, documents,
+    notifications::{self, Audience},
+};
 use cerebros_common::{
     audit::{Action, Noun},
     events::EventKind,
@@ -8,7 +11,9 @@ use cerebros_common::{
         Example, ExampleOrigin, ExamplePatch, ExampleQuery, ExampleReview, ExampleSource, ExampleStatus, NewExample,
     },
     ids::{AgentId, ChunkId, DocumentId, ExampleId},
+    notifications::{NotificationKind, NotificationSubject},
     wire::CursorPage,
+    workspaces::Role,
 };
 use sea_orm::{
     ActiveModelTrait,
@@ -172,7 +177,19 @@ pub async fn insert_generated(
             .await?;
     }
     write.event(EventKind::ExamplesChanged, document_id.0, Some(agent_id));
-    Ok(())
+    let names = documents::names(write.connection(), &[document_id.0]).await?;
+    let name = names.get(&document_id.0).map_or("", String::as_str);
+    let title = format!("{} examples from “{name}” wait for review.", rows.len());
+    let (kind, subject) = (NotificationKind::ExamplesReady, NotificationSubject::Document);
+    notifications::notify(
+        write,
+        kind,
+        Audience::AtLeast(Role::Reviewer),
+        &title,
+        subject,
+        document_id.0,
+    )
+    .await
 }
 
 /// Changes an example at `version`; `None` changes whatever version there is.

@@ -1,12 +1,18 @@
 //! Training jobs, their metric points and log lines.
 
-use crate::{Db, DbError, Scope, Write, convert, datasets, paging::page};
+use crate::{
+    Db, DbError, Scope, Write, convert, datasets,
+    notifications::{self, Audience},
+    paging::page,
+};
 use cerebros_common::{
     audit::{Action, Noun},
     events::EventKind,
     ids::{AgentId, BaseId, DatasetId, JobId, ModelId},
     jobs::{Job, JobFailure, JobLogLine, JobPlan, JobQuery, JobStatus, MetricPoint, NewJob},
+    notifications::{NotificationKind, NotificationSubject},
     wire::{CursorPage, Page, Paging},
+    workspaces::Role,
 };
 use chrono::Utc;
 use sea_orm::{
@@ -189,7 +195,7 @@ pub async fn finish(
         .map(|failure| convert::json("job failure", failure))
         .transpose()?);
     row.finished_at = Set(Some(convert::now()));
-    row.update(write.connection()).await?;
+    let row = row.update(write.connection()).await?;
     write.event(EventKind::JobChanged, id.0, agent_id);
     let action = match status {
         JobStatus::Succeeded => Action::Finished,
@@ -197,7 +203,16 @@ pub async fn finish(
         _ => Action::Failed,
     };
     write.audit(action, Noun::Job, id, &[]);
-    Ok(())
+    let (kind, end) = match status {
+        JobStatus::Succeeded => (NotificationKind::JobSucceeded, "has finished"),
+        JobStatus::Failed => (NotificationKind::JobFailed, "has failed"),
+        // Somebody wanted it so.
+        _ => return Ok(()),
+    };
+    let dataset = wire(write.connection(), row).await?.dataset_name;
+    let title = format!("Training on “{dataset}” {end}.");
+    let (audience, subject) = (Audience::AtLeast(Role::Editor), NotificationSubject::Job);
+    notifications::notify(write, kind, audience, &title, subject, id).await
 }
 
 /// Asks a queued or running job to stop; a queued one ends at once.

@@ -17,6 +17,16 @@ pub enum Actor {
     System,
 }
 
+impl Actor {
+    /// The person who acts, or whose key acts.
+    pub fn user_id(self) -> Option<UserId> {
+        match self {
+            Self::User(id) | Self::ApiKey(_, id) => Some(id),
+            Self::System => None,
+        }
+    }
+}
+
 impl Scope {
     /// The scope of a background task that works for a workspace.
     pub fn system(workspace_id: WorkspaceId) -> Self {

@@ -4,7 +4,6 @@
 
 use crate::{Db, DbError, Scope, Write, convert, workspaces};
 use cerebros_common::{
-    accounts::User,
     agents::TrainingState,
     audit::{Action, Noun},
     bases::{BaseSource, BaseStatus},
@@ -13,7 +12,7 @@ use cerebros_common::{
     examples::{ExampleOrigin, ExampleStatus},
     ids::{BaseId, UserId, WorkspaceId},
     jobs::{JobFailure, JobParameters, JobPlan, JobStatus},
-    workspaces::Role,
+    workspaces::{NewWorkspace, Role},
 };
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream::BoxStream};
@@ -505,10 +504,10 @@ pub struct Import {
 }
 
 impl Import {
-    /// Begins a workspace of `owner`.
-    pub async fn begin_unscoped(write: &mut Write, name: &str, old: Uuid, owner: &User) -> Result<Self, DbError> {
-        let workspace_id = workspaces::insert(write, name, false).await?;
-        workspaces::insert_member(write, workspace_id, owner.id, Role::Owner).await?;
+    /// Begins a workspace of whom the transaction acts for.
+    pub async fn begin(write: &mut Write, name: &str, old: Uuid) -> Result<Self, DbError> {
+        let name = name.to_owned();
+        let workspace_id = workspaces::insert(write, &NewWorkspace { name }).await?.id;
         write.enter(Scope::system(workspace_id));
         write.audit(Action::Imported, Noun::Workspace, workspace_id, &["name"]);
         Ok(Self {

@@ -1,41 +1,57 @@
-//! Workspaces and their members.
+//! Workspaces. A workspace's name and settings; who belongs to it stands in [`crate::members`].
 
-use crate::{Actor, Db, DbError, Scope, Write, convert, paging::page};
+use crate::{Actor, Db, DbError, Scope, Write, convert, members, paging::page, users};
 use cerebros_common::{
+    audit::{Action, Noun},
+    events::EventKind,
     ids::{UserId, WorkspaceId},
     wire::{Page, Paging},
-    workspaces::{Role, Workspace},
+    workspaces::{NewWorkspace, Role, Workspace, WorkspacePatch},
 };
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect, sea_query::LockType,
+};
 use uuid::Uuid;
+
+/// How many workspaces a person may own, the personal one included.
+const MAX_OWNED: u64 = 50;
 
 /// The workspaces that a person is a member of, oldest first: the personal one leads.
 pub async fn list_of_user_unscoped(db: &Db, user_id: UserId, paging: Paging) -> Result<Page<Workspace>, DbError> {
-    let mine = member::Entity::find().filter(member::Column::UserId.eq(user_id.0));
-    let (rows, total) = page(db, mine.order_by_asc(member::Column::WorkspaceId), paging).await?;
+    let mine = members::row::Entity::find().filter(members::row::Column::UserId.eq(user_id.0));
+    let (rows, total) = page(db, mine.order_by_asc(members::row::Column::WorkspaceId), paging).await?;
     let mut items = Vec::with_capacity(rows.len());
     for membership in rows {
         if let Some(row) = row::Entity::find_by_id(membership.workspace_id).one(db.read()).await? {
-            items.push(wire(row, &membership)?);
+            items.push(wire(row, convert::parse_name("role", &membership.role)?));
         }
     }
     Ok(paging.of(items, total))
 }
 
+/// The workspace of the scope, as its actor sees it.
+pub async fn find(scope: &Scope, db: &Db) -> Result<Workspace, DbError> {
+    let missing = DbError::NotFound("workspace");
+    let Some(user_id) = scope.actor.user_id() else {
+        return Err(missing);
+    };
+    let row = row::Entity::find_by_id(scope.workspace_id.0).one(db.read()).await?;
+    let role = members::role_of(db.read(), scope.workspace_id, user_id).await?;
+    row.zip(role).map(|(row, role)| wire(row, role)).ok_or(missing)
+}
+
 /// A person's role in a workspace; `None` for a stranger and for a workspace that does not exist.
 pub async fn find_role_unscoped(db: &Db, user_id: UserId, workspace_id: WorkspaceId) -> Result<Option<Role>, DbError> {
-    let found = member::Entity::find_by_id((workspace_id.0, user_id.0))
-        .one(db.read())
-        .await?;
-    found.map(|row| convert::parse_name("role", &row.role)).transpose()
+    members::role_of(db.read(), workspace_id, user_id).await
 }
 
 /// The workspace that a person got on signing up.
 pub async fn find_personal_unscoped(db: &Db, user_id: UserId) -> Result<Option<WorkspaceId>, DbError> {
     let found = row::Entity::find()
         .filter(row::Column::Personal.eq(true))
-        .inner_join(member::Entity)
-        .filter(member::Column::UserId.eq(user_id.0))
+        .inner_join(members::row::Entity)
+        .filter(members::row::Column::UserId.eq(user_id.0))
         .one(db.read())
         .await?;
     Ok(found.map(|row| WorkspaceId(row.id)))
@@ -50,50 +66,108 @@ pub async fn personal_scope_unscoped(db: &Db, user_id: UserId) -> Result<Scope, 
     })
 }
 
-pub(crate) async fn insert(write: &mut Write, name: &str, personal: bool) -> Result<WorkspaceId, DbError> {
-    let id = Uuid::now_v7();
-    let new = row::ActiveModel {
-        id: Set(id),
-        name: Set(name.to_owned()),
-        personal: Set(personal),
-        event_seq: Set(0),
-        created_at: Set(convert::now()),
-        version: Set(1),
-    };
-    row::Entity::insert(new)
-        .exec_without_returning(write.connection())
-        .await?;
-    Ok(WorkspaceId(id))
+/// Creates another workspace, owned by who acts. The transaction enters it.
+pub async fn insert(write: &mut Write, new: &NewWorkspace) -> Result<Workspace, DbError> {
+    let actor = write.scope()?.actor;
+    let owner = actor.user_id().ok_or(DbError::NotFound("account"))?;
+    check_room(write, owner).await?;
+    let row = insert_row(write, new.name.trim(), false).await?;
+    let workspace_id = WorkspaceId(row.id);
+    members::insert(write, workspace_id, owner, Role::Owner).await?;
+    write.enter(Scope { workspace_id, actor });
+    write.audit(Action::Created, Noun::Workspace, row.id, &["name"]);
+    write.event(EventKind::WorkspaceChanged, row.id, None);
+    Ok(wire(row, Role::Owner))
 }
 
-pub(crate) async fn insert_member(
-    write: &mut Write,
-    workspace_id: WorkspaceId,
-    user_id: UserId,
-    role: Role,
-) -> Result<(), DbError> {
-    let new = member::ActiveModel {
-        workspace_id: Set(workspace_id.0),
-        user_id: Set(user_id.0),
-        role: Set(convert::name(&role)?),
-        version: Set(1),
-        joined_at: Set(Some(convert::now())),
-    };
-    member::Entity::insert(new)
-        .exec_without_returning(write.connection())
-        .await?;
-    Ok(())
+/// The personal workspace of an account that is being created.
+pub(crate) async fn insert_personal(write: &mut Write, owner: UserId, name: &str) -> Result<WorkspaceId, DbError> {
+    let id = WorkspaceId(insert_row(write, name, true).await?.id);
+    members::insert(write, id, owner, Role::Owner).await?;
+    Ok(id)
 }
 
-fn wire(row: row::Model, membership: &member::Model) -> Result<Workspace, DbError> {
-    Ok(Workspace {
+/// Changes the workspace of the transaction at `version`; `None` changes whatever version there is.
+pub async fn update(write: &mut Write, version: Option<i64>, patch: &WorkspacePatch) -> Result<Workspace, DbError> {
+    let Scope { workspace_id, actor } = write.scope()?;
+    let missing = || DbError::NotFound("workspace");
+    let current = row::Entity::find_by_id(workspace_id.0)
+        // Rows of the workspace may be added meanwhile.
+        .lock(LockType::NoKeyUpdate)
+        .one(write.connection())
+        .await?
+        .ok_or_else(missing)?;
+    if version.is_some_and(|version| version != current.version) {
+        return Err(DbError::Stale {
+            noun: "workspace",
+            current: current.version,
+        });
+    }
+    let user_id = actor.user_id().ok_or_else(missing)?;
+    let role = members::role_of(write.connection(), workspace_id, user_id).await?;
+    let role = role.ok_or_else(missing)?;
+    let version = current.version + 1;
+    let mut row = current.into_active_model();
+    row.name = Set(patch.name.trim().to_owned());
+    row.version = Set(version);
+    let row = row.update(write.connection()).await?;
+    write.audit(Action::Updated, Noun::Workspace, workspace_id, &["name"]);
+    write.event(EventKind::WorkspaceChanged, workspace_id.0, None);
+    Ok(wire(row, role))
+}
+
+/// Refuses one more workspace for a person who owns as many as anybody may.
+pub(crate) async fn check_room(write: &Write, owner: UserId) -> Result<(), DbError> {
+    users::lock(write, owner).await?;
+    let owned = members::row::Entity::find()
+        .filter(members::row::Column::UserId.eq(owner.0))
+        .filter(members::row::Column::Role.eq(convert::name(&Role::Owner)?))
+        .count(write.connection())
+        .await?;
+    if owned < MAX_OWNED {
+        return Ok(());
+    }
+    Err(DbError::Conflict(format!(
+        "A person may own at most {MAX_OWNED} workspaces. Delete one, or hand one over."
+    )))
+}
+
+/// The name of the transaction's workspace.
+pub(crate) async fn name(write: &Write) -> Result<String, DbError> {
+    Ok(find_row(write).await?.name)
+}
+
+pub(crate) async fn find_row(write: &Write) -> Result<row::Model, DbError> {
+    row::Entity::find_by_id(write.workspace_id()?.0)
+        .one(write.connection())
+        .await?
+        .ok_or(DbError::NotFound("workspace"))
+}
+
+async fn insert_row(write: &Write, name: &str, personal: bool) -> Result<row::Model, DbError> {
+    let row = row::Model {
+        id: Uuid::now_v7(),
+        name: name.to_owned(),
+        personal,
+        event_seq: 0,
+        created_at: convert::now(),
+        version: 1,
+    };
+    row::Entity::insert(row::ActiveModel::from(row.clone()))
+        .exec_without_returning(write.connection())
+        .await?;
+    Ok(row)
+}
+
+fn wire(row: row::Model, role: Role) -> Workspace {
+    Workspace {
         id: WorkspaceId(row.id),
         name: row.name,
         personal: row.personal,
-        role: convert::parse_name("role", &membership.role)?,
+        role,
         created_at: row.created_at,
         version: row.version,
-    })
+    }
 }
 
 pub(crate) mod row {
@@ -113,47 +187,13 @@ pub(crate) mod row {
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
     pub enum Relation {
-        #[sea_orm(has_many = "super::member::Entity")]
+        #[sea_orm(has_many = "crate::members::row::Entity")]
         Members,
     }
 
-    impl Related<super::member::Entity> for Entity {
+    impl Related<crate::members::row::Entity> for Entity {
         fn to() -> RelationDef {
             Relation::Members.def()
-        }
-    }
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
-
-pub(crate) mod member {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-    #[sea_orm(table_name = "members")]
-    pub struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub workspace_id: Uuid,
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub user_id: Uuid,
-        pub role: String,
-        pub version: i64,
-        pub joined_at: Option<DateTimeUtc>,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {
-        #[sea_orm(
-            belongs_to = "super::row::Entity",
-            from = "Column::WorkspaceId",
-            to = "super::row::Column::Id"
-        )]
-        Workspace,
-    }
-
-    impl Related<super::row::Entity> for Entity {
-        fn to() -> RelationDef {
-            Relation::Workspace.def()
         }
     }
 

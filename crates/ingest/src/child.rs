@@ -99,7 +99,12 @@ fn code_of_exit(exit: Exit) -> ExtractCode {
     }
 }
 
-fn confine() -> std::io::Result<()> {
+/// Makes this process one that may read what a stranger sent: bounded memory, CPU time and output, and it ends with its
+/// parent.
+///
+/// # Errors
+/// When a limit cannot be set.
+pub fn confine() -> std::io::Result<()> {
     use rustix::process;
     // Fails where the parent has already made the child a session or group leader, which serves as well.
     if process::setpgid(None, None).is_err() && process::getpgrp() != process::getpid() {

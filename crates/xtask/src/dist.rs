@@ -47,8 +47,15 @@ pub fn run(options: &Options) -> Result<()> {
     let (theme, start) = step("esbuild", || scripts(&places, options, &scratch, &assets, &wasm))?;
     let icon = keep(&places.frontend.join("public/favicon.svg"), "favicon", "svg", &assets)?;
 
+    let (light, dark) = (
+        pictures(&places, "light", &assets)?,
+        pictures(&places, "dark", &assets)?,
+    );
+
     let page = fs::read_to_string(places.frontend.join("index.html"))?
         .replace("{{icon}}", &icon)
+        .replace("{{picture-light}}", &light)
+        .replace("{{picture-dark}}", &dark)
         .replace("{{style}}", &style)
         .replace("{{theme}}", &theme)
         .replace("{{start}}", &start)
@@ -175,6 +182,17 @@ fn scripts(places: &Places, options: &Options, scratch: &Path, assets: &Path, wa
         keep(&out, name, "js", assets)
     };
     Ok((bundle("theme", "iife")?, bundle("start", "esm")?))
+}
+
+/// The picture on the landing page in its sizes, as `srcset` wants it.
+fn pictures(places: &Places, theme: &str, assets: &Path) -> Result<String> {
+    let mut set = Vec::new();
+    for width in [640, 1280] {
+        let name = format!("picture-{theme}-{width}");
+        let file = places.frontend.join("public").join(&name).with_extension("webp");
+        set.push(format!("{} {width}w", keep(&file, &name, "webp", assets)?));
+    }
+    Ok(set.join(", "))
 }
 
 /// Copies a file under a name that carries its hash, and gives its address.

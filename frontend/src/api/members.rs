@@ -1,12 +1,13 @@
 //! Members of a workspace, and invitations to it.
 
-use super::{Answer, delete, list, order, patch, post};
+use super::{Answer, answer, delete, list, order, patch, post, request};
 use cerebros_common::{
     accounts::LinkToken,
     ids::{InvitationId, UserId},
     wire::{Page, PageQuery},
     workspaces::{Invitation, InvitationView, Member, MemberPatch, NewInvitation, SentInvitation, Workspace},
 };
+use gloo_net::http::Method;
 
 pub async fn list_members(query: PageQuery) -> Answer<Page<Member>> {
     list("/members", &query).await
@@ -18,6 +19,12 @@ pub async fn update_member(id: UserId, version: i64, body: MemberPatch) -> Answe
 
 pub async fn delete_member(id: UserId, version: i64) -> Answer<()> {
     delete(&format!("/members/{id}"), Some(version)).await
+}
+
+/// For oneself.
+pub async fn leave_workspace(id: UserId) -> Answer<()> {
+    let request = request(Method::DELETE, &format!("/members/{id}"), None).header("If-Match", "*");
+    answer(request.build()).await.map(|_| ())
 }
 
 pub async fn make_owner(id: UserId) -> Answer<Member> {

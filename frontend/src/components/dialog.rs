@@ -47,6 +47,56 @@ pub fn Dialog(
     }
 }
 
+/// What a dialog is about. It is open while it is about something, and forgets it when it closes.
+pub struct About<T: Send + Sync + 'static> {
+    pub open: RwSignal<bool>,
+    thing: RwSignal<Option<T>>,
+}
+
+impl<T: Send + Sync + 'static> Clone for About<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T: Send + Sync + 'static> Copy for About<T> {}
+
+impl<T: Clone + Send + Sync + 'static> About<T> {
+    pub fn new() -> Self {
+        let about = Self {
+            open: RwSignal::new(false),
+            thing: RwSignal::new(None),
+        };
+        Effect::new(move |_| {
+            if !about.open.get() {
+                about.thing.set(None);
+            }
+        });
+        about
+    }
+
+    pub fn ask(self, thing: T) {
+        self.thing.set(Some(thing));
+        self.open.set(true);
+    }
+
+    pub fn close(self) {
+        self.open.set(false);
+    }
+
+    pub fn get(self) -> Option<T> {
+        self.thing.get()
+    }
+
+    pub fn now(self) -> Option<T> {
+        self.thing.get_untracked()
+    }
+
+    pub fn title(self, write: impl Fn(&T) -> String + Send + Sync + 'static) -> Signal<String> {
+        Signal::derive(move || self.thing.with(|thing| thing.as_ref().map(&write)).unwrap_or_default())
+    }
+}
+
 /// Asks before something is gone. `children` say what goes along.
 #[component]
 pub fn Confirm(

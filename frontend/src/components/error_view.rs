@@ -1,7 +1,7 @@
 //! What went wrong, and what can be done.
 
-use super::icon::Icon;
-use crate::api::ApiError;
+use super::{copy_button::CopyButton, icon::Icon};
+use crate::{api::ApiError, session::HOME};
 use leptos::prelude::*;
 
 /// In place of content that could not be fetched.
@@ -21,16 +21,35 @@ pub fn ErrorView(error: ApiError, #[prop(into, optional)] retry: Option<Callback
             </span>
             {heading}
             <p class="max-w-prose text-muted">{error.message()}</p>
-            {reference.map(|id| view! { <p class="font-mono text-sm break-all text-muted">"Request " {id}</p> })}
-            {retry
-                .map(|retry| {
+            {reference
+                .map(|id| {
                     view! {
-                        <button type="button" class="btn mt-4" on:click=move |_| retry.run(())>
-                            <Icon icon=icondata::LuRefreshCw />
-                            "Try again"
-                        </button>
+                        <p class="flex flex-wrap items-center justify-center gap-2 text-sm text-muted">
+                            <span>"Request " <code class="font-mono break-all">{id.clone()}</code></span>
+                            <CopyButton text=id />
+                        </p>
                     }
                 })}
+            <div class="mt-4 flex flex-wrap justify-center gap-2">
+                {retry
+                    .map(|retry| {
+                        view! {
+                            <button type="button" class="btn" on:click=move |_| retry.run(())>
+                                <Icon icon=icondata::LuRefreshCw />
+                                "Try again"
+                            </button>
+                        }
+                    })}
+                {error
+                    .is_missing()
+                    .then(|| {
+                        view! {
+                            <a href=HOME class="btn btn-primary">
+                                "Go to the dashboard"
+                            </a>
+                        }
+                    })}
+            </div>
         </div>
     }
 }

@@ -82,6 +82,38 @@ pub fn TextArea(
     }
 }
 
+/// One of several. `options` are values and what the screen says.
+#[component]
+pub fn Select(
+    label: &'static str,
+    name: &'static str,
+    value: RwSignal<String>,
+    #[prop(into)] options: Signal<Vec<(String, String)>>,
+    #[prop(optional)] hint: &'static str,
+) -> impl IntoView {
+    let option = move |(key, text): (String, String)| {
+        let chosen = value.with_untracked(|value| *value == key);
+        view! {
+            <option value=key selected=chosen>
+                {text}
+            </option>
+        }
+    };
+    view! {
+        <Labelled label name error=Signal::stored(None) hint>
+            <select
+                id=name
+                name=name
+                class="select w-full"
+                aria-describedby=format!("{name}-note")
+                on:change:target=move |event| value.set(event.target().value())
+            >
+                {move || options.get().into_iter().map(option).collect_view()}
+            </select>
+        </Labelled>
+    }
+}
+
 #[component]
 fn Labelled(
     label: &'static str,

@@ -45,6 +45,21 @@ pub fn Choice(
     }
 }
 
+/// A day of the calendar, as `2031-05-17`.
+#[component]
+pub fn Day(address: Address, key: &'static str, label: &'static str) -> impl IntoView {
+    view! {
+        <label class="input w-auto">
+            <span class="text-muted">{label}</span>
+            <input
+                type="date"
+                prop:value=move || address.text(key).unwrap_or_default()
+                on:change:target=move |event| address.set(key, &event.target().value())
+            />
+        </label>
+    }
+}
+
 #[component]
 pub fn Search(address: Address, label: &'static str) -> impl IntoView {
     let text = RwSignal::new(address.untracked("search").unwrap_or_default());

@@ -9,6 +9,9 @@ pub fn PageHead(
     #[prop(into)] title: Signal<String>,
     #[prop(into, optional)] parents: Signal<Vec<(String, String)>>,
     #[prop(optional)] text: &'static str,
+    /// 2 for a part of a page.
+    #[prop(default = 1)]
+    level: u8,
     #[prop(optional)] children: Option<Children>,
 ) -> impl IntoView {
     view! {
@@ -37,7 +40,11 @@ pub fn PageHead(
                 </nav>
             </Show>
             <div class="flex flex-wrap items-center justify-between gap-x-4 gap-y-2">
-                <h1 class="min-w-0 break-words">{move || title.get()}</h1>
+                {if level == 1 {
+                    view! { <h1 class="min-w-0 break-words">{move || title.get()}</h1> }.into_any()
+                } else {
+                    view! { <h2 class="min-w-0 break-words">{move || title.get()}</h2> }.into_any()
+                }}
                 {children.map(|children| view! { <div class="flex flex-wrap items-center gap-2">{children()}</div> })}
             </div>
             {(!text.is_empty()).then(|| view! { <p class="max-w-prose text-muted">{text}</p> })}

@@ -1,6 +1,6 @@
 //! Pages about one thing, named by the id in the address.
 
-use super::missing::Missing;
+use super::missing::NotHere;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 use std::str::FromStr;
@@ -19,6 +19,6 @@ where
     });
     move || match id.get() {
         Some(id) => untrack(|| page(id)).into_any(),
-        None => view! { <Missing /> }.into_any(),
+        None => view! { <NotHere /> }.into_any(),
     }
 }

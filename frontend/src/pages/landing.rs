@@ -1,7 +1,11 @@
 //! What Cerebros does, for people who are not signed in.
 
 use super::welcome::skip_if_signed_in;
-use crate::components::{brand::Brand, icon::Icon, theme_switch::ThemeSwitch};
+use crate::{
+    browser,
+    components::{brand::Brand, footer::Footer, icon::Icon, theme_switch::ThemeSwitch},
+    session::HOME,
+};
 use leptos::prelude::*;
 
 struct Step {
@@ -33,7 +37,7 @@ static STEPS: [Step; 4] = [
     },
 ];
 
-static PROMISES: [(&str, &str); 3] = [
+static PROMISES: [(&str, &str); 4] = [
     (
         "Yours",
         "Documents, examples and adapters stay on the server that runs Cerebros. No other account is needed.",
@@ -46,12 +50,16 @@ static PROMISES: [(&str, &str); 3] = [
         "Portable",
         "Adapters are plain PEFT directories, and the API speaks OpenAI's chat format.",
     ),
+    (
+        "Shared with care",
+        "Workspaces have members with roles, each change stands in an audit log, and API keys may do only what you allow.",
+    ),
 ];
 
 #[component]
 pub fn Landing() -> impl IntoView {
     document().set_title("Cerebros");
-    skip_if_signed_in(Memo::new(|_| "/dashboard".to_owned()));
+    skip_if_signed_in(Memo::new(|_| HOME.to_owned()));
     view! {
         <header class="mx-auto flex max-w-6xl items-center justify-between gap-2 p-4 sm:px-8">
             <Brand />
@@ -65,8 +73,8 @@ pub fn Landing() -> impl IntoView {
             </div>
         </header>
         <main>
-            <section class="mx-auto max-w-4xl px-4 pt-12 pb-12 text-center sm:pt-24 sm:pb-24">
-                <h1 class="text-balance">"Turn your documents into a language model that you own"</h1>
+            <section class="mx-auto max-w-4xl px-4 pt-12 text-center sm:pt-20">
+                <h1 class="text-balance sm:text-4xl">"Turn your documents into a language model that you own"</h1>
                 <p class="mx-auto mt-4 max-w-2xl text-balance text-muted">
                     "Cerebros makes training examples from your work, lets you review every one, trains a model on those you approve, and gives you a chat with it. All of it runs on your own server."
                 </p>
@@ -80,6 +88,7 @@ pub fn Landing() -> impl IntoView {
                     </a>
                 </div>
             </section>
+            <Picture />
             <section class="border-y border-line bg-base-200 px-4 py-12">
                 <div class="mx-auto max-w-6xl sm:px-8">
                     <h2 class="text-center text-2xl">"How it works"</h2>
@@ -88,7 +97,7 @@ pub fn Landing() -> impl IntoView {
                     </ol>
                 </div>
             </section>
-            <section class="mx-auto grid max-w-6xl gap-8 px-4 py-12 sm:grid-cols-3 sm:px-8">
+            <section class="mx-auto grid max-w-6xl gap-8 px-4 py-12 sm:grid-cols-2 sm:px-8 lg:grid-cols-4">
                 {PROMISES
                     .iter()
                     .map(|(title, text)| {
@@ -102,6 +111,34 @@ pub fn Landing() -> impl IntoView {
                     .collect_view()}
             </section>
         </main>
+        <Footer />
+    }
+}
+
+/// The review, in the colours of the page. Which file it is stands in the page's head: the build names it.
+#[component]
+fn Picture() -> impl IntoView {
+    let picture = |theme: &'static str, class: &'static str| {
+        let name = format!("picture-{theme}");
+        let files = browser::meta(&name).unwrap_or_default();
+        view! {
+            <img
+                class=format!("h-auto w-full {class}")
+                srcset=files
+                sizes="(min-width: 1088px) 1024px, calc(100vw - 2rem)"
+                width="1280"
+                height="800"
+                loading="lazy"
+                alt="Reviewing examples in Cerebros: the list, the chosen example, and the passage that it quotes"
+            />
+        }
+    };
+    view! {
+        <div class="mx-auto max-w-[66rem] px-4 py-12 sm:py-16">
+            <div class="overflow-hidden rounded-box border border-line shadow-xl">
+                {picture("light", "on-light")} {picture("dark", "on-dark")}
+            </div>
+        </div>
     }
 }
 

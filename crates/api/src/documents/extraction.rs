@@ -14,16 +14,14 @@ use cerebros_ingest::{
     child::{Exit, outcome_of_exit},
 };
 use cerebros_queue::{Burial, HookError, Lease, Task, TaskError};
-use rustix::process::{Pid, Signal, kill_process_group};
 use serde::{Deserialize, Serialize};
 use std::{
     io,
     path::{Path, PathBuf},
-    process::Stdio,
     sync::Arc,
     time::Duration,
 };
-use tokio::{fs, process::Child};
+use tokio::fs;
 
 /// Wall-clock time for one file; the child limits its CPU time by itself.
 const DEADLINE: Duration = Duration::from_secs(180);
@@ -46,7 +44,7 @@ impl Task for ExtractDocument {
 /// # Errors
 /// When the directory cannot be removed.
 pub fn clear(app: &App) -> io::Result<()> {
-    match std::fs::remove_dir_all(work_dir(app)) {
+    match std::fs::remove_dir_all(app.config.work_dir()) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
@@ -158,38 +156,10 @@ async fn run_child(app: &App, located: &LocatedDocument, output: &Path, lease: &
     command
         .arg(app.storage.path(&located.blob_key))
         .arg(format.as_str())
-        .arg(output)
-        .stderr(Stdio::null())
-        .process_group(0);
-    let mut child = Group(command.spawn().map_err(failed)?);
-    // `wait` would close it.
-    let leash = child.0.stdin.take();
-    let exit = tokio::select! {
-        status = child.0.wait() => Ok(Exit::from(status.map_err(failed)?)),
-        () = tokio::time::sleep(DEADLINE) => Ok(Exit::TimedOut),
+        .arg(output);
+    tokio::select! {
+        exit = crate::child::run(command, DEADLINE) => exit.map_err(failed),
         () = lease.cancellation().cancelled() => Err(TaskError::Interrupted),
-    };
-    drop(child);
-    drop(leash);
-    exit
-}
-
-/// A child that leads a process group. Dropped, the whole group is killed.
-struct Group(Child);
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        // No id: it was waited for, and the number may be another's by now.
-        let pid = self
-            .0
-            .id()
-            .and_then(|id| i32::try_from(id).ok())
-            .and_then(Pid::from_raw);
-        if let Some(pid) = pid
-            && let Err(error) = kill_process_group(pid, Signal::KILL)
-        {
-            tracing::warn!(error = %error, "an extraction could not be killed");
-        }
     }
 }
 
@@ -221,7 +191,7 @@ fn cut(extracted: Extracted) -> Extraction {
 }
 
 fn work_dir(app: &App) -> PathBuf {
-    app.config.data_dir.join("work/extraction")
+    app.config.work_dir().join("extraction")
 }
 
 async fn remove(directory: &Path) -> Result<(), TaskError> {

@@ -3,7 +3,7 @@
 use crate::{
     deletions,
     error::AppResult,
-    extract::{Body, Editor, Id, IfMatch, IfMatchHeader, Query, Viewer},
+    extract::{Body, Editor, Id, IfMatch, IfMatchHeader, IfNoneMatchHeader, Query, Viewer},
     idempotency::{Answer, IdempotencyKeyHeader, Once},
     respond,
     state::App,
@@ -58,7 +58,7 @@ async fn create_agent(app: web::Data<App>, Editor(scope): Editor, once: Once, bo
 /// Find an agent
 #[utoipa::path(
     tag = "agents",
-    params(("id" = AgentId, Path)),
+    params(("id" = AgentId, Path), IfNoneMatchHeader),
     responses((status = 200, description = "The agent; `ETag` holds its version", body = Envelope<Agent>)),
 )]
 #[get("/agents/{id}")]

@@ -1,24 +1,21 @@
 //! Signing up, in and out.
 
 use crate::{
-    auth,
+    accounts,
     error::{AppError, AppResult},
     extract::{Body, SignedIn},
-    limits, respond,
+    limits,
+    links::{self, Link},
+    respond,
     state::App,
 };
-use actix_web::{
-    HttpRequest, HttpResponse,
-    cookie::{Cookie, SameSite, time},
-    get, post, web,
-};
+use actix_web::{HttpRequest, get, post, web};
 use cerebros_common::{
-    accounts::{Session, SignIn, SignUp, User},
+    accounts::{Session, SignIn, SignUp},
     errors::ErrorCode,
-    wire::{Envelope, MAX_LIMIT, Paging},
+    wire::Envelope,
 };
-use cerebros_db::{sessions, users, workspaces};
-use chrono::{Duration, Utc};
+use cerebros_db::{DbError, sessions, users};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 pub fn configure(config: &mut ServiceConfig) {
@@ -40,24 +37,25 @@ pub fn configure(config: &mut ServiceConfig) {
 #[post("/auth/sign-up")]
 async fn sign_up(app: web::Data<App>, request: HttpRequest, body: Body<SignUp>) -> AppResult {
     let new = body.0;
-    let email = new.email.trim().to_owned();
-    check_email(&email)?;
-    let attempt = limits::sign_in(&app, &request, &email).await?;
+    let email = accounts::check_email(&new.email)?;
+    let attempt = limits::sign_in(&app, &request, email).await?;
     let password_hash = app.hasher.hash(new.password).await?;
     let mut write = app.db.write_unscoped().await?;
     let name = new.name.trim();
-    let Some((user, workspace_id)) = users::insert_unscoped(&mut write, &email, name, &password_hash).await? else {
+    let Some((user, workspace_id)) = users::insert_unscoped(&mut write, email, name, &password_hash).await? else {
         let detail = "Sign in instead, or use another address.";
         return Err(AppError::new(ErrorCode::EmailTaken, detail));
     };
     crate::bases::insert_built_in(&app, &mut write, workspace_id).await?;
-    let cookie = start_session(&mut write, &user).await?;
+    let cookie = accounts::begin_session(&app, &mut write, &request, user.id).await?;
+    if app.mailer.is_some() {
+        links::enqueue_link(&write, user.id, Link::VerifyEmail).await?;
+    }
     write.commit().await?;
     attempt.forgive(&app).await?;
-    let session = session_of(&app, user).await?;
-    let mut response = respond::created("/api/v1/auth/session".to_owned(), session);
-    response.add_cookie(&cookie).map_err(AppError::internal)?;
-    Ok(response)
+    let session = accounts::session_of(&app, user).await?;
+    let response = respond::created("/api/v1/auth/session".to_owned(), session);
+    accounts::with_cookie(response, &cookie)
 }
 
 /// Sign in
@@ -80,13 +78,11 @@ async fn sign_in(app: web::Data<App>, request: HttpRequest, body: Body<SignIn>) 
     let Some(credentials) = found.filter(|_| right) else {
         return Err(AppError::new(ErrorCode::WrongCredentials, "Check both and try again."));
     };
-    let scope = workspaces::personal_scope_unscoped(&app.db, credentials.user.id).await?;
-    let mut write = app.db.write(&scope).await?;
-    let cookie = start_session(&mut write, &credentials.user).await?;
+    let mut write = accounts::write(&app, credentials.user.id).await?;
+    let cookie = accounts::begin_session(&app, &mut write, &request, credentials.user.id).await?;
     write.commit().await?;
-    let mut response = respond::ok(session_of(&app, credentials.user).await?);
-    response.add_cookie(&cookie).map_err(AppError::internal)?;
-    Ok(response)
+    let response = respond::ok(accounts::session_of(&app, credentials.user).await?);
+    accounts::with_cookie(response, &cookie)
 }
 
 /// Sign out
@@ -95,15 +91,15 @@ async fn sign_in(app: web::Data<App>, request: HttpRequest, body: Body<SignIn>) 
 #[utoipa::path(tag = "auth", responses((status = 204, description = "Signed out")))]
 #[post("/auth/sign-out")]
 async fn sign_out(app: web::Data<App>, signed_in: SignedIn) -> AppResult {
-    let scope = workspaces::personal_scope_unscoped(&app.db, signed_in.user.id).await?;
-    let mut write = app.db.write(&scope).await?;
-    sessions::delete_unscoped(&mut write, &signed_in.token_hash).await?;
-    write.commit().await?;
-    let mut response = HttpResponse::NoContent().finish();
-    response
-        .add_cookie(&cookie(String::new(), time::Duration::ZERO))
-        .map_err(AppError::internal)?;
-    Ok(response)
+    let user_id = signed_in.user.id;
+    let mut write = accounts::write(&app, user_id).await?;
+    match sessions::delete_unscoped(&mut write, user_id, signed_in.session_id).await {
+        Ok(()) => write.commit().await?,
+        // Ended elsewhere in the meantime.
+        Err(DbError::NotFound(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    accounts::with_cookie(respond::no_content(), &accounts::no_cookie())
 }
 
 /// Who is signed in
@@ -113,47 +109,5 @@ async fn sign_out(app: web::Data<App>, signed_in: SignedIn) -> AppResult {
 )]
 #[get("/auth/session")]
 async fn find_session(app: web::Data<App>, signed_in: SignedIn) -> AppResult {
-    Ok(respond::ok(session_of(&app, signed_in.user).await?))
-}
-
-async fn session_of(app: &App, user: User) -> AppResult<Session> {
-    let paging = Paging::new(None, Some(MAX_LIMIT));
-    let workspaces = workspaces::list_of_user_unscoped(&app.db, user.id, paging).await?.items;
-    Ok(Session { user, workspaces })
-}
-
-async fn start_session(write: &mut cerebros_db::Write, user: &User) -> AppResult<Cookie<'static>> {
-    let token = auth::session_token();
-    let expires_at = Utc::now() + Duration::days(auth::SESSION_DAYS);
-    sessions::insert_unscoped(write, &auth::digest(&token), user.id, expires_at).await?;
-    Ok(cookie(token, time::Duration::days(auth::SESSION_DAYS)))
-}
-
-fn cookie(value: String, max_age: time::Duration) -> Cookie<'static> {
-    Cookie::build(auth::SESSION_COOKIE, value)
-        .path("/")
-        .secure(true)
-        .http_only(true)
-        .same_site(SameSite::Lax)
-        .max_age(max_age)
-        .finish()
-}
-
-/// Enough to catch slips; whether mail arrives shows only when some is sent.
-fn check_email(email: &str) -> AppResult<()> {
-    let plausible = email.split_once('@').is_some_and(|(local, domain)| {
-        !local.is_empty()
-            && !domain.is_empty()
-            && !domain.contains('@')
-            && !domain.starts_with('.')
-            && !domain.ends_with('.')
-    });
-    if plausible && !email.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Ok(());
-    }
-    Err(AppError::field(
-        "email",
-        "email",
-        "must be an e-mail address such as name@example.org",
-    ))
+    Ok(respond::ok(accounts::session_of(&app, signed_in.user).await?))
 }

@@ -79,7 +79,7 @@ async fn upload_dataset(
     query: Query<DatasetUpload>,
     form: Multipart,
 ) -> AppResult {
-    let mut form = Form::new(form);
+    let mut form = Form::new(form, &app.config);
     if let Err(refused) = limits::upload(&request, &scope) {
         upload::discard(&mut form).await;
         return Err(refused);

@@ -79,7 +79,7 @@ async fn create_deletion(app: web::Data<App>, caller: Caller, once: Once, body: 
         // The account that would keep the answer is gone.
         return Once::default().run(&app, &scope, &(), work).await;
     }
-    once.run(&app, &scope, &target, work).await
+    once.run(&app, &scope, &(target, &body.confirmation), work).await
 }
 
 /// Find a deletion
@@ -152,7 +152,8 @@ async fn check_password(app: &App, id: UserId, password: Option<String>) -> AppR
             "is missing: an account takes its password",
         ));
     };
-    let hash = db::users::find_password_hash_unscoped(&app.db, id).await?;
+    let found = db::users::find_credentials_of_unscoped(&app.db, id).await?;
+    let hash = found.map(|credentials| credentials.password_hash);
     if app.hasher.verify(password, hash).await? {
         return Ok(());
     }

@@ -64,7 +64,7 @@ async fn create_document(
     query: Query<NewDocument>,
     form: Multipart,
 ) -> AppResult {
-    let mut form = Form::new(form);
+    let mut form = Form::new(form, &app.config);
     let check = async {
         limits::upload(&request, &scope)?;
         // A repeated request may have taken the last room itself.

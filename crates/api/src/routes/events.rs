@@ -3,11 +3,16 @@
 use crate::{
     error::AppResult,
     events,
-    extract::{Query, Viewer},
+    extract::{Caller, Query},
+    limits,
     state::App,
 };
 use actix_web::{HttpRequest, HttpResponse, get, http::header, web};
-use cerebros_common::events::{Event, EventQuery};
+use cerebros_common::{
+    api_keys::KeyScope,
+    events::{Event, EventQuery},
+    workspaces::Role,
+};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 pub fn configure(config: &mut ServiceConfig) {
@@ -27,9 +32,11 @@ pub fn configure(config: &mut ServiceConfig) {
 async fn stream_events(
     app: web::Data<App>,
     request: HttpRequest,
-    Viewer(scope): Viewer,
+    caller: Caller,
     query: Query<EventQuery>,
 ) -> AppResult {
+    caller.require(Role::Viewer, KeyScope::Read)?;
+    let place = limits::Stream::open(&app, &caller.scope)?;
     let last_seen = request
         .headers()
         .get("last-event-id")
@@ -38,12 +45,12 @@ async fn stream_events(
         .or(query.0.after);
     let after = match last_seen {
         Some(seq) => seq,
-        None => app.db.event_seq(scope.workspace_id).await?,
+        None => app.db.event_seq(caller.scope.workspace_id).await?,
     };
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header((header::CACHE_CONTROL, "no-cache"))
         // A compressed stream would wait for its buffer to fill.
         .insert_header((header::CONTENT_ENCODING, "identity"))
-        .streaming(events::stream(app.clone(), request, scope, after)))
+        .streaming(events::stream(app.clone(), request, caller, place, after)))
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     error::AppResult,
-    extract::{Body, Editor, Id, IfMatch, IfMatchHeader, Query, Reviewer, Viewer},
+    extract::{Body, Editor, Id, IfMatch, IfMatchHeader, IfNoneMatchHeader, Query, Reviewer, Viewer},
     idempotency::{Answer, IdempotencyKeyHeader, Once},
     paging, respond,
     state::App,
@@ -83,7 +83,7 @@ async fn review_examples(app: web::Data<App>, Reviewer(scope): Reviewer, body: B
 /// Find an example
 #[utoipa::path(
     tag = "examples",
-    params(("id" = ExampleId, Path)),
+    params(("id" = ExampleId, Path), IfNoneMatchHeader),
     responses((status = 200, description = "The example; `ETag` holds its version", body = Envelope<Example>)),
 )]
 #[get("/examples/{id}")]

@@ -1,8 +1,9 @@
 use crate::{
     documents::ready,
     examples::all,
-    helpers::{Answer, Client, Kind, ServerProcess, TestServer},
+    helpers::{Client, Kind, ServerProcess, TestServer},
     training::{built_in_base, end_of},
+    workspaces,
 };
 use cerebros_api::admin::{verify_audit, verify_receipt};
 use cerebros_common::{
@@ -18,7 +19,7 @@ use cerebros_common::{
     models::Model,
     search::SearchResult,
 };
-use reqwest::{Method, StatusCode};
+use reqwest::StatusCode;
 use sea_orm::{ConnectionTrait, Database, Statement};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -333,36 +334,11 @@ async fn a_deleted_agent_leaves_no_trace(server: TestServer) {
 
 async fn a_deleted_workspace_leaves_no_trace(server: TestServer) {
     let member = server.member().await;
-    let session = personal(&member).await;
-    // Another workspace of the same person, reached by a key.
-    let workspace = Uuid::now_v7();
-    let database = Database::connect(&server.config.database_url).await.unwrap();
-    for (sql, values) in [
-        (
-            "insert into workspaces (id, name, personal, event_seq, created_at) \
-             select $1, 'Team', false, 0, created_at from workspaces where id = $2",
-            [workspace, session.workspaces[0].id.0],
-        ),
-        (
-            "insert into members (workspace_id, user_id, role) values ($1, $2, 'owner')",
-            [workspace, session.user.id.0],
-        ),
-        (
-            "insert into bases (id, workspace_id, name, source, location, status, architecture, parameters, size_bytes, \
-             license, context_length, created_at) select $1, $1, name, source, location, status, architecture, \
-             parameters, size_bytes, license, context_length, created_at from bases where workspace_id = $2",
-            [workspace, session.workspaces[0].id.0],
-        ),
-    ] {
-        let values = values.map(sea_orm::Value::from);
-        let statement = Statement::from_sql_and_values(database.get_database_backend(), sql, values);
-        assert_eq!(database.execute_raw(statement).await.unwrap().rows_affected(), 1);
-    }
-    let request = member
-        .request(Method::POST, "/api/v1/api-keys")
-        .header("x-workspace-id", workspace.to_string());
-    let key: NewApiKeySecret = Answer::of(request.json(&json!({"name": "k"}))).await.data();
-    let inside = member.with_key(&key.secret);
+    let team = workspaces::workspace(&member, "Team").await;
+    let workspace = team.id.0;
+    let inside = member.within(&team);
+    let key: NewApiKeySecret = inside.post("/api/v1/api-keys", json!({"name": "k"})).await.data();
+    let key = inside.with_key(&key.secret);
     let made = make(&inside).await;
     let running = start(&inside, &made.dataset, &made.agent, 100).await;
     inside
@@ -377,11 +353,8 @@ async fn a_deleted_workspace_leaves_no_trace(server: TestServer) {
     ];
     assert_eq!(traces(&server, &words).await, words);
     let deletion = delete(&member, "workspace", workspace, "Team").await;
-    assert_eq!(inside.get("/api/v1/agents").await.status, StatusCode::UNAUTHORIZED);
-    let named = member
-        .request(Method::GET, "/api/v1/agents")
-        .header("x-workspace-id", workspace.to_string());
-    assert_eq!(Answer::of(named).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(inside.get("/api/v1/agents").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(key.get("/api/v1/agents").await.status, StatusCode::UNAUTHORIZED);
     let deletion = done(&member, &deletion).await;
     assert_eq!((deletion.counts.workspaces, deletion.counts.jobs), (1, 2));
     assert_eq!(traces(&server, &words).await, [] as [&str; 0]);
@@ -432,7 +405,11 @@ pub async fn rows_of_tables(server: &TestServer) -> Vec<(String, i64)> {
         }
     };
     let mut counts = Vec::new();
-    for table in database.query_all_raw(Statement::from_string(backend, sql)).await.unwrap() {
+    for table in database
+        .query_all_raw(Statement::from_string(backend, sql))
+        .await
+        .unwrap()
+    {
         let table: String = table.try_get("", "found").unwrap();
         let statement = Statement::from_string(backend, format!("select count(*) as total from {table}"));
         let total = database.query_one_raw(statement).await.unwrap().unwrap();

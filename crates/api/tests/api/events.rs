@@ -32,7 +32,9 @@ pub async fn read(client: &Client, after: Option<i64>, count: usize) -> Vec<Even
         text.push_str(std::str::from_utf8(&part).unwrap());
         while let Some((message, rest)) = text.split_once("\n\n") {
             let data = message.lines().find_map(|line| line.strip_prefix("data: "));
-            events.extend(data.map(|data| serde_json::from_str::<Event>(data).unwrap()));
+            let event = data.map(|data| serde_json::from_str::<Event>(data).unwrap());
+            // They are the person's, not the workspace's.
+            events.extend(event.filter(|event| event.kind != EventKind::NotificationsChanged));
             text = rest.to_owned();
         }
     }

@@ -9,7 +9,7 @@ use cerebros_common::{
     examples::{Example, ExampleOrigin, ExampleReviewResult, ExampleStatus},
     wire::CursorPage,
 };
-use reqwest::{Method, StatusCode, header};
+use reqwest::{Method, StatusCode};
 use serde_json::json;
 use std::collections::HashSet;
 
@@ -122,10 +122,8 @@ async fn an_example_is_written_changed_and_deleted(server: TestServer) {
     let agent = agent(&member).await;
     let body = json!({"agent_id": agent.id, "prompt": "Why?", "response": "Because."});
     let created = member.post(EXAMPLES, body).await;
-    assert_eq!(
-        (created.status, &created.headers[header::ETAG]),
-        (StatusCode::CREATED, &"\"1\"".parse().unwrap())
-    );
+    assert_eq!(created.status, StatusCode::CREATED);
+    assert!(created.header("etag").unwrap().starts_with("\"1-"));
     let manual: Example = created.data();
     assert_eq!(
         (manual.status, manual.origin),

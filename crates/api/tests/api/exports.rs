@@ -220,7 +220,15 @@ async fn an_archive_becomes_the_same_workspace_on_a_fresh_server(server: TestSer
     let again = cerebros_api::start(fresh.config.clone(), cerebros_api::Parts::All)
         .await
         .unwrap();
-    let other = other.at(&again).in_workspace(here);
+    let other = other.at_restarted(&again);
+    let session = session(&other).await;
+    let other = other.within(
+        session
+            .workspaces
+            .iter()
+            .find(|workspace| workspace.id == here)
+            .unwrap(),
+    );
     let (_, copy) = exported(&other, &format!("/api/v1/workspaces/{here}/export")).await;
     let copied: Value = serde_json::from_slice::<Value>(&copy["manifest.json"]).unwrap()["counts"].clone();
     for (name, count) in counts.as_object().unwrap() {

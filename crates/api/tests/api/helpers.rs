@@ -1,7 +1,7 @@
 //! A server per test, and the people who talk to it: `anonymous`, `member`, `stranger`.
 
 use cerebros_api::{Config, Parts, Running, start};
-use cerebros_common::errors::Problem;
+use cerebros_common::{errors::Problem, ids::SessionId, workspaces::Workspace};
 use reqwest::{Method, StatusCode, header};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
 use serde::de::DeserializeOwned;
@@ -25,14 +25,26 @@ pub const DEADLINE: Duration = Duration::from_secs(90);
 /// How often a server in another process is asked.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(25);
 
-/// Turns each `async fn(TestServer)` into two tests.
+/// How often a race is run: more often with `TEST_ROUNDS`.
+pub fn rounds() -> usize {
+    std::env::var("TEST_ROUNDS").map_or(5, |count| count.parse().unwrap())
+}
+
+/// Turns each `async fn(TestServer)` into two tests; settings that differ come first, as a `fn(&mut Config)`.
 macro_rules! on_both_databases {
     ($($name:ident),+ $(,)?) => {
+        on_both_databases!(|_| {}; $($name),+);
+    };
+    ($change:expr; $($name:ident),+ $(,)?) => {
         mod sqlite {
-            $(#[test] fn $name() { $crate::helpers::run($crate::helpers::Kind::Sqlite, super::$name); })+
+            $(#[test] fn $name() {
+                $crate::helpers::run_with($crate::helpers::Kind::Sqlite, $change, super::$name);
+            })+
         }
         mod postgres {
-            $(#[test] fn $name() { $crate::helpers::run($crate::helpers::Kind::Postgres, super::$name); })+
+            $(#[test] fn $name() {
+                $crate::helpers::run_with($crate::helpers::Kind::Postgres, $change, super::$name);
+            })+
         }
     };
 }
@@ -44,13 +56,21 @@ pub enum Kind {
 }
 
 pub fn run<F: Future<Output = ()>>(kind: Kind, test: impl FnOnce(TestServer) -> F) {
+    run_with(kind, |_| {}, test);
+}
+
+pub fn run_with<F: Future<Output = ()>>(
+    kind: Kind,
+    change: impl FnOnce(&mut Config),
+    test: impl FnOnce(TestServer) -> F,
+) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .unwrap();
     runtime.block_on(async {
-        let server = TestServer::start(kind).await;
+        let server = TestServer::start_with(kind, change).await;
         let stop = server.running.clone();
         test(server).await;
         if let Some(running) = stop.lock().await.take() {
@@ -71,8 +91,30 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    async fn start(kind: Kind) -> Self {
-        Self::start_with(kind, |_| {}).await
+    /// The same server with other settings. Whoever asks for it stops it.
+    pub async fn restart_with(&self, change: impl FnOnce(&mut Config)) -> Self {
+        self.stop().await;
+        let mut config = self.config.clone();
+        change(&mut config);
+        let running = start(config.clone(), Parts::All).await.unwrap();
+        Self {
+            url: format!("http://{}", running.address),
+            config,
+            kind: self.kind,
+            hub: wiremock::MockServer::start().await,
+            changes: running.changes(),
+            running: std::sync::Arc::new(Mutex::new(Some(running))),
+            _data: self._data.clone(),
+        }
+    }
+
+    /// The same person after a restart.
+    pub fn client(&self, client: &Client) -> Client {
+        Client {
+            url: self.url.clone(),
+            changes: Some(self.changes.clone()),
+            ..client.clone()
+        }
     }
 
     /// Another server on the same database. Whoever asks for it stops it.
@@ -89,7 +131,7 @@ impl TestServer {
         change(&mut config);
         let running = start(config.clone(), Parts::All).await.unwrap();
         Self {
-            url: running.url.clone(),
+            url: format!("http://{}", running.address),
             config,
             kind,
             hub,
@@ -162,6 +204,16 @@ impl TestServer {
         connection.close().await.unwrap();
     }
 
+    pub async fn edit_session(&self, column: &str, at: chrono::DateTime<chrono::Utc>, id: SessionId) {
+        let id = match self.kind {
+            Kind::Sqlite => format!("x'{}'", id.0.simple()),
+            Kind::Postgres => format!("'{id}'"),
+        };
+        let at = at.to_rfc3339();
+        self.execute(&format!("update sessions set {column} = '{at}' where id = {id}"))
+            .await;
+    }
+
     /// Shuts the server down before the test ends.
     pub async fn stop(&self) {
         if let Some(running) = self.running.lock().await.take() {
@@ -179,6 +231,7 @@ impl TestServer {
             url: url.to_owned(),
             http: reqwest::Client::new(),
             auth: Auth::None,
+            workspace: None,
             changes: Some(self.changes.clone()),
         }
     }
@@ -257,6 +310,7 @@ impl ServerProcess {
             url: self.url.clone(),
             http: reqwest::Client::new(),
             auth: Auth::None,
+            workspace: None,
             changes: None,
         };
         anonymous.sign_up("member@example.org").await
@@ -348,6 +402,8 @@ pub struct Client {
     url: String,
     http: reqwest::Client,
     auth: Auth,
+    /// Named in each request.
+    workspace: Option<String>,
     /// Of a server in this process; that of another process is looked at again and again.
     changes: Option<watch::Receiver<u64>>,
 }
@@ -363,8 +419,32 @@ impl Client {
         }
     }
 
+    /// The same person in one of their workspaces.
+    pub fn within(&self, workspace: &Workspace) -> Self {
+        Self {
+            workspace: Some(workspace.id.to_string()),
+            ..self.clone()
+        }
+    }
+
+    /// The same person in a browser that signed in elsewhere.
+    pub fn with_cookie(&self, cookie: String) -> Self {
+        Self {
+            auth: Auth::Cookie(cookie),
+            ..self.clone()
+        }
+    }
+
+    /// The same person without naming a workspace.
+    pub fn anywhere(&self) -> Self {
+        Self {
+            workspace: None,
+            ..self.clone()
+        }
+    }
+
     /// The same person at a server that was started again.
-    pub fn at(&self, running: &Running) -> Self {
+    pub fn at_running(&self, running: &Running) -> Self {
         Self {
             url: running.url.clone(),
             changes: Some(running.changes()),
@@ -372,13 +452,20 @@ impl Client {
         }
     }
 
-    /// The same person in another workspace of theirs.
-    pub fn in_workspace(&self, id: cerebros_common::ids::WorkspaceId) -> Self {
-        let mut headers = header::HeaderMap::new();
-        headers.insert("x-workspace-id", id.to_string().parse().unwrap());
+    /// The same browser at another server on the same database.
+    pub fn at(&self, server: &TestServer) -> Self {
         Self {
-            http: reqwest::Client::builder().default_headers(headers).build().unwrap(),
-            ..self.clone()
+            auth: self.auth.clone(),
+            ..server.anonymous()
+        }
+    }
+
+    /// What the browser or script sends to show who it is, as a header.
+    pub fn credentials(&self) -> (&'static str, String) {
+        match &self.auth {
+            Auth::None => panic!("nobody has credentials"),
+            Auth::Cookie(cookie) => ("cookie", cookie.clone()),
+            Auth::Key(key) => ("authorization", format!("Bearer {key}")),
         }
     }
 
@@ -391,6 +478,10 @@ impl Client {
 
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.url));
+        let request = match &self.workspace {
+            Some(id) => request.header("x-workspace-id", id),
+            None => request,
+        };
         match &self.auth {
             Auth::None => request,
             Auth::Cookie(cookie) => request.header(header::COOKIE, cookie),

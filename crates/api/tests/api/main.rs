@@ -5,6 +5,7 @@
 #[macro_use]
 mod helpers;
 
+mod account;
 mod accounts;
 mod agents;
 mod api_keys;
@@ -12,14 +13,26 @@ mod audit;
 mod contract;
 mod crash;
 mod datasets;
+mod deadlines;
 mod deletions;
 mod documents;
 mod events;
 mod examples;
 mod exports;
+mod headers;
 mod idempotency;
+mod invitations;
+mod legal;
 mod limits;
+mod links;
+mod lost_updates;
+mod mail;
+mod members;
+mod notifications;
+mod origins;
 mod provider_keys;
 mod search;
+mod sessions;
 mod tenancy;
 mod training;
+mod workspaces;

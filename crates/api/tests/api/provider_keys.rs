@@ -182,7 +182,7 @@ async fn keys_are_encrypted_anew_with_a_new_secret_in_the_file(server: TestServe
     let after = stored(&server).await;
     assert_ne!((&before[0].0, &before[0].1), (&after[0].0, &after[0].1));
     let again = cerebros_api::start(server.config.clone(), Parts::All).await.unwrap();
-    let member = member.at(&again);
+    let member = member.at_running(&again);
     assert_eq!(fetched(&member).await.status, BaseStatus::Ready);
     again.stop().await;
     cerebros_api::admin::verify_audit(&server.config, &mut Vec::new())
@@ -207,6 +207,6 @@ async fn keys_are_encrypted_anew_with_a_new_secret_in_the_environment(server: Te
     let elsewhere = MockServer::start().await;
     gated(&keyed, &elsewhere).await;
     let again = cerebros_api::start(keyed.config.clone(), Parts::All).await.unwrap();
-    assert_eq!(fetched(&member.at(&again)).await.status, BaseStatus::Ready);
+    assert_eq!(fetched(&member.at_running(&again)).await.status, BaseStatus::Ready);
     again.stop().await;
 }

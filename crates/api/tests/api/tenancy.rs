@@ -2,19 +2,22 @@
 //! so that a new operation without an entry here fails.
 
 use crate::{
-    contract,
+    account, contract,
     helpers::{Answer, Client, TestServer, fixture},
+    members::workspace,
     training::{built_in_base, end_of, ready_dataset, rows, start_job},
 };
 use cerebros_common::{
-    accounts::Session,
+    accounts::{DeviceSession, Profile, Session},
     agents::Agent,
     api_keys::NewApiKeySecret,
     deletions::Deletion,
     documents::{Document, DocumentStatus},
     examples::Example,
     jobs::Job,
-    wire::CursorPage,
+    notifications::Notification,
+    wire::{CursorPage, Page},
+    workspaces::SentInvitation,
 };
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
@@ -49,6 +52,7 @@ async fn rows_of(member: &Client) -> Rows {
         .get(&format!("/api/v1/examples?agent_id={}", agent.id))
         .await
         .data();
+    let sessions: Page<DeviceSession> = member.get("/api/v1/sessions").await.data();
     let key: NewApiKeySecret = member.post("/api/v1/api-keys", json!({"name": "secret"})).await.data();
     let dataset = ready_dataset(member, &rows(6)).await;
     let job = end_of(member, &start_job(member, &dataset, Some(&agent), 1).await).await;
@@ -57,16 +61,33 @@ async fn rows_of(member: &Client) -> Rows {
     let doomed = json!({"subject": "agent", "id": doomed.id, "confirmation": "Doomed"});
     let deleted: Deletion = member.post("/api/v1/deletions", doomed).await.data();
     let agent: Agent = member.get(&format!("/api/v1/agents/{}", agent.id)).await.data();
+    let team = workspace(member, "Team").await;
+    let new = json!({"email": "friend@example.org", "role": "viewer"});
+    let sent: SentInvitation = member.within(&team).post("/api/v1/invitations", new).await.data();
+    let told: CursorPage<Notification> = member.get("/api/v1/notifications").await.data();
+    let picture = member.request(Method::PUT, "/api/v1/account/avatar");
+    let picture = picture
+        .header(header::CONTENT_TYPE, "image/png")
+        .body(account::picture());
+    let user = Answer::of(picture).await.data::<Profile>().user;
     let by_collection = HashMap::from([
         ("agents", agent.id.to_string()),
         ("documents", document.id.to_string()),
         ("examples", examples.items[0].id.to_string()),
+        ("sessions", sessions.items[0].id.to_string()),
         ("api-keys", key.api_key.id.to_string()),
         ("datasets", dataset.id.to_string()),
         ("jobs", job.id.to_string()),
         ("models", job.model_id.unwrap().to_string()),
         ("bases", base.clone()),
         ("deletions", deleted.id.to_string()),
+        // Open to whoever knows its own id, which nobody can guess.
+        ("receipts", deleted.id.to_string()),
+        ("workspaces", team.id.to_string()),
+        ("members", user.id.to_string()),
+        ("users", user.id.to_string()),
+        ("invitations", sent.invitation.id.to_string()),
+        ("notifications", told.items[0].id.to_string()),
     ]);
     Rows {
         by_collection,
@@ -82,6 +103,8 @@ fn aimed(operation: &str, rows: &Rows) -> Option<(String, Value)> {
     let agent = rows.agent.id;
     Some(match operation {
         "update_agent" => (String::new(), json!({"name": "Mine now"})),
+        "update_workspace" => (String::new(), json!({"name": "Mine now"})),
+        "update_member" => (String::new(), json!({"role": "viewer"})),
         "update_example" => (String::new(), json!({"status": "approved"})),
         "create_example" => (
             String::new(),
@@ -116,7 +139,7 @@ fn aimed(operation: &str, rows: &Rows) -> Option<(String, Value)> {
 }
 
 /// Operations that touch nothing but rows of whoever calls them.
-const OWN_ONLY: [&str; 19] = [
+const OWN_ONLY: &[&str] = &[
     "export_account",
     "list_provider_keys",
     "put_provider_key",
@@ -126,6 +149,8 @@ const OWN_ONLY: [&str; 19] = [
     "sign_out",
     "find_session",
     "list_workspaces",
+    "list_sessions",
+    "delete_other_sessions",
     "list_api_keys",
     "create_api_key",
     "list_agents",
@@ -136,6 +161,23 @@ const OWN_ONLY: [&str; 19] = [
     "find_dashboard",
     "stream_events",
     "list_model_objects",
+    "list_members",
+    "list_invitations",
+    "create_invitation",
+    // By the token of a link: see the tests of invitations.
+    "look_at_invitation",
+    "accept_invitation",
+    "create_workspace",
+    "find_account",
+    "update_account",
+    "put_avatar",
+    "delete_avatar",
+    "list_notification_preferences",
+    "update_notification_preferences",
+    "list_notifications",
+    "count_unread_notifications",
+    "read_all_notifications",
+    "find_legal_page",
 ];
 
 async fn a_stranger_reaches_no_row(server: TestServer) {
@@ -167,6 +209,9 @@ async fn a_stranger_reaches_no_row(server: TestServer) {
         "api-keys",
         "bases",
         "workspaces",
+        "members",
+        "invitations",
+        "notifications",
     ] {
         let answer = stranger.get(&format!("/api/v1/{list}")).await;
         assert_eq!(answer.status, StatusCode::OK, "{list}");

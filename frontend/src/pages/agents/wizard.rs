@@ -8,7 +8,7 @@ use crate::{
     api::agents::{find_agent, update_agent},
     browser,
     components::{icon::Icon, loaded::Loaded, page_head::PageHead},
-    pages::{by_id::by_id, missing::Missing},
+    pages::{by_id::by_id, missing::NotHere},
     remote::Remote,
     session::Session,
     toasts::Toasts,
@@ -51,7 +51,7 @@ fn Wizard(id: AgentId) -> impl IntoView {
         ]
     });
     move || match step.get() {
-        None => view! { <Missing /> }.into_any(),
+        None => view! { <NotHere /> }.into_any(),
         Some(step) => view! {
             <PageHead title=STEPS[usize::from(step) - 1].title parents />
             <StepBar id step />

@@ -1,12 +1,12 @@
 //! What validation found, line by line.
 
 use crate::{
-    api::{Answer, datasets::list_findings},
+    api::datasets::list_findings,
     components::{
         loaded::{Empty, Loaded},
         tag::{Colour, Tag},
     },
-    remote::Remote,
+    remote::{Remote, read_on},
 };
 use cerebros_common::{
     datasets::{DatasetCursor, DatasetFinding, FindingSeverity},
@@ -20,7 +20,15 @@ const STRETCH: u32 = 100;
 pub fn Findings(id: DatasetId) -> impl IntoView {
     let wanted = RwSignal::new(STRETCH as usize);
     let more = RwSignal::new(false);
-    let findings = Remote::new(move || read(id, wanted.get(), more));
+    let findings = Remote::new(move || {
+        read_on(wanted.get(), more, move |cursor| {
+            let query = DatasetCursor {
+                cursor,
+                limit: Some(STRETCH),
+            };
+            list_findings(id, query)
+        })
+    });
     let empty = || view! { <Empty icon=icondata::LuCircleCheck title="Nothing to complain about" text="Every row can be used as it is." /> };
     view! {
         <Loaded remote=findings is_empty=Vec::is_empty empty=empty let:findings>
@@ -48,24 +56,6 @@ pub fn Findings(id: DatasetId) -> impl IntoView {
                 </button>
             </Show>
         </Loaded>
-    }
-}
-
-async fn read(id: DatasetId, wanted: usize, more: RwSignal<bool>) -> Answer<Vec<DatasetFinding>> {
-    let mut findings = Vec::new();
-    let mut cursor = None;
-    loop {
-        let query = DatasetCursor {
-            cursor,
-            limit: Some(STRETCH),
-        };
-        let stretch = list_findings(id, query).await?;
-        findings.extend(stretch.items);
-        cursor = stretch.next_cursor;
-        if cursor.is_none() || findings.len() >= wanted {
-            more.try_set(cursor.is_some());
-            return Ok(findings);
-        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! The rows of a dataset as conversations.
 
 use crate::{
-    api::{Answer, datasets::list_rows},
+    api::datasets::list_rows,
     components::loaded::{Empty, Loaded},
-    remote::Remote,
+    remote::{Remote, read_on},
 };
 use cerebros_common::{
     datasets::{DatasetCursor, DatasetRow},
@@ -18,7 +18,15 @@ const STRETCH: u32 = 25;
 pub fn Rows(id: DatasetId) -> impl IntoView {
     let wanted = RwSignal::new(STRETCH as usize);
     let more = RwSignal::new(false);
-    let rows = Remote::new(move || read(id, wanted.get(), more));
+    let rows = Remote::new(move || {
+        read_on(wanted.get(), more, move |cursor| {
+            let query = DatasetCursor {
+                cursor,
+                limit: Some(STRETCH),
+            };
+            list_rows(id, query)
+        })
+    });
     let empty = || view! { <Empty icon=icondata::LuRows3 title="No row can be used" text="The findings say what is wrong with each line." /> };
     view! {
         <Loaded remote=rows is_empty=Vec::is_empty empty=empty let:rows>
@@ -33,24 +41,6 @@ pub fn Rows(id: DatasetId) -> impl IntoView {
                 </button>
             </Show>
         </Loaded>
-    }
-}
-
-async fn read(id: DatasetId, wanted: usize, more: RwSignal<bool>) -> Answer<Vec<DatasetRow>> {
-    let mut rows = Vec::new();
-    let mut cursor = None;
-    loop {
-        let query = DatasetCursor {
-            cursor,
-            limit: Some(STRETCH),
-        };
-        let stretch = list_rows(id, query).await?;
-        rows.extend(stretch.items);
-        cursor = stretch.next_cursor;
-        if cursor.is_none() || rows.len() >= wanted {
-            more.try_set(cursor.is_some());
-            return Ok(rows);
-        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     components::dialog::Confirm,
     format,
     forms::Sending,
-    remote::Remote,
+    remote::{Remote, read_on},
     session::Session,
     toasts::Toasts,
 };
@@ -51,7 +51,12 @@ impl Reviewing {
                 cursor: None,
                 limit: Some(STRETCH),
             };
-            read(query, wanted.get(), more)
+            read_on(wanted.get(), more, move |cursor| {
+                list_examples(ExampleQuery {
+                    cursor,
+                    ..query.clone()
+                })
+            })
         })
         .live(move |event| event.agent_id == Some(agent) && event.kind == EventKind::ExamplesChanged);
         let reviewing = Self {
@@ -176,19 +181,6 @@ impl Reviewing {
                     self.examples.refetch();
                 }
             }
-        }
-    }
-}
-
-async fn read(mut query: ExampleQuery, wanted: usize, more: RwSignal<bool>) -> Answer<Vec<Example>> {
-    let mut examples = Vec::new();
-    loop {
-        let stretch = list_examples(query.clone()).await?;
-        examples.extend(stretch.items);
-        query.cursor = stretch.next_cursor;
-        if query.cursor.is_none() || examples.len() >= wanted {
-            more.try_set(query.cursor.is_some());
-            return Ok(examples);
         }
     }
 }

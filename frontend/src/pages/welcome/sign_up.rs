@@ -1,6 +1,6 @@
 //! Signing up.
 
-use super::welcome::{Welcome, skip_if_signed_in, use_next, with_next};
+use super::{Welcome, sign_in::EMAIL, skip_if_signed_in, use_next, with_next};
 use crate::{
     api, browser,
     components::{button::Button, error_view::Alert, field::Field},
@@ -12,11 +12,11 @@ use leptos::prelude::*;
 
 #[component]
 pub fn SignUp() -> impl IntoView {
-    browser::title("Sign up");
     let next = use_next();
     skip_if_signed_in(next);
     let session = Session::of_app();
-    let [name, email, password] = [(); 3].map(|()| RwSignal::new(String::new()));
+    let [name, password] = [(); 2].map(|()| RwSignal::new(String::new()));
+    let email = RwSignal::new(browser::recall(browser::tab_storage(), EMAIL).unwrap_or_default());
     let sending = Sending::new();
     let submit = move |event: web_sys::SubmitEvent| {
         event.prevent_default();

@@ -1,0 +1,103 @@
+//! What every answer carries, whatever answers: its request id and the headers that bind browsers.
+
+use crate::{extract, respond};
+use actix_web::{
+    Error, HttpMessage, HttpResponse,
+    body::MessageBody,
+    dev::{ServiceRequest, ServiceResponse},
+    error::InternalError,
+    http::header::{self, HeaderMap, HeaderName, HeaderValue},
+    middleware::Next,
+};
+use uuid::Uuid;
+
+const CSP: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
+img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; worker-src 'self'; frame-src 'self'; \
+base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+/// Swagger UI brings inline style.
+const DOCS_CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// On every answer. No page needs to tell another site, or this one, where a person came from: links hold tokens.
+const ALWAYS: [(&str, &str); 5] = [
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    (
+        "permissions-policy",
+        "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+    ),
+];
+const A_YEAR: &str = "max-age=31536000; includeSubDomains";
+const MAX_ID_LENGTH: usize = 64;
+
+/// Stands in the log, in errors and in `X-Request-Id`.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub String);
+
+impl RequestId {
+    /// The caller's own id if it looks like one, else a new one.
+    fn of(request: &ServiceRequest) -> Self {
+        let sent = request
+            .headers()
+            .get("x-request-id")
+            .and_then(|value| value.to_str().ok());
+        let plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-');
+        let usable = |id: &&str| (1..=MAX_ID_LENGTH).contains(&id.len()) && id.bytes().all(plain);
+        Self(
+            sent.filter(usable)
+                .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned),
+        )
+    }
+
+    pub fn text(request: &impl HttpMessage) -> String {
+        request
+            .extensions()
+            .get::<Self>()
+            .map(|id| id.0.clone())
+            .unwrap_or_default()
+    }
+}
+
+/// The outermost layer.
+pub async fn on_every_answer(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let id = RequestId::of(&request);
+    let https = extract::app(request.request())?.config.is_https();
+    let path = request.path().to_owned();
+    request.extensions_mut().insert(id.clone());
+    match next.call(request).await {
+        Ok(mut response) => {
+            write(response.headers_mut(), &path, &id, https);
+            Ok(response)
+        }
+        // A handler that was given up took its request along: there is nothing left to answer with but the error.
+        Err(error) => {
+            let response = HttpResponse::from_error(error);
+            let mut response = respond::rewritten(response, respond::is_wire(&path), &id.0);
+            write(response.headers_mut(), &path, &id, https);
+            Err(InternalError::from_response("given up", response).into())
+        }
+    }
+}
+
+fn write(headers: &mut HeaderMap, path: &str, id: &RequestId, https: bool) {
+    let mut set = |name, value| headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    for (name, value) in ALWAYS {
+        set(name, value);
+    }
+    let docs = path == "/docs" || path.starts_with("/docs/");
+    set("content-security-policy", if docs { DOCS_CSP } else { CSP });
+    if https {
+        set("strict-transport-security", A_YEAR);
+    }
+    if respond::is_api(path) && !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if let Ok(value) = HeaderValue::from_str(&id.0) {
+        headers.insert(HeaderName::from_static("x-request-id"), value);
+    }
+}

@@ -1,0 +1,162 @@
+//! Asking somebody to join a workspace.
+
+use crate::{
+    accounts, auth,
+    error::{AppError, AppResult},
+    extract::{Admin, Body, Id, Query, SignedIn},
+    respond,
+    state::App,
+};
+use actix_web::{HttpRequest, delete, get, post, web};
+use cerebros_common::{
+    accounts::LinkToken,
+    errors::ErrorCode,
+    ids::InvitationId,
+    wire::{Envelope, Page, PageQuery, Paging},
+    workspaces::{Invitation, InvitationView, NewInvitation, SentInvitation, Workspace},
+};
+use cerebros_db::{Actor, Scope, invitations, workspaces};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+pub fn configure(config: &mut ServiceConfig) {
+    config
+        .service(list_invitations)
+        .service(create_invitation)
+        .service(look_at_invitation)
+        .service(accept_invitation)
+        .service(delete_invitation)
+        .service(resend_invitation);
+}
+
+/// List invitations
+///
+/// Those that nobody has accepted yet.
+#[utoipa::path(
+    tag = "invitations",
+    params(PageQuery),
+    responses((status = 200, description = "A page of invitations, newest first", body = Envelope<Page<Invitation>>)),
+)]
+#[get("/invitations")]
+async fn list_invitations(app: web::Data<App>, Admin(scope): Admin, query: Query<PageQuery>) -> AppResult {
+    let paging = Paging::of_query(&query.0);
+    Ok(respond::ok(invitations::list(&scope, &app.db, paging).await?))
+}
+
+/// Invite somebody
+///
+/// It is good for seven days and for the account with this address alone. An admin invites to roles below admin, the owner to
+/// all but owner. At most 100 may wait at once.
+#[utoipa::path(
+    tag = "invitations",
+    request_body = NewInvitation,
+    responses((status = 201, description = "The invitation", body = Envelope<SentInvitation>)),
+)]
+#[post("/invitations")]
+async fn create_invitation(
+    app: web::Data<App>,
+    request: HttpRequest,
+    Admin(scope): Admin,
+    body: Body<NewInvitation>,
+) -> AppResult {
+    accounts::check_email(&body.email)?;
+    let token = auth::token();
+    let mut write = app.db.write(&scope).await?;
+    let invitation = invitations::insert(&mut write, &body, Some(&auth::digest(&token))).await?;
+    write.commit().await?;
+    let link = Some(link(&app, &request, &token));
+    Ok(respond::created(
+        format!("/api/v1/invitations/{}", invitation.id),
+        SentInvitation { invitation, link },
+    ))
+}
+
+/// Look at an invitation
+///
+/// Takes the part of the link after `#token=`.
+#[utoipa::path(
+    tag = "invitations",
+    request_body = LinkToken,
+    responses((status = 200, description = "What it leads to", body = Envelope<InvitationView>)),
+)]
+#[post("/invitations/look")]
+async fn look_at_invitation(app: web::Data<App>, body: Body<LinkToken>) -> AppResult {
+    let found = invitations::look_unscoped(&app.db, &auth::digest(&body.token)).await?;
+    let (_, view) = found.ok_or_else(broken_link)?;
+    Ok(respond::ok(view))
+}
+
+/// Accept an invitation
+///
+/// Sign in with the address that was invited. It works once.
+#[utoipa::path(
+    tag = "invitations",
+    request_body = LinkToken,
+    responses((status = 200, description = "The workspace that you joined", body = Envelope<Workspace>)),
+)]
+#[post("/invitations/accept")]
+async fn accept_invitation(app: web::Data<App>, signed_in: SignedIn, body: Body<LinkToken>) -> AppResult {
+    let token_hash = auth::digest(&body.token);
+    let found = invitations::look_unscoped(&app.db, &token_hash).await?;
+    let (workspace_id, view) = found.ok_or_else(broken_link)?;
+    if view.email.to_lowercase() != signed_in.user.email.to_lowercase() {
+        let detail = "This invitation is for another address. Sign in with the account that has it.";
+        return Err(AppError::new(ErrorCode::Forbidden, detail));
+    }
+    let scope = Scope {
+        workspace_id,
+        actor: Actor::User(signed_in.user.id),
+    };
+    let mut write = app.db.write(&scope).await?;
+    if !invitations::accept(&mut write, &token_hash).await? {
+        return Err(broken_link());
+    }
+    write.commit().await?;
+    Ok(respond::ok(workspaces::find(&scope, &app.db).await?))
+}
+
+/// Take an invitation back
+#[utoipa::path(
+    tag = "invitations",
+    params(("id" = InvitationId, Path)),
+    responses((status = 204, description = "Its link does not work any more")),
+)]
+#[delete("/invitations/{id}")]
+async fn delete_invitation(app: web::Data<App>, Admin(scope): Admin, id: Id<InvitationId>) -> AppResult {
+    let mut write = app.db.write(&scope).await?;
+    invitations::delete(&mut write, id.0).await?;
+    write.commit().await?;
+    Ok(respond::no_content())
+}
+
+/// Send an invitation again
+///
+/// With a fresh link, good for seven days; the one before stops working.
+#[utoipa::path(
+    tag = "invitations",
+    params(("id" = InvitationId, Path)),
+    responses((status = 200, description = "The invitation", body = Envelope<SentInvitation>)),
+)]
+#[post("/invitations/{id}/resend")]
+async fn resend_invitation(
+    app: web::Data<App>,
+    request: HttpRequest,
+    Admin(scope): Admin,
+    id: Id<InvitationId>,
+) -> AppResult {
+    let token = auth::token();
+    let mut write = app.db.write(&scope).await?;
+    let invitation = invitations::renew(&mut write, id.0, Some(&auth::digest(&token))).await?;
+    write.commit().await?;
+    let link = Some(link(&app, &request, &token));
+    Ok(respond::ok(SentInvitation { invitation, link }))
+}
+
+fn link(app: &App, request: &HttpRequest, token: &str) -> String {
+    let origin = app.config.origin(request.app_config().local_addr());
+    format!("{origin}/invitation#token={token}")
+}
+
+fn broken_link() -> AppError {
+    let detail = "It was used, taken back, or is older than seven days. Ask for a new invitation.";
+    AppError::new(ErrorCode::InvalidLink, detail)
+}
