@@ -11,6 +11,7 @@ use cerebros_common::{
     accounts::{DeviceSession, Profile, Session},
     agents::Agent,
     api_keys::NewApiKeySecret,
+    deletions::Deletion,
     documents::{Document, DocumentStatus},
     examples::Example,
     jobs::Job,
@@ -56,6 +57,9 @@ async fn rows_of(member: &Client) -> Rows {
     let dataset = ready_dataset(member, &rows(6)).await;
     let job = end_of(member, &start_job(member, &dataset, Some(&agent), 1).await).await;
     let base = built_in_base(member).await.id.to_string();
+    let doomed: Agent = member.post("/api/v1/agents", json!({"name": "Doomed"})).await.data();
+    let doomed = json!({"subject": "agent", "id": doomed.id, "confirmation": "Doomed"});
+    let deleted: Deletion = member.post("/api/v1/deletions", doomed).await.data();
     let agent: Agent = member.get(&format!("/api/v1/agents/{}", agent.id)).await.data();
     let team = workspace(member, "Team").await;
     let new = json!({"email": "friend@example.org", "role": "viewer"});
@@ -76,6 +80,9 @@ async fn rows_of(member: &Client) -> Rows {
         ("jobs", job.id.to_string()),
         ("models", job.model_id.unwrap().to_string()),
         ("bases", base.clone()),
+        ("deletions", deleted.id.to_string()),
+        // Open to whoever knows its own id, which nobody can guess.
+        ("receipts", deleted.id.to_string()),
         ("workspaces", team.id.to_string()),
         ("members", user.id.to_string()),
         ("users", user.id.to_string()),
@@ -111,6 +118,11 @@ fn aimed(operation: &str, rows: &Rows) -> Option<(String, Value)> {
         ),
         "create_document" => (format!("?agent_id={agent}&kind=reference"), Value::Null),
         "search_passages" => (format!("?q=remote%20work&agent_id={agent}"), Value::Null),
+        "preview_deletion" => (String::new(), json!({"subject": "agent", "id": agent})),
+        "create_deletion" => (
+            String::new(),
+            json!({"subject": "agent", "id": agent, "confirmation": "Secret agent"}),
+        ),
         "list_audit" => (format!("?subject_id={agent}"), Value::Null),
         "list_documents" | "list_examples" | "list_datasets" | "list_jobs" | "list_models" => {
             (format!("?agent_id={agent}"), Value::Null)
@@ -128,6 +140,7 @@ fn aimed(operation: &str, rows: &Rows) -> Option<(String, Value)> {
 
 /// Operations that touch nothing but rows of whoever calls them.
 const OWN_ONLY: &[&str] = &[
+    "export_account",
     "list_provider_keys",
     "put_provider_key",
     "delete_provider_key",
