@@ -5,6 +5,7 @@
 #[macro_use]
 mod helpers;
 
+mod access;
 mod account;
 mod accounts;
 mod agents;
@@ -33,6 +34,5 @@ mod origins;
 mod provider_keys;
 mod search;
 mod sessions;
-mod tenancy;
 mod training;
 mod workspaces;
