@@ -2,8 +2,8 @@ use crate::{
     documents::ready,
     examples::all,
     helpers::{Client, Kind, ServerProcess, TestServer},
+    members,
     training::{built_in_base, end_of},
-    workspaces,
 };
 use cerebros_api::admin::{verify_audit, verify_receipt};
 use cerebros_common::{
@@ -334,7 +334,7 @@ async fn a_deleted_agent_leaves_no_trace(server: TestServer) {
 
 async fn a_deleted_workspace_leaves_no_trace(server: TestServer) {
     let member = server.member().await;
-    let team = workspaces::workspace(&member, "Team").await;
+    let team = members::workspace(&member, "Team").await;
     let workspace = team.id.0;
     let inside = member.within(&team);
     let key: NewApiKeySecret = inside.post("/api/v1/api-keys", json!({"name": "k"})).await.data();

@@ -220,7 +220,7 @@ async fn an_archive_becomes_the_same_workspace_on_a_fresh_server(server: TestSer
     let again = cerebros_api::start(fresh.config.clone(), cerebros_api::Parts::All)
         .await
         .unwrap();
-    let other = other.at_restarted(&again);
+    let other = other.at_running(&again);
     let session = session(&other).await;
     let other = other.within(
         session
