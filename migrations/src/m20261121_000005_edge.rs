@@ -10,7 +10,7 @@ const UP: &[&str] = &[
     "create table idempotency_keys (
         user_id {uuid} not null references users (id) on delete cascade,
         key text not null,
-        workspace_id {uuid} references workspaces (id) on delete cascade,
+        workspace_id {uuid} not null references workspaces (id) on delete cascade,
         fingerprint text not null,
         status integer not null,
         location text,

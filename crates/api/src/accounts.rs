@@ -14,10 +14,12 @@ use actix_web::{
 use cerebros_common::{
     accounts::{Session, User},
     ids::UserId,
+    notifications::{NotificationKind, NotificationSubject},
     wire::{MAX_LIMIT, Paging},
 };
 use cerebros_db::{
     Write,
+    notifications::{self, Audience},
     sessions::{self, NewSession},
     users, workspaces,
 };
@@ -44,6 +46,28 @@ pub async fn write(app: &App, user_id: UserId) -> AppResult<Write> {
     Ok(app.db.write(&scope).await?)
 }
 
+/// Tells a person that somebody signs in from a device that was not seen before. Comes before the session begins.
+pub async fn tell_of_sign_in(write: &Write, request: &HttpRequest, user_id: UserId) -> AppResult<()> {
+    let here = device(&user_agent(request));
+    let seen = sessions::user_agents_unscoped(write, user_id).await?;
+    if seen.iter().any(|user_agent| device(user_agent) == here) {
+        return Ok(());
+    }
+    let (kind, subject) = (NotificationKind::NewSignIn, NotificationSubject::Account);
+    let title = format!("New sign-in from {here}.");
+    // Signing out forgets the device, but once is enough.
+    if !notifications::was_told(write, user_id, kind, &title).await? {
+        notifications::notify(write, kind, Audience::User(user_id), &title, subject, user_id.0).await?;
+    }
+    Ok(())
+}
+
+fn user_agent(request: &HttpRequest) -> String {
+    let user_agent = request.headers().get(header::USER_AGENT);
+    let user_agent = user_agent.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    user_agent.chars().take(MAX_USER_AGENT).collect()
+}
+
 /// Signs a browser in with a fresh token; the session that it held before ends.
 pub async fn begin_session(
     app: &App,
@@ -53,11 +77,9 @@ pub async fn begin_session(
 ) -> AppResult<Cookie<'static>> {
     end_presented(write, request).await?;
     let token = auth::token();
-    let user_agent = request.headers().get(header::USER_AGENT);
-    let user_agent = user_agent.and_then(|value| value.to_str().ok()).unwrap_or_default();
     let new = NewSession {
         token_hash: auth::digest(&token),
-        user_agent: user_agent.chars().take(MAX_USER_AGENT).collect(),
+        user_agent: user_agent(request),
         address: address_of(request).to_string(),
         lifetime: Duration::days(app.config.session_days),
     };

@@ -69,7 +69,7 @@ pub enum Begun {
 /// The right to work on a request.
 pub struct Turn {
     app: Arc<App>,
-    scope: Option<Scope>,
+    scope: Scope,
     claim: Option<Claimed>,
 }
 
@@ -160,43 +160,19 @@ impl Once {
         }
     }
 
-    /// [`Once::run`] for what belongs to no workspace yet.
-    #[expect(dead_code, reason = "for operations above workspaces")]
-    pub async fn run_unscoped<W>(self, app: &Arc<App>, user_id: UserId, request: &impl Serialize, work: W) -> AppResult
-    where
-        W: AsyncFnOnce(&mut Write) -> AppResult<Answer>,
-    {
-        match self.begin_for(app, user_id, None, request).await? {
-            Begun::Before(answer) => Ok(answer),
-            Begun::Now(turn) => turn.run(work).await,
-        }
-    }
-
     /// The first half of [`Once::run`], for work that starts outside the transaction. `request` is the parsed body, or
     /// what stands for it.
     pub async fn begin(self, app: &Arc<App>, scope: &Scope, request: &impl Serialize) -> AppResult<Begun> {
-        match scope.actor {
-            Actor::User(user_id) | Actor::ApiKey(_, user_id) => {
-                self.begin_for(app, user_id, Some(*scope), request).await
-            }
-            Actor::System => Err(AppError::internal(anyhow::anyhow!("a task sent a request"))),
-        }
-    }
-
-    async fn begin_for(
-        self,
-        app: &Arc<App>,
-        user_id: UserId,
-        scope: Option<Scope>,
-        request: &impl Serialize,
-    ) -> AppResult<Begun> {
         let turn = |claim| Turn {
             app: app.clone(),
-            scope,
+            scope: *scope,
             claim,
         };
         let Some(key) = self.key else {
             return Ok(Begun::Now(turn(None)));
+        };
+        let (Actor::User(user_id) | Actor::ApiKey(_, user_id)) = scope.actor else {
+            return Err(AppError::internal(anyhow::anyhow!("a task sent a request")));
         };
         let fingerprint = fingerprint(&self.target, scope, request)?;
         let claimed = Claimed::take(app, user_id, key, fingerprint)?;
@@ -208,11 +184,10 @@ impl Once {
     }
 }
 
-fn fingerprint(target: &str, scope: Option<Scope>, request: &impl Serialize) -> AppResult<String> {
-    let workspace = scope.map(|scope| scope.workspace_id);
+fn fingerprint(target: &str, scope: &Scope, request: &impl Serialize) -> AppResult<String> {
     // Through a value, so that the members have one order.
     let request = serde_json::to_value(request).map_err(AppError::internal)?;
-    let text = serde_json::to_vec(&(target, workspace, request)).map_err(AppError::internal)?;
+    let text = serde_json::to_vec(&(target, scope.workspace_id, request)).map_err(AppError::internal)?;
     Ok(hex::encode(Sha256::digest(text)))
 }
 
@@ -222,10 +197,7 @@ impl Turn {
     where
         W: AsyncFnOnce(&mut Write) -> AppResult<Answer>,
     {
-        let mut write = match &self.scope {
-            Some(scope) => self.app.db.write(scope).await?,
-            None => self.app.db.write_unscoped().await?,
-        };
+        let mut write = self.app.db.write(&self.scope).await?;
         if let Some(claimed) = &self.claim {
             match idempotency::claim_unscoped(&mut write, claimed.user_id, &claimed.key).await? {
                 Claim::Free => {}
@@ -235,7 +207,7 @@ impl Turn {
         }
         let answer = work(&mut write).await?;
         let answer = StoredAnswer {
-            workspace_id: self.scope.map(|scope| scope.workspace_id),
+            workspace_id: self.scope.workspace_id,
             fingerprint: self
                 .claim
                 .as_ref()

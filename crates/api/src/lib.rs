@@ -24,6 +24,7 @@ mod headers;
 mod idempotency;
 mod imports;
 mod infer;
+mod invitations;
 mod jobs;
 mod keys;
 mod legal;

@@ -1,6 +1,8 @@
 //! Which background tasks there are, and how many of each queue run at once.
 
-use crate::{bases, datasets::validation, deletions, documents::extraction, examples, jobs, links, state::App};
+use crate::{
+    bases, datasets::validation, deletions, documents::extraction, examples, invitations, jobs, links, state::App,
+};
 use cerebros_queue::{Lease, Runner, Task, TaskError, Waker};
 use chrono::{Duration, Utc};
 use serde::{Deserialize, Serialize};
@@ -34,6 +36,7 @@ pub fn start(app: &Arc<App>) -> anyhow::Result<Vec<JoinHandle<anyhow::Result<()>
         .on_dead(validation::bury)
         .queue("mail", 2)
         .register(links::send)
+        .register(invitations::send)
         .queue("generation", 1)
         .register(examples::run)
         .register(deletions::run)

@@ -9,7 +9,7 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityT
 /// An answer, and of which request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredAnswer {
-    pub workspace_id: Option<WorkspaceId>,
+    pub workspace_id: WorkspaceId,
     /// Tells the request from others.
     pub fingerprint: String,
     pub status: u16,
@@ -57,7 +57,7 @@ pub async fn insert_unscoped(
     let new = row::ActiveModel {
         user_id: Set(user_id.0),
         key: Set(key.to_owned()),
-        workspace_id: Set(answer.workspace_id.map(|id| id.0)),
+        workspace_id: Set(answer.workspace_id.0),
         fingerprint: Set(answer.fingerprint),
         status: Set(answer.status.into()),
         location: Set(answer.location),
@@ -83,7 +83,7 @@ pub async fn expire_unscoped(db: &Db, before: DateTime<Utc>) -> Result<u64, DbEr
 async fn find(conn: &impl ConnectionTrait, user_id: UserId, key: &str) -> Result<Option<StoredAnswer>, DbError> {
     let found = row::Entity::find_by_id((user_id.0, key.to_owned())).one(conn).await?;
     Ok(found.map(|row| StoredAnswer {
-        workspace_id: row.workspace_id.map(WorkspaceId),
+        workspace_id: WorkspaceId(row.workspace_id),
         fingerprint: row.fingerprint,
         status: u16::try_from(row.status).unwrap_or_default(),
         location: row.location,
@@ -102,7 +102,7 @@ mod row {
         pub user_id: Uuid,
         #[sea_orm(primary_key, auto_increment = false)]
         pub key: String,
-        pub workspace_id: Option<Uuid>,
+        pub workspace_id: Uuid,
         pub fingerprint: String,
         pub status: i32,
         pub location: Option<String>,

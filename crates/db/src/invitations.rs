@@ -16,8 +16,10 @@ use cerebros_common::{
 };
 use chrono::Duration;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait,
-    QueryFilter, QueryOrder, Statement, sea_query::OnConflict,
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, Statement,
+    sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
 
@@ -30,6 +32,14 @@ pub async fn list(scope: &Scope, db: &Db, paging: Paging) -> Result<Page<Invitat
     let all = row::Entity::find().filter(row::Column::WorkspaceId.eq(scope.workspace_id.0));
     let (rows, total) = page(db, all.order_by_desc(row::Column::Id), paging).await?;
     Ok(paging.of(rows.into_iter().map(wire).collect::<Result<_, _>>()?, total))
+}
+
+pub async fn find(scope: &Scope, db: &Db, id: InvitationId) -> Result<Invitation, DbError> {
+    let row = row::Entity::find_by_id(id.0)
+        .filter(row::Column::WorkspaceId.eq(scope.workspace_id.0))
+        .one(db.read())
+        .await?;
+    wire(row.ok_or(DbError::NotFound("invitation"))?)
 }
 
 /// Invites an address. Without a hash the link is made when the mail goes out.
@@ -88,6 +98,27 @@ pub async fn renew(write: &mut Write, id: InvitationId, token_hash: Option<&str>
     wire(row)
 }
 
+/// Gives an invitation that goes by mail its link. `None`: it is gone, or has expired.
+pub async fn set_token(
+    write: &mut Write,
+    id: InvitationId,
+    token_hash: &str,
+) -> Result<Option<InvitationView>, DbError> {
+    let set = row::Entity::update_many()
+        .col_expr(row::Column::TokenHash, Expr::value(token_hash))
+        .filter(row::Column::Id.eq(id.0))
+        .filter(row::Column::WorkspaceId.eq(write.workspace_id()?.0))
+        .filter(row::Column::ByMail.eq(true))
+        .filter(row::Column::ExpiresAt.gt(convert::now()))
+        .exec(write.connection())
+        .await?;
+    if set.rows_affected == 0 {
+        return Ok(None);
+    }
+    let row = find_row(write, id).await?;
+    Ok(view(write.connection(), row).await?.map(|(_, view)| view))
+}
+
 pub async fn delete(write: &mut Write, id: InvitationId) -> Result<(), DbError> {
     let (_, own) = members::lock(write).await?;
     let row = find_row(write, id).await?;
@@ -105,11 +136,19 @@ pub async fn look_unscoped(db: &Db, token_hash: &str) -> Result<Option<(Workspac
         .filter(row::Column::ExpiresAt.gt(convert::now()))
         .one(db.read())
         .await?;
-    let Some(row) = found else { return Ok(None) };
-    let workspace = workspaces::row::Entity::find_by_id(row.workspace_id)
-        .one(db.read())
-        .await?;
-    let inviter = users::row::Entity::find_by_id(row.invited_by).one(db.read()).await?;
+    match found {
+        Some(row) => view(db.read(), row).await,
+        None => Ok(None),
+    }
+}
+
+async fn view(
+    connection: &impl ConnectionTrait,
+    row: row::Model,
+) -> Result<Option<(WorkspaceId, InvitationView)>, DbError> {
+    let workspace = workspaces::row::Entity::find_by_id(row.workspace_id);
+    let workspace = workspace.one(connection).await?;
+    let inviter = users::row::Entity::find_by_id(row.invited_by).one(connection).await?;
     let Some((workspace, inviter)) = workspace.zip(inviter) else {
         return Ok(None);
     };
@@ -152,7 +191,7 @@ pub async fn accept(write: &mut Write, token_hash: &str) -> Result<bool, DbError
     let role: String = used.try_get("", "role")?;
     members::insert(write, workspace_id, user_id, convert::parse_name("role", &role)?).await?;
     if used.try_get("", "by_mail")? {
-        users::verify_email(write, user_id).await?;
+        users::verify_email_unscoped(write, user_id).await?;
     }
     write.audit(Action::Accepted, Noun::Invitation, id, &[]);
     write.audit(Action::Created, Noun::Member, user_id, &["role"]);

@@ -62,6 +62,14 @@ pub async fn notify(
     Ok(())
 }
 
+/// Whether a person was told just this before, and it is still kept.
+pub async fn was_told(write: &Write, user_id: UserId, kind: NotificationKind, title: &str) -> Result<bool, DbError> {
+    let told = of(user_id)
+        .filter(row::Column::Kind.eq(convert::name(&kind)?))
+        .filter(row::Column::Title.eq(title));
+    Ok(told.count(write.connection()).await? > 0)
+}
+
 /// Deletes what was said of subjects that are going.
 pub async fn forget(write: &Write, subjects: impl IntoIterator<Item = Uuid>) -> Result<(), DbError> {
     let subjects: Vec<Uuid> = subjects.into_iter().collect();

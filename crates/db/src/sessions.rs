@@ -9,7 +9,8 @@ use cerebros_common::{
 };
 use chrono::{DateTime, Duration, Utc};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, Select, sea_query::Expr,
+    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    sea_query::Expr,
 };
 use uuid::Uuid;
 
@@ -54,6 +55,18 @@ pub async fn insert_unscoped(write: &mut Write, user_id: UserId, new: &NewSessio
         .await?;
     write.audit(Action::SignedIn, Noun::Session, id, &[]);
     Ok(SessionId(id))
+}
+
+/// What the browsers call themselves in which a person is or was lately signed in.
+pub async fn user_agents_unscoped(write: &Write, user_id: UserId) -> Result<Vec<String>, DbError> {
+    Ok(row::Entity::find()
+        .filter(row::Column::UserId.eq(user_id.0))
+        .select_only()
+        .column(row::Column::UserAgent)
+        .distinct()
+        .into_tuple()
+        .all(write.connection())
+        .await?)
 }
 
 /// The live session with this token hash.

@@ -1,10 +1,15 @@
 //! Accounts. They stand above workspaces, so these functions are unscoped by nature.
 
-use crate::{Actor, Db, DbError, Scope, Write, avatars, convert, email_changes, link_tokens, workspaces};
+use crate::{
+    Actor, Db, DbError, Scope, Write, avatars, convert, email_changes, link_tokens,
+    notifications::{self, Audience},
+    workspaces,
+};
 use cerebros_common::{
     accounts::{Profile, ProfilePatch, User},
     audit::{Action, Noun},
     ids::{UserId, WorkspaceId},
+    notifications::{NotificationKind, NotificationSubject},
 };
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -156,20 +161,6 @@ pub(crate) async fn lock(write: &Write, id: UserId) -> Result<row::Model, DbErro
         .ok_or(DbError::NotFound("account"))
 }
 
-/// Notes that a link sent to the person's address has been followed.
-pub(crate) async fn verify_email(write: &mut Write, id: UserId) -> Result<(), DbError> {
-    let verified = row::Entity::update_many()
-        .col_expr(row::Column::EmailVerifiedAt, Expr::value(convert::now()))
-        .filter(row::Column::Id.eq(id.0))
-        .filter(row::Column::EmailVerifiedAt.is_null())
-        .exec(write.connection())
-        .await?;
-    if verified.rows_affected > 0 {
-        write.audit(Action::Confirmed, Noun::EmailAddress, id, &[]);
-    }
-    Ok(())
-}
-
 /// Where a picture is shown; the address changes with it.
 pub(crate) fn avatar_url(id: UserId, updated_at: DateTime<Utc>) -> String {
     format!("/api/v1/users/{id}/avatar?v={}", updated_at.timestamp_millis())
@@ -195,6 +186,7 @@ pub async fn set_password_unscoped(write: &mut Write, user_id: UserId, password_
         .exec(write.connection())
         .await?;
     write.audit(Action::Updated, Noun::Password, user_id, &["password"]);
+    tell_of_change(write, user_id, "Your password was changed.").await?;
     link_tokens::delete_all_unscoped(write, user_id).await?;
     email_changes::delete_unscoped(write, user_id).await?;
     Ok(())
@@ -242,7 +234,12 @@ pub(crate) async fn set_email_unscoped(write: &mut Write, user_id: UserId, email
         _ => error.into(),
     })?;
     write.audit(Action::Updated, Noun::EmailAddress, user_id, &["email"]);
-    Ok(())
+    tell_of_change(write, user_id, "Your e-mail address was changed.").await
+}
+
+async fn tell_of_change(write: &Write, user_id: UserId, title: &str) -> Result<(), DbError> {
+    let (kind, subject) = (NotificationKind::CredentialsChanged, NotificationSubject::Account);
+    notifications::notify(write, kind, Audience::User(user_id), title, subject, user_id.0).await
 }
 
 pub(crate) fn wire(row: row::Model) -> User {

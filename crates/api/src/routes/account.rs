@@ -3,7 +3,7 @@
 use crate::{
     avatars,
     error::AppResult,
-    extract::{self, Body, Id, IfMatch, IfMatchHeader, Query, SignedIn},
+    extract::{self, Body, Id, IfMatch, IfMatchHeader, IfNoneMatchHeader, Query, SignedIn},
     limits, respond,
     state::App,
 };
@@ -31,6 +31,7 @@ pub fn configure(config: &mut ServiceConfig) {
 /// Find your account
 #[utoipa::path(
     tag = "account",
+    params(IfNoneMatchHeader),
     responses((status = 200, description = "Your profile; `ETag` holds its version", body = Envelope<Profile>)),
 )]
 #[get("/account")]
@@ -112,34 +113,14 @@ async fn delete_avatar(app: web::Data<App>, signed_in: SignedIn) -> AppResult {
     ),
 )]
 #[get("/users/{id}/avatar")]
-async fn find_avatar(
-    app: web::Data<App>,
-    request: HttpRequest,
-    signed_in: SignedIn,
-    id: Id<UserId>,
-    _: Query<AvatarQuery>,
-) -> AppResult {
+async fn find_avatar(app: web::Data<App>, signed_in: SignedIn, id: Id<UserId>, _: Query<AvatarQuery>) -> AppResult {
     let avatar = cerebros_db::avatars::find_unscoped(&app.db, signed_in.user.id, id.0).await?;
-    let etag = format!("\"{}\"", avatar.updated_at.timestamp_millis());
-    let known = request.headers().get(header::IF_NONE_MATCH);
-    let known = known.and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let known = known
-        .split(',')
-        .any(|tag| matches!(tag.trim(), tag if tag == etag || tag == "*"));
-    let mut response = if known {
-        HttpResponse::NotModified()
-    } else {
-        HttpResponse::Ok()
-    };
-    response
-        .insert_header((header::ETAG, etag))
+    Ok(HttpResponse::Ok()
+        .content_type("image/png")
+        .insert_header((header::ETAG, format!("\"{}\"", avatar.updated_at.timestamp_millis())))
         // The address changes with the picture, so it need not be asked for again soon.
-        .insert_header((header::CACHE_CONTROL, "private, max-age=86400"));
-    Ok(if known {
-        response.finish()
-    } else {
-        response.content_type("image/png").body(avatar.png)
-    })
+        .insert_header((header::CACHE_CONTROL, "private, max-age=86400"))
+        .body(avatar.png))
 }
 
 /// List what you are told of

@@ -79,6 +79,7 @@ async fn sign_in(app: web::Data<App>, request: HttpRequest, body: Body<SignIn>) 
         return Err(AppError::new(ErrorCode::WrongCredentials, "Check both and try again."));
     };
     let mut write = accounts::write(&app, credentials.user.id).await?;
+    accounts::tell_of_sign_in(&write, &request, credentials.user.id).await?;
     let cookie = accounts::begin_session(&app, &mut write, &request, credentials.user.id).await?;
     write.commit().await?;
     let response = respond::ok(accounts::session_of(&app, credentials.user).await?);

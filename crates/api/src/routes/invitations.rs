@@ -4,7 +4,7 @@ use crate::{
     accounts, auth,
     error::{AppError, AppResult},
     extract::{Admin, Body, Id, Query, SignedIn},
-    respond,
+    invitations, respond,
     state::App,
 };
 use actix_web::{HttpRequest, delete, get, post, web};
@@ -15,7 +15,7 @@ use cerebros_common::{
     wire::{Envelope, Page, PageQuery, Paging},
     workspaces::{Invitation, InvitationView, NewInvitation, SentInvitation, Workspace},
 };
-use cerebros_db::{Actor, Scope, invitations, workspaces};
+use cerebros_db::{self as db, Actor, Scope, Write};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 pub fn configure(config: &mut ServiceConfig) {
@@ -39,7 +39,7 @@ pub fn configure(config: &mut ServiceConfig) {
 #[get("/invitations")]
 async fn list_invitations(app: web::Data<App>, Admin(scope): Admin, query: Query<PageQuery>) -> AppResult {
     let paging = Paging::of_query(&query.0);
-    Ok(respond::ok(invitations::list(&scope, &app.db, paging).await?))
+    Ok(respond::ok(db::invitations::list(&scope, &app.db, paging).await?))
 }
 
 /// Invite somebody
@@ -59,15 +59,10 @@ async fn create_invitation(
     body: Body<NewInvitation>,
 ) -> AppResult {
     accounts::check_email(&body.email)?;
-    let token = auth::token();
-    let mut write = app.db.write(&scope).await?;
-    let invitation = invitations::insert(&mut write, &body, Some(&auth::digest(&token))).await?;
-    write.commit().await?;
-    let link = Some(link(&app, &request, &token));
-    Ok(respond::created(
-        format!("/api/v1/invitations/{}", invitation.id),
-        SentInvitation { invitation, link },
-    ))
+    let store = async |write: &mut Write, hash: Option<&str>| db::invitations::insert(write, &body, hash).await;
+    let sent = invitations::dispatch(&app, &request, &scope, &body.email, store).await?;
+    let location = format!("/api/v1/invitations/{}", sent.invitation.id);
+    Ok(respond::created(location, sent))
 }
 
 /// Look at an invitation
@@ -80,7 +75,7 @@ async fn create_invitation(
 )]
 #[post("/invitations/look")]
 async fn look_at_invitation(app: web::Data<App>, body: Body<LinkToken>) -> AppResult {
-    let found = invitations::look_unscoped(&app.db, &auth::digest(&body.token)).await?;
+    let found = db::invitations::look_unscoped(&app.db, &auth::digest(&body.token)).await?;
     let (_, view) = found.ok_or_else(broken_link)?;
     Ok(respond::ok(view))
 }
@@ -96,7 +91,7 @@ async fn look_at_invitation(app: web::Data<App>, body: Body<LinkToken>) -> AppRe
 #[post("/invitations/accept")]
 async fn accept_invitation(app: web::Data<App>, signed_in: SignedIn, body: Body<LinkToken>) -> AppResult {
     let token_hash = auth::digest(&body.token);
-    let found = invitations::look_unscoped(&app.db, &token_hash).await?;
+    let found = db::invitations::look_unscoped(&app.db, &token_hash).await?;
     let (workspace_id, view) = found.ok_or_else(broken_link)?;
     if view.email.to_lowercase() != signed_in.user.email.to_lowercase() {
         let detail = "This invitation is for another address. Sign in with the account that has it.";
@@ -107,11 +102,11 @@ async fn accept_invitation(app: web::Data<App>, signed_in: SignedIn, body: Body<
         actor: Actor::User(signed_in.user.id),
     };
     let mut write = app.db.write(&scope).await?;
-    if !invitations::accept(&mut write, &token_hash).await? {
+    if !db::invitations::accept(&mut write, &token_hash).await? {
         return Err(broken_link());
     }
     write.commit().await?;
-    Ok(respond::ok(workspaces::find(&scope, &app.db).await?))
+    Ok(respond::ok(db::workspaces::find(&scope, &app.db).await?))
 }
 
 /// Take an invitation back
@@ -123,7 +118,7 @@ async fn accept_invitation(app: web::Data<App>, signed_in: SignedIn, body: Body<
 #[delete("/invitations/{id}")]
 async fn delete_invitation(app: web::Data<App>, Admin(scope): Admin, id: Id<InvitationId>) -> AppResult {
     let mut write = app.db.write(&scope).await?;
-    invitations::delete(&mut write, id.0).await?;
+    db::invitations::delete(&mut write, id.0).await?;
     write.commit().await?;
     Ok(respond::no_content())
 }
@@ -143,17 +138,11 @@ async fn resend_invitation(
     Admin(scope): Admin,
     id: Id<InvitationId>,
 ) -> AppResult {
-    let token = auth::token();
-    let mut write = app.db.write(&scope).await?;
-    let invitation = invitations::renew(&mut write, id.0, Some(&auth::digest(&token))).await?;
-    write.commit().await?;
-    let link = Some(link(&app, &request, &token));
-    Ok(respond::ok(SentInvitation { invitation, link }))
-}
-
-fn link(app: &App, request: &HttpRequest, token: &str) -> String {
-    let origin = app.config.origin(request.app_config().local_addr());
-    format!("{origin}/invitation#token={token}")
+    let email = db::invitations::find(&scope, &app.db, id.0).await?.email;
+    let store = async |write: &mut Write, hash: Option<&str>| db::invitations::renew(write, id.0, hash).await;
+    Ok(respond::ok(
+        invitations::dispatch(&app, &request, &scope, &email, store).await?,
+    ))
 }
 
 fn broken_link() -> AppError {

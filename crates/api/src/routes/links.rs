@@ -64,6 +64,7 @@ async fn redeem_magic_link(app: web::Data<App>, request: HttpRequest, body: Body
     if !link_tokens::redeem_unscoped(&mut write, user_id, &token_hash).await? {
         return Err(links::invalid());
     }
+    accounts::tell_of_sign_in(&write, &request, user_id).await?;
     if users::verify_email_unscoped(&mut write, user_id).await? {
         // Whoever signed up without having the address is put out.
         sessions::delete_all_unscoped(&mut write, user_id, None).await?;

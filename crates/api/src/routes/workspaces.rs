@@ -3,7 +3,7 @@
 use crate::{
     bases,
     error::AppResult,
-    extract::{Admin, Body, Id, IfMatch, IfMatchHeader, Query, SignedIn, Viewer},
+    extract::{Admin, Body, Id, IfMatch, IfMatchHeader, IfNoneMatchHeader, Query, SignedIn, Viewer},
     idempotency::{Answer, IdempotencyKeyHeader, Once},
     respond,
     state::App,
@@ -65,7 +65,7 @@ async fn create_workspace(app: web::Data<App>, signed_in: SignedIn, once: Once, 
 /// Find a workspace
 #[utoipa::path(
     tag = "workspaces",
-    params(("id" = WorkspaceId, Path)),
+    params(("id" = WorkspaceId, Path), IfNoneMatchHeader),
     responses((status = 200, description = "The workspace; `ETag` holds its version", body = Envelope<Workspace>)),
 )]
 #[get("/workspaces/{id}")]

@@ -4,7 +4,7 @@ use crate::{
     contract,
     helpers::{Answer, Client, TestServer},
 };
-use cerebros_common::{agents::Agent, examples::Example};
+use cerebros_common::{accounts::Session, agents::Agent, examples::Example};
 use reqwest::{Method, RequestBuilder, StatusCode, header};
 use serde_json::json;
 
@@ -159,6 +159,8 @@ async fn what_the_caller_has_is_not_sent_again(server: TestServer) {
     let agent: Agent = member.post("/api/v1/agents", json!({"name": "A"})).await.data();
     let body = json!({"agent_id": agent.id, "prompt": "p", "response": "r"});
     let example: Example = member.post("/api/v1/examples", body).await.data();
+    let session: Session = member.get("/api/v1/auth/session").await.data();
+    let workspace = session.workspaces[0].id;
     for (_, path, operation) in contract::operations(&contract::document()) {
         let mut parameters = operation["parameters"].as_array().into_iter().flatten();
         if !parameters.any(|parameter| parameter["name"] == "If-None-Match") {
@@ -171,6 +173,8 @@ async fn what_the_caller_has_is_not_sent_again(server: TestServer) {
         let (path, change) = match operation["operationId"].as_str().unwrap() {
             "find_agent" => (format!("/api/v1/agents/{}", agent.id), json!({"name": "B"})),
             "find_example" => (format!("/api/v1/examples/{}", example.id), json!({"response": "s"})),
+            "find_workspace" => (format!("/api/v1/workspaces/{workspace}"), json!({"name": "B"})),
+            "find_account" => ("/api/v1/account".to_owned(), json!({"name": "B"})),
             other => panic!("{other} has no entry in the test of If-None-Match"),
         };
         let ask = async |known: &str| {

@@ -2,7 +2,7 @@
 
 use crate::{
     contract,
-    helpers::{Answer, Client, ServerProcess, TestServer},
+    helpers::{Answer, Client, DEADLINE, Kind, ServerProcess, TestServer},
     training::{built_in_base, end_of, ready_dataset, rows, start_job},
 };
 use cerebros_common::{
@@ -24,6 +24,7 @@ on_both_databases!(
     an_unusable_key_is_refused_by_name,
     a_failure_is_not_stored,
     a_key_belongs_to_one_person,
+    answers_expire,
     bursts_across_kills_have_one_effect_each,
 );
 
@@ -115,6 +116,12 @@ fn case(operation: &str, member: &Client, rows: &Rows) -> Option<Case> {
             json!({"name": "B"}),
             "select count(*) from agents",
         ),
+        "create_workspace" => json(
+            "/api/v1/workspaces",
+            json!({"name": "A"}),
+            json!({"name": "B"}),
+            "select count(*) from workspaces",
+        ),
         "create_document" => file(
             &format!("/api/v1/documents?agent_id={agent}&kind=reference"),
             "notes.txt",
@@ -151,12 +158,6 @@ fn case(operation: &str, member: &Client, rows: &Rows) -> Option<Case> {
             json!({"hub_id": "somebody/something"}),
             json!({"hub_id": "somebody/else"}),
             "select count(*) from bases",
-        ),
-        "create_workspace" => json(
-            "/api/v1/workspaces",
-            json!({"name": "Team"}),
-            json!({"name": "Crew"}),
-            "select count(*) from workspaces",
         ),
         "create_job" => json(
             "/api/v1/jobs",
@@ -284,6 +285,40 @@ async fn a_key_belongs_to_one_person(server: TestServer) {
         first.header(header::LOCATION.as_str()),
         second.header(header::LOCATION.as_str())
     );
+}
+
+async fn answers_expire(server: TestServer) {
+    let member = server.member().await;
+    for key in ["old", "young"] {
+        let request = member
+            .request(Method::POST, "/api/v1/agents")
+            .json(&json!({"name": key}));
+        assert_eq!(
+            Answer::of(request.header(HEADER, key)).await.status,
+            StatusCode::CREATED
+        );
+    }
+    let age = "update idempotency_keys set created_at = '2020-01-01 00:00:00+00:00' where key = 'old'";
+    server.execute(age).await;
+    let id = match server.kind {
+        Kind::Sqlite => "x'01900000000070008000000000000000'".to_owned(),
+        Kind::Postgres => format!("'{NO_ROW}'"),
+    };
+    let tidy = format!(
+        "insert into tasks (id, queue, name, payload, status, run_at, attempts, max_attempts, created_at) \
+         values ({id}, 'default', 'tidy', '{{}}', 'queued', 0, 0, 3, 0)"
+    );
+    server.execute(&tidy).await;
+    // Tidying up changes nothing that clients hear of.
+    let gone = async {
+        while server
+            .number("select count(*) from idempotency_keys where key = 'old'")
+            .await
+            > 0
+        {}
+    };
+    tokio::time::timeout(DEADLINE, gone).await.unwrap();
+    assert_eq!(server.number("select count(*) from idempotency_keys").await, 1);
 }
 
 /// How many bursts; set it to 1000 for a long run.

@@ -2,7 +2,9 @@ use crate::{
     helpers::{Answer, Client, TestServer},
     members::{join, session, team, token_of, workspace},
 };
+use cerebros_api::config::MailConfig;
 use cerebros_common::{
+    accounts::{OutboxMail, OutboxMails},
     errors::ErrorCode,
     notifications::{Notification, NotificationKind},
     wire::{CursorPage, Page},
@@ -13,6 +15,7 @@ use serde_json::{Value, json};
 
 on_both_databases!(
     an_invitation_is_accepted_once_by_its_address,
+    with_mail_the_link_goes_to_the_address_alone,
     two_who_use_a_link_at_once_get_in_once,
     an_old_link_stops_working,
     who_may_invite_whom,
@@ -82,6 +85,45 @@ async fn an_invitation_is_accepted_once_by_its_address(server: TestServer) {
     assert_eq!(told.items[0].kind, NotificationKind::MemberJoined);
     // A link that was passed on by hand proves nothing of the address.
     assert!(!session(&ada).await.user.email_verified);
+}
+
+async fn with_mail_the_link_goes_to_the_address_alone(server: TestServer) {
+    let server = TestServer::start_with(server.kind, |config| config.mail = MailConfig::Outbox).await;
+    let owner = server.member().await;
+    let team = workspace(&owner, "Team").await;
+    let owner = owner.within(&team);
+    let ada = server.sign_up("ada@example.org").await;
+    let mails = async |count: usize| -> Vec<String> {
+        let to_ada = |mail: &OutboxMail| mail.to == "ada@example.org" && mail.text.contains("/invitation#token=");
+        let all: OutboxMails = server
+            .anonymous()
+            .wait("/api/v1/outbox", |all: &OutboxMails| {
+                all.items.iter().filter(|mail| to_ada(mail)).count() == count
+            })
+            .await;
+        let tokens = all.items.iter().filter(|mail| to_ada(mail)).map(|mail| {
+            let token = mail.text.split_once("#token=").unwrap().1;
+            assert!(
+                mail.text.contains("“Team”") && mail.text.contains("as editor"),
+                "{}",
+                mail.text
+            );
+            token.lines().next().unwrap().to_owned()
+        });
+        tokens.collect()
+    };
+    let sent: SentInvitation = invite(&owner, "ada@example.org", Role::Editor).await.data();
+    assert_eq!(sent.link, None);
+    let first = mails(1).await.remove(0);
+    let path = format!("/api/v1/invitations/{}/resend", sent.invitation.id);
+    assert_eq!(owner.post_nothing(&path).await.data::<SentInvitation>().link, None);
+    let second = mails(2).await.remove(0);
+    let accept = async |token: &str| ada.post("/api/v1/invitations/accept", json!({"token": token})).await;
+    assert_eq!(accept(&first).await.problem().error, ErrorCode::InvalidLink);
+    assert!(!session(&ada).await.user.email_verified);
+    assert_eq!(accept(&second).await.data::<Workspace>().role, Role::Editor);
+    assert!(session(&ada).await.user.email_verified);
+    server.stop().await;
 }
 
 async fn two_who_use_a_link_at_once_get_in_once(server: TestServer) {

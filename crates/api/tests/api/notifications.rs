@@ -1,6 +1,6 @@
 use crate::{
     events,
-    helpers::{Client, DEADLINE, Kind, TestServer, fixture},
+    helpers::{Answer, Client, DEADLINE, Kind, TestServer, fixture},
     members::{join, member_of, session, team, workspace},
     training::{end_of, ready_dataset, rows, start_job},
 };
@@ -22,6 +22,7 @@ on_both_databases!(
     a_job_tells_how_it_ended,
     notifications_are_read_one_by_one_and_all_at_once,
     a_kind_can_be_turned_off,
+    sign_ins_from_new_devices_and_new_passwords_are_told,
     the_newest_five_hundred_are_kept,
     the_stream_tells_of_notifications_from_anywhere,
 );
@@ -151,7 +152,7 @@ async fn a_kind_can_be_turned_off(server: TestServer) {
     assert!(all.iter().all(|choice| choice.enabled));
     let set = async |kind: &str, enabled: bool| {
         let body = json!({"preferences": [{"kind": kind, "enabled": enabled}]});
-        crate::helpers::Answer::of(owner.request(Method::PATCH, PATH).json(&body)).await
+        Answer::of(owner.request(Method::PATCH, PATH).json(&body)).await
     };
     let now: Vec<NotificationPreference> = set("member_joined", false).await.data();
     let off: Vec<_> = now.iter().filter(|choice| !choice.enabled).collect();
@@ -170,6 +171,40 @@ async fn a_kind_can_be_turned_off(server: TestServer) {
     for kind in ["new_sign_in", "credentials_changed"] {
         assert_eq!(set(kind, false).await.problem().error, ErrorCode::Conflict);
     }
+}
+
+async fn sign_ins_from_new_devices_and_new_passwords_are_told(server: TestServer) {
+    let member = server.member().await;
+    let sign_in = async |browser: &str| {
+        let body = json!({"email": "member@example.org", "password": "correct horse battery"});
+        let request = server.anonymous().request(Method::POST, "/api/v1/auth/sign-in");
+        let answer = Answer::of(request.header("user-agent", browser).json(&body)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        answer.session_cookie()
+    };
+    let firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:132.0) Gecko/20100101 Firefox/132.0";
+    assert!(notifications(&member).await.is_empty());
+    let cookie = sign_in(firefox).await;
+    let told = notifications(&member).await;
+    assert_eq!((told.len(), told[0].kind), (1, NotificationKind::NewSignIn));
+    assert!(told[0].title.contains("Firefox on Linux"), "{}", told[0].title);
+    // A newer version of it, and the same after signing out, are nothing new.
+    sign_in(&firefox.replace("132", "133")).await;
+    let there = member.with_cookie(cookie);
+    assert_eq!(
+        there.post_nothing("/api/v1/auth/sign-out").await.status,
+        StatusCode::NO_CONTENT
+    );
+    sign_in(firefox).await;
+    assert_eq!(notifications(&member).await.len(), 1);
+
+    let change = json!({"current_password": "correct horse battery", "new_password": "another long password"});
+    let answer = member.post("/api/v1/account/password", change).await;
+    let member = member.with_cookie(answer.session_cookie());
+    assert_eq!(
+        notifications(&member).await[0].kind,
+        NotificationKind::CredentialsChanged
+    );
 }
 
 async fn change_role(team: &crate::members::Team, role: Role) {
