@@ -6,7 +6,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { collectFaults } from "./faults";
 import { expect, test } from "./server";
-import { fillWorkspace, outside } from "./workspace";
+import { fillWorkspace, outside, shareWorkspace, shared } from "./workspace";
 
 const NARROW = { width: 360, height: 780 };
 const WIDE = { width: 1280, height: 860 };
@@ -20,6 +20,25 @@ async function show(page: Page, address: string): Promise<void> {
   await page.goto(address);
   await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
   await expect(page.locator("[aria-label=Loading], .shimmer")).toHaveCount(0);
+}
+
+/** What opens over a page, looked at while it is open. */
+async function inspectMenus(page: Page): Promise<string[]> {
+  const found: string[] = [];
+  await page.setViewportSize(WIDE);
+  await page.goto("/dashboard");
+  for (const name of [/^Notifications/, /^Account of/, /^Workspace /]) {
+    const button = page.getByRole("button", { name });
+    await button.press("Enter");
+    await expect(button).toHaveAttribute("aria-expanded", "true");
+    await expect(page.locator("[popover] [aria-label=Loading]")).toHaveCount(0);
+    const { violations } = await new AxeBuilder({ page }).analyze();
+    for (const { id, nodes } of violations) found.push(`${name} menu: ${id} at ${nodes.map((node) => node.target).join("; ")}`);
+    await page.keyboard.press("Escape");
+    await expect(button).toHaveAttribute("aria-expanded", "false");
+    await expect(button).toBeFocused();
+  }
+  return found;
 }
 
 async function ask(page: Page): Promise<void> {
@@ -53,13 +72,23 @@ async function inspect(page: Page, pages: Map<string, string>): Promise<string[]
   return found;
 }
 
+async function switchTo(page: Page, workspace: string): Promise<void> {
+  await page.setViewportSize(WIDE);
+  await page.goto("/dashboard");
+  await page.getByRole("button", { name: /^Workspace / }).click();
+  await page.getByRole("button", { name: workspace }).click();
+  await expect(page.getByRole("button", { name: `Workspace ${workspace}` })).toBeVisible();
+}
+
 test("no page has a flaw that axe knows of, or is wider than a narrow screen", async ({ context, page, server }) => {
-  test.setTimeout(480_000);
+  test.setTimeout(900_000);
   if (pictures) mkdirSync(pictures, { recursive: true });
   const faults = await collectFaults(context);
-  const found = await inspect(page, outside);
+  expect.soft(await inspect(page, outside)).toEqual([]);
   const inside = await fillWorkspace(context.request, server.url);
-  found.push(...(await inspect(page, inside)));
-  expect(found).toEqual([]);
+  expect.soft(await inspect(page, inside)).toEqual([]);
+  expect.soft(await inspectMenus(page)).toEqual([]);
+  await switchTo(page, await shareWorkspace(context.request, server.url));
+  expect.soft(await inspect(page, shared)).toEqual([]);
   expect(faults).toEqual([]);
 });

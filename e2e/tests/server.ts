@@ -24,7 +24,14 @@ export class Server {
     if (!binary) throw new Error("CEREBROS_BIN is not set: run the tests through `just test`");
     const data = mkdtempSync(join(tmpdir(), "cerebros-e2e-"));
     const child = spawn(binary, ["serve"], {
-      env: { ...process.env, DATA_DIR: data, BIND: "127.0.0.1:0", LOG: "warn", RATE_LIMIT_SIGN_IN: "1000000" },
+      env: {
+        ...process.env,
+        DATA_DIR: data,
+        BIND: "127.0.0.1:0",
+        LOG: "warn",
+        OUTBOX: "1",
+        RATE_LIMIT_SIGN_IN: "1000000",
+      },
       stdio: ["ignore", "pipe", "inherit"],
     });
     const url = await new Promise<string>((resolve, reject) => {

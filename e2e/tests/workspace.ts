@@ -93,14 +93,52 @@ export async function fillWorkspace(request: APIRequestContext, url: string): Pr
     ["job", `/training/${job.id}`],
     ["models", "/models"],
     ["model", `/models/${model_id}`],
-    ["api-keys", "/settings/api-keys"],
+    ["settings-profile", "/settings/profile"],
+    ["settings-notifications", "/settings/notifications"],
+    ["settings-sessions", "/settings/sessions"],
+    ["settings-workspace", "/settings/workspace"],
+    ["settings-members", "/settings/members"],
+    ["settings-api-keys", "/settings/api-keys"],
+    ["settings-provider-keys", "/settings/provider-keys"],
+    ["settings-data", "/settings/data"],
+    ["settings-audit", "/settings/audit"],
+    ["outbox", "/outbox"],
     ["missing", "/no-such-page"],
   ]);
 }
+
+/** A workspace with somebody who is invited to it. */
+export async function shareWorkspace(request: APIRequestContext, url: string): Promise<string> {
+  const made = await data(await request.post(`${url}/api/v1/workspaces`, { data: { name: "Port analysts" } }));
+  const headers = { "x-workspace-id": made.id };
+  const invitation = { email: "grace@example.org", role: "reviewer" };
+  await data(await request.post(`${url}/api/v1/invitations`, { data: invitation, headers }));
+  return made.name;
+}
+
+/** Pages of the settings that look different in a workspace with members. */
+export const shared = new Map([
+  ["shared-workspace", "/settings/workspace"],
+  ["shared-members", "/settings/members"],
+  ["shared-data", "/settings/data"],
+]);
+
+/** As long as a token of a link, and of no use. */
+const token = "0".repeat(64);
 
 /** Pages of people who are not signed in. */
 export const outside = new Map([
   ["landing", "/"],
   ["sign-in", "/sign-in"],
   ["sign-up", "/sign-up"],
+  ["forgot-password", "/forgot-password"],
+  ["magic-link", `/magic-link#token=${token}`],
+  ["magic-link-used", "/magic-link"],
+  ["reset-password", `/reset-password#token=${token}`],
+  ["verify-email", `/verify-email#token=${token}`],
+  ["confirm-email", `/confirm-email#token=${token}`],
+  ["invitation-used", "/invitation"],
+  ["outbox-empty", "/outbox"],
+  ["privacy", "/privacy"],
+  ["terms", "/terms"],
 ]);

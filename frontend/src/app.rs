@@ -8,6 +8,7 @@ use crate::{
         agents::{find::AgentPage, wizard::WizardPage},
         dashboard::DashboardPage,
         datasets::{find::DatasetPage, list::DatasetsPage},
+        deletions::receipt::ReceiptPage,
         documents::DocumentPage,
         invitation::InvitationPage,
         landing::Landing,
@@ -16,7 +17,7 @@ use crate::{
         models::{find::ModelPage, list::ModelsPage},
         outbox::OutboxPage,
         settings::{
-            First, Settings, api_keys::ApiKeysPage, audit::AuditPage, members::MembersPage,
+            First, Settings, api_keys::ApiKeysPage, audit::AuditPage, data::DataPage, members::MembersPage,
             notifications::NotificationsPage, profile::ProfilePage, provider_keys::ProviderKeysPage,
             sessions::SessionsPage, workspace::WorkspacePage,
         },
@@ -56,6 +57,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/confirm-email") view=ConfirmEmail />
                 <Route path=path!("/invitation") view=InvitationPage />
                 <Route path=path!("/outbox") view=OutboxPage />
+                <Route path=path!("/receipts/:id") view=ReceiptPage />
                 <Route path=path!("/privacy") view=Privacy />
                 <Route path=path!("/terms") view=Terms />
                 <ParentRoute path=path!("") view=Shell>
@@ -79,6 +81,7 @@ pub fn App() -> impl IntoView {
                         <Route path=path!("/members") view=MembersPage />
                         <Route path=path!("/api-keys") view=ApiKeysPage />
                         <Route path=path!("/provider-keys") view=ProviderKeysPage />
+                        <Route path=path!("/data") view=DataPage />
                         <Route path=path!("/audit") view=AuditPage />
                     </ParentRoute>
                 </ParentRoute>

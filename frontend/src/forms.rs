@@ -1,6 +1,9 @@
 //! Sending what a person typed, and saying what is wrong with it.
 
-use crate::api::{Answer, ApiError};
+use crate::{
+    api::{Answer, ApiError},
+    toasts::Toasts,
+};
 use cerebros_common::errors::FieldError;
 use leptos::{prelude::*, task::spawn_local};
 use validator::{Validate, ValidationErrors, ValidationErrorsKind};
@@ -18,6 +21,17 @@ impl Sending {
             busy: RwSignal::new(false),
             error: RwSignal::new(None),
         }
+    }
+
+    /// For what has no place of its own to say what went wrong.
+    pub fn in_toasts() -> Self {
+        let (sending, toasts) = (Self::new(), Toasts::of_app());
+        Effect::new(move |_| {
+            if let Some(error) = sending.error.get() {
+                toasts.bad(&error);
+            }
+        });
+        sending
     }
 
     /// Does nothing while the last one is on its way.

@@ -4,6 +4,7 @@ pub mod agents;
 mod by_id;
 pub mod dashboard;
 pub mod datasets;
+pub mod deletions;
 pub mod documents;
 pub mod invitation;
 pub mod landing;

@@ -15,14 +15,14 @@ pub fn role_name(role: Role) -> &'static str {
     }
 }
 
-/// What somebody with this role may do, besides what the roles before it allow.
+/// What somebody with this role may do.
 pub fn role_text(role: Role) -> &'static str {
     match role {
         Role::Viewer => "Sees everything in the workspace and chats with the assistants.",
-        Role::Reviewer => "Also approves and rejects examples.",
-        Role::Editor => "Also uploads, edits, trains and deletes.",
-        Role::Admin => "Also manages members, API keys and the workspace.",
-        Role::Owner => "Also hands the workspace over and deletes it.",
+        Role::Reviewer => "Approves and rejects examples, and does what viewers do.",
+        Role::Editor => "Uploads, edits, trains and deletes, and does what reviewers do.",
+        Role::Admin => "Manages members, API keys and the workspace, and does what editors do.",
+        Role::Owner => "Hands the workspace over or deletes it, and does what admins do.",
     }
 }
 

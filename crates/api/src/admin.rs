@@ -3,12 +3,14 @@
 use crate::{
     auth,
     config::Config,
+    deletions, imports,
     keys::{Keys, Purpose},
     links, provider_keys, server,
 };
 use anyhow::{Context, ensure};
+use cerebros_common::{deletions::Receipt, wire::Envelope};
 use cerebros_db::{self as db, Scope, link_tokens, users, workspaces};
-use std::io::Write;
+use std::{fs, io::Write, path::Path};
 
 /// Makes and prints a link with which somebody chooses a new password. Works beside a running server.
 ///
@@ -85,5 +87,48 @@ pub async fn rotate_key(config: &Config, out: &mut impl Write) -> anyhow::Result
             "secret.key keeps the older ones: the audit log is verified with them. Restart every process"
         )?;
     }
+    Ok(())
+}
+
+/// Makes a workspace of an archive and prints its id.
+///
+/// # Errors
+/// Whatever is wrong with the archive; nothing is kept then.
+pub async fn import(config: &Config, file: &Path, owner: &str, out: &mut impl Write) -> anyhow::Result<()> {
+    let id = imports::import(config, file, owner).await?;
+    writeln!(out, "{id}")?;
+    Ok(())
+}
+
+/// Checks a receipt, as the API gives it or without the envelope, and prints what it says.
+///
+/// # Errors
+/// When it was changed, or signed with none of the keys that are expected.
+pub fn verify_receipt(
+    config: &Config,
+    file: &Path,
+    public_key: Option<String>,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    let text = fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let receipt: Receipt = match serde_json::from_slice::<Envelope<Receipt>>(&text) {
+        Ok(envelope) => envelope.data,
+        Err(_) => serde_json::from_slice(&text).context("the file holds no receipt")?,
+    };
+    ensure!(
+        deletions::is_signed(&receipt),
+        "the receipt was changed, or is not signed"
+    );
+    let expected = match public_key {
+        Some(key) => vec![key.to_lowercase()],
+        None => deletions::public_keys(&Keys::load(config)?),
+    };
+    ensure!(
+        expected.contains(&receipt.public_key),
+        "the receipt is signed with the key {}, which is not one of {}",
+        receipt.public_key,
+        expected.join(", ")
+    );
+    writeln!(out, "{}", receipt.payload)?;
     Ok(())
 }

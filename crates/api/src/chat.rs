@@ -76,6 +76,9 @@ pub async fn resolve(app: &App, scope: &Scope, name: &str) -> AppResult<Target> 
         None => (None, name.parse().map_err(|_| unknown())?),
     };
     let model = db::models::find(scope, &app.db, model_id).await.map_err(not_found)?;
+    if model.model.source_deleted_at.is_some() {
+        return Err(DbError::SourceDeleted.into());
+    }
     let base = db::bases::find_located(scope, &app.db, model.model.base_id)
         .await
         .map_err(not_found)?;

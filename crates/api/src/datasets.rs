@@ -14,12 +14,12 @@ use crate::{
 use actix_web::rt;
 use cerebros_common::{
     datasets::{Dataset, DatasetSource, NewDataset},
-    ids::{AgentId, DatasetId},
+    ids::{AgentId, DatasetId, DocumentId},
 };
 use cerebros_datasets::chat::{ChatRow, Message, Role, write_row};
 use cerebros_db::{self as db, Scope, Write, datasets::StoredDataset, examples::ApprovedExample};
 use cerebros_queue::{Enqueue, enqueue};
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 use uuid::Uuid;
 use validation::ValidateDataset;
 
@@ -30,6 +30,7 @@ const MAX_NAME_CHARS: usize = 120;
 struct Origin {
     name: String,
     agent_id: Option<AgentId>,
+    documents: Vec<DocumentId>,
     source: DatasetSource,
 }
 
@@ -40,6 +41,7 @@ struct Origin {
 pub async fn build(app: Arc<App>, turn: Turn, scope: Scope, new: NewDataset) -> AppResult {
     db::agents::find(&scope, &app.db, new.agent_id).await?;
     let mut writer = app.storage.create().await.map_err(AppError::io)?;
+    let mut documents = BTreeSet::new();
     let mut after = None;
     loop {
         let some = db::examples::approved(&scope, &app.db, new.agent_id, after, EXAMPLES_AT_ONCE).await?;
@@ -47,6 +49,7 @@ pub async fn build(app: Arc<App>, turn: Turn, scope: Scope, new: NewDataset) -> 
         after = Some(*last);
         let mut lines = Vec::new();
         for (_, example) in some {
+            documents.extend(example.document_id.map(|id| id.0));
             write_row(&mut lines, &chat_row(example)).map_err(AppError::internal)?;
         }
         writer.write(&lines).await.map_err(AppError::io)?;
@@ -58,6 +61,7 @@ pub async fn build(app: Arc<App>, turn: Turn, scope: Scope, new: NewDataset) -> 
     let origin = Origin {
         name: new.name.trim().to_owned(),
         agent_id: Some(new.agent_id),
+        documents: documents.into_iter().map(DocumentId).collect(),
         source: DatasetSource::Examples,
     };
     store(app, turn, scope, origin, writer).await
@@ -69,6 +73,7 @@ pub async fn take_in(app: Arc<App>, turn: Turn, scope: Scope, name: Option<Strin
     let origin = Origin {
         name: name.trim().chars().take(MAX_NAME_CHARS).collect(),
         agent_id: None,
+        documents: Vec::new(),
         source: DatasetSource::Upload,
     };
     store(app, turn, scope, origin, upload.writer).await
@@ -92,6 +97,7 @@ async fn store(app: Arc<App>, turn: Turn, scope: Scope, origin: Origin, writer: 
         let dataset = StoredDataset {
             id,
             agent_id: origin.agent_id,
+            documents: origin.documents,
             name: origin.name,
             source: origin.source,
             blob_key: blob_key.clone(),

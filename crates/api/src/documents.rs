@@ -69,15 +69,6 @@ pub async fn retry(write: &mut Write, id: DocumentId) -> AppResult<Document> {
     Ok(document)
 }
 
-/// Deletes a document and then its file.
-pub async fn delete(app: &App, scope: &Scope, id: DocumentId) -> AppResult<()> {
-    let mut write = app.db.write(scope).await?;
-    let blob_key = db::documents::delete(&mut write, id).await?;
-    write.commit().await?;
-    remove_file(app, &blob_key).await;
-    Ok(())
-}
-
 /// Removes a file that no row names any more. What fails is the operator's to clean up: the row is gone already.
 pub async fn remove_file(app: &App, blob_key: &str) {
     if let Err(error) = app.storage.remove(blob_key).await {

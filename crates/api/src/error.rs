@@ -209,6 +209,11 @@ impl From<DbError> for AppError {
     fn from(error: DbError) -> Self {
         match error {
             DbError::NotFound(noun) => Self::not_found(noun),
+            DbError::SourceDeleted => Self::new(
+                ErrorCode::SourceDeleted,
+                "This model learned from something that was deleted, so it answers no more. Train a new one, or choose \
+                 another.",
+            ),
             DbError::Conflict(detail) => Self::conflict(detail),
             DbError::Forbidden(detail) => Self::new(ErrorCode::Forbidden, detail),
             DbError::Stale { noun, current } => Self::new(

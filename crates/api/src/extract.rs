@@ -64,6 +64,29 @@ impl Caller {
     }
 }
 
+impl Caller {
+    /// The same caller in a workspace that the path or body names. A key stays in its own.
+    ///
+    /// # Errors
+    /// 404 for whoever is no member there.
+    pub async fn within(&self, app: &App, workspace_id: WorkspaceId) -> AppResult<Self> {
+        if workspace_id == self.scope.workspace_id {
+            return Ok(self.clone());
+        }
+        let role = match self.scope.actor {
+            Actor::User(id) => workspaces::find_role_unscoped(&app.db, id, workspace_id).await?,
+            Actor::ApiKey(..) | Actor::System => None,
+        };
+        let actor = self.scope.actor;
+        Ok(Self {
+            scope: Scope { workspace_id, actor },
+            role: role.ok_or_else(|| AppError::not_found("workspace"))?,
+            scopes: self.scopes.clone(),
+            ends_at: self.ends_at,
+        })
+    }
+}
+
 macro_rules! roles {
     ($($(#[$doc:meta])* $name:ident => ($role:expr, $scope:expr)),+ $(,)?) => {$(
         $(#[$doc])*

@@ -52,6 +52,7 @@ pub struct IdempotencyKeyHeader {
 pub struct InFlight(Mutex<HashSet<(UserId, String)>>);
 
 /// Does a request's work once per key. Without the header it is just done.
+#[derive(Default)]
 pub struct Once {
     key: Option<String>,
     /// Method, path and query.

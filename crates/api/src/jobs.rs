@@ -315,9 +315,10 @@ impl Run {
             End::Failed(failure) => (JobStatus::Failed, Some(failure), TrainingState::Failed),
             End::Cancelled => (JobStatus::Cancelled, None, TrainingState::Idle),
         };
-        if let Some(model) = &stored {
-            db::models::insert(&mut write, model).await.map_err(database)?;
-        }
+        let servable = match &stored {
+            Some(model) => db::models::insert(&mut write, model).await.map_err(database)?,
+            None => false,
+        };
         if let Some(failure) = failure {
             let line = format!("{} {}", failure.message, failure.remedy);
             db::jobs::append_log(&mut write, self.id, "error", &line)
@@ -328,7 +329,7 @@ impl Run {
             .await
             .map_err(database)?;
         if let Some(agent_id) = job.agent_id {
-            let model_id = stored.as_ref().map(|model| model.id);
+            let model_id = stored.as_ref().filter(|_| servable).map(|model| model.id);
             db::agents::set_training(&mut write, agent_id, self.id, training, model_id)
                 .await
                 .map_err(database)?;

@@ -56,6 +56,20 @@ enum Admin {
     VerifyAudit,
     /// Encrypt stored secrets with a new secret key, or the one that leads SECRET_KEY now
     RotateKey,
+    /// Make a workspace of an archive that was exported here or elsewhere
+    Import {
+        file: PathBuf,
+        /// E-mail address of the account that it is to belong to
+        #[arg(long)]
+        owner: String,
+    },
+    /// Check that a deletion receipt was signed by this server, or with the given public key
+    VerifyReceipt {
+        file: PathBuf,
+        /// Hexadecimal, as in /.well-known/cerebros-receipts.json
+        #[arg(long)]
+        public_key: Option<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -99,6 +113,10 @@ fn admin(command: Admin) -> anyhow::Result<()> {
     let mut out = std::io::stdout();
     tokio::runtime::Runtime::new()?.block_on(async {
         match command {
+            Admin::Import { file, owner } => cerebros_api::admin::import(&config, &file, &owner, &mut out).await,
+            Admin::VerifyReceipt { file, public_key } => {
+                cerebros_api::admin::verify_receipt(&config, &file, public_key, &mut out)
+            }
             Admin::RotateKey => cerebros_api::admin::rotate_key(&config, &mut out).await,
             Admin::ResetLink { email } => cerebros_api::admin::reset_link(&config, &email, &mut out).await,
             Admin::VerifyAudit => cerebros_api::admin::verify_audit(&config, &mut out).await,

@@ -44,6 +44,8 @@ use utoipa_actix_web::AppExt;
         (name = "api_keys", description = "Keys for scripts"),
         (name = "audit", description = "Who did what, when, to what"),
         (name = "provider_keys", description = "Keys for other people's services"),
+        (name = "deletions", description = "Deleting for good, with a receipt"),
+        (name = "exports", description = "Archives to take away"),
         (name = "agents", description = "What you make from documents; assistants on screen"),
         (name = "documents", description = "Uploads, their text and chunks"),
         (name = "search", description = "Passages by words"),
@@ -151,8 +153,12 @@ fn access(method: &str, operation: &Operation) -> Access {
         "list_api_keys" | "create_api_key" | "rotate_api_key" | "delete_api_key" => {
             Member(Role::Admin, KeyScope::Admin)
         }
-        "list_provider_keys" | "put_provider_key" | "delete_provider_key" => Member(Role::Admin, KeyScope::Admin),
-        "list_audit" => Member(Role::Admin, KeyScope::Admin),
+        "export_account" => SignedIn,
+        "export_workspace" => Member(Role::Owner, KeyScope::Admin),
+        "list_audit" | "list_provider_keys" | "put_provider_key" | "delete_provider_key" => {
+            Member(Role::Admin, KeyScope::Admin)
+        }
+        "find_receipt" => Open,
         "review_examples" => Member(Role::Reviewer, KeyScope::Write),
         "create_base" | "delete_base" => Member(Role::Editor, KeyScope::Train),
         "create_job" | "cancel_job" | "resume_job" => Member(Role::Editor, KeyScope::Train),

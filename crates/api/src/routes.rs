@@ -9,9 +9,11 @@ mod bases;
 mod credentials;
 mod dashboard;
 mod datasets;
+pub mod deletions;
 mod documents;
 mod events;
 mod examples;
+mod exports;
 pub mod health;
 mod invitations;
 mod jobs;
@@ -45,6 +47,8 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(api_keys::configure)
             .configure(audit::configure)
             .configure(provider_keys::configure)
+            .configure(deletions::configure)
+            .configure(exports::configure)
             .configure(agents::configure)
             .configure(documents::configure)
             .configure(examples::configure)

@@ -128,6 +128,7 @@ pub async fn start(config: Config, parts: Parts) -> anyhow::Result<Running> {
         limits: Limits::new(&config, keys.current(Purpose::Addresses).1),
         shutdown: CancellationToken::new(),
         keys,
+        exports: Arc::new(tokio::sync::Semaphore::new(crate::exports::AT_ONCE)),
         db,
         storage,
         config,
@@ -214,6 +215,10 @@ fn serve(app: Arc<App>, listener: TcpListener) -> anyhow::Result<(ServerHandle, 
         actix
             .route("/livez", web::get().to(routes::health::livez))
             .route("/readyz", web::get().to(routes::health::readyz))
+            .route(
+                "/.well-known/cerebros-receipts.json",
+                web::get().to(routes::deletions::receipt_keys),
+            )
             .service(web::redirect("/docs", "/docs/"))
             .service(SwaggerUi::new("/docs/{_:.*}").url("/docs/openapi.json", document.clone()))
             .default_service(web::to(spa::fallback))

@@ -5,12 +5,16 @@ use crate::{
     mail::Mailer, storage::Storage, uses::Uses,
 };
 use cerebros_db::{Db, bases::BaseFacts};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub struct App {
     pub config: Config,
     pub db: Db,
     pub keys: Keys,
+    /// Archives that may still be made at once.
+    pub exports: Arc<Semaphore>,
     pub storage: Storage,
     pub hasher: Hasher,
     pub inference: Inference,

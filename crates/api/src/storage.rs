@@ -87,10 +87,28 @@ impl Storage {
     pub async fn remove(&self, key: &str) -> io::Result<()> {
         let path = self.path(key);
         let directory = path.parent().unwrap_or(&path);
-        match fs::remove_dir_all(directory).await {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
+        remove_directory(directory).await
+    }
+}
+
+/// What keys begin with.
+const BUCKETS: [&str; 3] = ["documents", "datasets", "models"];
+
+impl Storage {
+    /// Removes every file of a workspace. What is not there is no error.
+    pub async fn remove_workspace(&self, workspace: impl std::fmt::Display) -> io::Result<()> {
+        for bucket in BUCKETS {
+            remove_directory(&self.root.join(format!("{bucket}/{workspace}"))).await?;
         }
+        Ok(())
+    }
+}
+
+/// Removes a directory with all that is in it. One that is not there is no error.
+pub async fn remove_directory(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path).await {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

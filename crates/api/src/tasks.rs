@@ -1,6 +1,8 @@
 //! Which background tasks there are, and how many of each queue run at once.
 
-use crate::{bases, datasets::validation, documents::extraction, examples, invitations, jobs, links, state::App};
+use crate::{
+    bases, datasets::validation, deletions, documents::extraction, examples, invitations, jobs, links, state::App,
+};
 use cerebros_queue::{Lease, Runner, Task, TaskError, Waker};
 use chrono::{Duration, Utc};
 use serde::{Deserialize, Serialize};
@@ -37,6 +39,7 @@ pub fn start(app: &Arc<App>) -> anyhow::Result<Vec<JoinHandle<anyhow::Result<()>
         .register(invitations::send)
         .queue("generation", 1)
         .register(examples::run)
+        .register(deletions::run)
         .register(tidy)
         .cron("17 * * * *", &Tidy {});
     let shutdown = app.shutdown.clone();
@@ -93,6 +96,7 @@ async fn tidy(app: Arc<App>, _: Tidy, _: Lease) -> Result<(), TaskError> {
     cerebros_db::rates::expire_unscoped(&app.db).await.map_err(failed)?;
     let unfinished = app.storage.remove_unfinished(UPLOADS_GIVEN_UP_AFTER).await;
     unfinished.map_err(|error| TaskError::retry(error.to_string()))?;
+    deletions::resume(&app).await?;
     cerebros_queue::prune_done(app.db.write_connection(), DONE_TASKS_KEPT).await?;
     Ok(())
 }

@@ -41,6 +41,8 @@ pub enum DatasetStatus {
     Validating,
     Ready,
     Error,
+    /// It held text of something that was deleted: its rows are gone.
+    Erased,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -50,6 +50,8 @@ error_codes!(
     Conflict = (409, "That is not possible now"),
     /// The same `Idempotency-Key` is being worked on; ask again for its answer.
     InFlight = (409, "This request is being worked on"),
+    /// The model learned from something that was deleted.
+    SourceDeleted = (409, "What this learned from was deleted"),
     /// An account with this address exists.
     EmailTaken = (409, "This e-mail address has an account"),
     /// `If-Match` names an older version.

@@ -55,4 +55,6 @@ ids!(
     SessionId,
     InvitationId,
     NotificationId,
+    DeletionId,
+    ReceiptId,
 );

@@ -10,6 +10,7 @@ pub mod bases;
 pub mod chat;
 pub mod dashboard;
 pub mod datasets;
+pub mod deletions;
 pub mod documents;
 pub mod errors;
 pub mod events;

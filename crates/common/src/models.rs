@@ -26,6 +26,8 @@ pub struct Model {
     pub size_bytes: u64,
     /// Of `adapter_model.safetensors`, hexadecimal.
     pub sha256: String,
+    /// When something that it learned from was deleted: since then it answers no more.
+    pub source_deleted_at: Option<DateTime<Utc>>,
     /// The agent that it answers for now.
     pub serving: bool,
     pub created_at: DateTime<Utc>,

@@ -138,6 +138,28 @@ pub async fn set_training(
     Ok(())
 }
 
+/// Takes away a model that may answer no more from whoever answers with it.
+pub(crate) async fn take_offline(write: &mut Write, model_id: ModelId) -> Result<(), DbError> {
+    let serving = row::Entity::find()
+        .filter(row::Column::WorkspaceId.eq(write.workspace_id()?.0))
+        .filter(row::Column::ModelId.eq(model_id.0))
+        .order_by_asc(row::Column::Id)
+        .lock_exclusive()
+        .all(write.connection())
+        .await?;
+    for current in serving {
+        let (id, version) = (AgentId(current.id), current.version + 1);
+        let mut row = current.into_active_model();
+        row.model_id = Set(None);
+        row.updated_at = Set(convert::now());
+        row.version = Set(version);
+        row.update(write.connection()).await?;
+        write.event(EventKind::AgentChanged, id, Some(id));
+        write.audit(Action::Updated, Noun::Agent, id, &["model_id"]);
+    }
+    Ok(())
+}
+
 /// Deletes an agent with its documents and examples; datasets, jobs and models stay.
 pub async fn delete(write: &mut Write, id: AgentId, version: Option<i64>) -> Result<(), DbError> {
     let current = lock(write, id).await?;

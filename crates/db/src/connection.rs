@@ -3,8 +3,8 @@
 use crate::{AuditKeys, DbError, Scope, Write};
 use cerebros_common::ids::WorkspaceId;
 use sea_orm::{
-    AccessMode, ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, IsolationLevel,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
+    IsolationLevel, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
@@ -86,6 +86,28 @@ impl Db {
     /// Passes on a wake-up that came from another process.
     pub fn wake(&self) {
         self.changed.send_modify(|count| *count += 1);
+    }
+
+    /// Makes sure that nothing that was deleted rests in the database's files. PostgreSQL sees to that by itself, when it
+    /// vacuums. `false`: somebody still reads what was; try again.
+    pub async fn scrub_unscoped(&self) -> Result<bool, DbError> {
+        if !self.is_sqlite() {
+            return Ok(true);
+        }
+        // Words stay in the index of the search index until it is written anew, which takes two parts to merge.
+        let tx = self.begin().await?;
+        for sql in [
+            "insert into chunks_search (rowid, body) values (-1, 'a')",
+            "insert into chunks_search (chunks_search) values ('optimize')",
+            "insert into chunks_search (chunks_search, rowid, body) values ('delete', -1, 'a')",
+        ] {
+            tx.execute_unprepared(sql).await?;
+        }
+        tx.commit().await?;
+        let statement = Statement::from_string(DbBackend::Sqlite, "pragma wal_checkpoint(truncate)");
+        let found = self.write.query_one_raw(statement).await?;
+        let busy: i64 = found.ok_or(DbError::NotFound("answer"))?.try_get("", "busy")?;
+        Ok(busy == 0)
     }
 
     /// Answers if the database answers.

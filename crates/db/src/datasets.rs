@@ -1,7 +1,7 @@
 //! Datasets and what their validation found.
 
 use crate::{
-    Db, DbError, Scope, Write, agents, convert,
+    Db, DbError, Scope, Write, agents, convert, documents,
     notifications::{self, Audience},
     paging::page,
 };
@@ -9,7 +9,7 @@ use cerebros_common::{
     audit::{Action, Noun},
     datasets::{Dataset, DatasetFinding, DatasetQuery, DatasetReport, DatasetSource, DatasetStatus},
     events::EventKind,
-    ids::{AgentId, DatasetId},
+    ids::{AgentId, DatasetId, DocumentId},
     notifications::{NotificationKind, NotificationSubject},
     wire::{CursorPage, Page, Paging},
     workspaces::Role,
@@ -34,6 +34,8 @@ pub struct StoredDataset {
     pub id: DatasetId,
     /// Whose examples it was built from.
     pub agent_id: Option<AgentId>,
+    /// Whose text its rows hold.
+    pub documents: Vec<DocumentId>,
     pub name: String,
     pub source: DatasetSource,
     pub blob_key: String,
@@ -50,6 +52,10 @@ pub struct Validation {
     /// Why no row can be used, and what to do.
     pub error: Option<String>,
 }
+
+/// What is said of a dataset that lost its content.
+pub const ERASED: &str =
+    "This dataset held text of something that was deleted, so its content is gone. Build another one.";
 
 /// Findings per insert: 7 values each stay well below the databases' limits on parameters.
 const FINDINGS_AT_ONCE: usize = 200;
@@ -82,6 +88,18 @@ pub async fn find_located(scope: &Scope, db: &Db, id: DatasetId) -> Result<Locat
     })
 }
 
+/// A dataset whose file is there.
+///
+/// # Errors
+/// `DbError::Conflict` once it has lost its content.
+pub async fn find_with_content(scope: &Scope, db: &Db, id: DatasetId) -> Result<LocatedDataset, DbError> {
+    let located = find_located(scope, db, id).await?;
+    match located.dataset.status {
+        DatasetStatus::Erased => Err(DbError::Conflict(ERASED.to_owned())),
+        _ => Ok(located),
+    }
+}
+
 /// A dataset that training may read.
 ///
 /// # Errors
@@ -91,6 +109,7 @@ pub async fn find_for_training(scope: &Scope, db: &Db, id: DatasetId) -> Result<
     let message = match located.dataset.status {
         DatasetStatus::Ready => return Ok(located),
         DatasetStatus::Uploading | DatasetStatus::Validating => "This dataset is still being validated.".to_owned(),
+        DatasetStatus::Erased => ERASED.to_owned(),
         DatasetStatus::Error => {
             let reason = located.dataset.error.unwrap_or_default();
             format!("This dataset cannot be trained on. {reason}")
@@ -125,7 +144,7 @@ pub async fn findings(
 /// Adds a dataset that waits to be validated.
 ///
 /// # Errors
-/// `DbError::NotFound` for another workspace's agent.
+/// `DbError::NotFound` for another workspace's agent; `DbError::Conflict` when a document it was made of is gone by now.
 pub async fn insert(write: &mut Write, new: StoredDataset) -> Result<Dataset, DbError> {
     if let Some(agent_id) = new.agent_id {
         agents::require(write, agent_id).await?;
@@ -149,9 +168,29 @@ pub async fn insert(write: &mut Write, new: StoredDataset) -> Result<Dataset, Db
     row::Entity::insert(row::ActiveModel::from(row.clone()))
         .exec_without_returning(write.connection())
         .await?;
+    if !documents::lock_all(write, &new.documents).await? {
+        let message = "A document was deleted while the dataset was being built from it. Build it again.";
+        return Err(DbError::Conflict(message.to_owned()));
+    }
+    let of = |id: &DocumentId| source::ActiveModel {
+        dataset_id: Set(row.id),
+        document_id: Set(id.0),
+    };
+    let sources: Vec<source::ActiveModel> = new.documents.iter().map(of).collect();
+    if !sources.is_empty() {
+        source::Entity::insert_many(sources)
+            .exec_without_returning(write.connection())
+            .await?;
+    }
     changed(write, &row);
     write.audit(Action::Created, Noun::Dataset, row.id, &["agent_id", "name"]);
     wire(row)
+}
+
+/// Whether it has lost its content; it stays so, or not, until the transaction ends.
+pub async fn is_erased(write: &Write, id: DatasetId) -> Result<bool, DbError> {
+    let erased = convert::name(&DatasetStatus::Erased)?;
+    Ok(lock(write, id).await?.is_none_or(|row| row.status == erased))
 }
 
 /// The key of a dataset's file while nothing is known about it. `None`: it is gone, or validated already.
@@ -350,6 +389,25 @@ mod finding {
         pub severity: String,
         pub message: String,
         pub fix: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Which documents' text a dataset holds.
+mod source {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "dataset_documents")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub dataset_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub document_id: Uuid,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

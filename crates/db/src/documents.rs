@@ -396,6 +396,21 @@ pub(crate) async fn lock_agent_of(write: &Write, id: DocumentId) -> Result<Optio
     Ok(lock(write, id).await?.map(|row| AgentId(row.agent_id)))
 }
 
+/// Keeps documents as they are until the transaction ends. `false`: not all are there.
+pub(crate) async fn lock_all(write: &Write, ids: &[DocumentId]) -> Result<bool, DbError> {
+    let found: Vec<Uuid> = row::Entity::find()
+        .filter(row::Column::WorkspaceId.eq(write.workspace_id()?.0))
+        .filter(row::Column::Id.is_in(ids.iter().map(|id| id.0)))
+        .order_by_asc(row::Column::Id)
+        .lock_exclusive()
+        .select_only()
+        .column(row::Column::Id)
+        .into_tuple()
+        .all(write.connection())
+        .await?;
+    Ok(found.len() == ids.len())
+}
+
 pub(crate) async fn names(connection: &impl ConnectionTrait, ids: &[Uuid]) -> Result<HashMap<Uuid, String>, DbError> {
     let found: Vec<(Uuid, String)> = row::Entity::find()
         .select_only()

@@ -13,6 +13,9 @@ pub enum DbError {
     /// The state of the rows does not allow it. The text is for the user.
     #[error("{0}")]
     Conflict(String),
+    /// What a model learned from was deleted.
+    #[error("the model learned from something that was deleted")]
+    SourceDeleted,
     /// Who acts may not do that. The text is for the user.
     #[error("{0}")]
     Forbidden(String),

@@ -41,6 +41,8 @@ pub struct GeneratedExample {
 /// What training needs of an example.
 #[derive(Debug, Clone)]
 pub struct ApprovedExample {
+    /// Where it comes from.
+    pub document_id: Option<DocumentId>,
     pub prompt: String,
     pub reasoning: String,
     pub response: String,
@@ -278,6 +280,7 @@ pub async fn approved(
         .await?;
     let approved = rows.into_iter().map(|row| {
         let example = ApprovedExample {
+            document_id: row.document_id.map(DocumentId),
             prompt: row.prompt,
             reasoning: row.reasoning,
             response: row.response,

@@ -1,7 +1,7 @@
 //! Training jobs, their metric points and log lines.
 
 use crate::{
-    Db, DbError, Scope, Write, convert,
+    Db, DbError, Scope, Write, convert, datasets,
     notifications::{self, Audience},
     paging::page,
 };
@@ -53,7 +53,13 @@ pub async fn cancel_requested(scope: &Scope, db: &Db, id: JobId) -> Result<bool,
 }
 
 /// Adds a queued job. The caller has checked that dataset, base and agent belong to the workspace.
+///
+/// # Errors
+/// `DbError::Conflict` when the dataset has lost its content.
 pub async fn insert(write: &mut Write, new: &NewJob) -> Result<Job, DbError> {
+    if datasets::is_erased(write, new.dataset_id).await? {
+        return Err(DbError::Conflict(datasets::ERASED.to_owned()));
+    }
     let row = row::Model {
         id: Uuid::now_v7(),
         workspace_id: write.workspace_id()?.0,
@@ -237,6 +243,9 @@ pub async fn requeue(write: &mut Write, id: JobId) -> Result<Job, DbError> {
         return Err(DbError::Conflict(
             "Only a failed or cancelled job can be resumed.".to_owned(),
         ));
+    }
+    if datasets::is_erased(write, DatasetId(current.dataset_id)).await? {
+        return Err(DbError::Conflict(datasets::ERASED.to_owned()));
     }
     let agent_id = current.agent_id.map(AgentId);
     let mut row = current.into_active_model();

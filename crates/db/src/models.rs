@@ -1,6 +1,6 @@
 //! Models: adapters with the job that made them.
 
-use crate::{Db, DbError, Scope, Write, convert, paging::page};
+use crate::{Db, DbError, Scope, Write, convert, datasets, paging::page};
 use cerebros_common::{
     audit::{Action, Noun},
     events::EventKind,
@@ -61,14 +61,24 @@ pub async fn find(scope: &Scope, db: &Db, id: ModelId) -> Result<StoredModel, Db
     wire(db.read(), row).await
 }
 
-/// Refuses an id of another workspace, inside a transaction that is about to refer to it.
-pub async fn require(write: &Write, id: ModelId) -> Result<(), DbError> {
-    let found = scoped(&write.scope()?, id).one(write.connection()).await?;
-    found.map(|_| ()).ok_or(DbError::NotFound("model"))
+/// Refuses a model that may not answer, inside a transaction that is about to let it.
+///
+/// # Errors
+/// `DbError::NotFound` for another workspace's, `DbError::SourceDeleted` when what it learned from was deleted.
+pub async fn require_servable(write: &Write, id: ModelId) -> Result<(), DbError> {
+    let found = scoped(&write.scope()?, id)
+        .lock_exclusive()
+        .one(write.connection())
+        .await?;
+    match found.ok_or(DbError::NotFound("model"))?.source_deleted_at {
+        Some(_) => Err(DbError::SourceDeleted),
+        None => Ok(()),
+    }
 }
 
-/// Adds a model; one that is there already stays as it is.
-pub async fn insert(write: &mut Write, new: &NewModel) -> Result<(), DbError> {
+/// Adds a model; one that is there already stays as it is. Tells whether it may answer.
+pub async fn insert(write: &mut Write, new: &NewModel) -> Result<bool, DbError> {
+    let erased = datasets::is_erased(write, new.dataset_id).await?;
     let row = row::ActiveModel {
         id: Set(new.id.0),
         workspace_id: Set(write.workspace_id()?.0),
@@ -86,6 +96,7 @@ pub async fn insert(write: &mut Write, new: &NewModel) -> Result<(), DbError> {
         size_bytes: Set(convert::signed(new.size_bytes)),
         sha256: Set(new.sha256.clone()),
         created_at: Set(convert::now()),
+        source_deleted_at: Set(erased.then(convert::now)),
     };
     let keep = OnConflict::column(row::Column::Id).do_nothing().to_owned();
     row::Entity::insert(row)
@@ -94,7 +105,7 @@ pub async fn insert(write: &mut Write, new: &NewModel) -> Result<(), DbError> {
         .await?;
     write.event(EventKind::ModelChanged, new.id.0, new.agent_id);
     write.audit(Action::Created, Noun::Model, new.id, &["name", "job_id"]);
-    Ok(())
+    Ok(!erased)
 }
 
 /// Removes a model that no agent serves; gives the key of its archive.
@@ -162,6 +173,7 @@ async fn wire(connection: &impl ConnectionTrait, row: row::Model) -> Result<Stor
         validation_loss: row.validation_loss,
         size_bytes: convert::unsigned(row.size_bytes),
         sha256: row.sha256,
+        source_deleted_at: row.source_deleted_at,
         serving,
         created_at: row.created_at,
     };
@@ -194,6 +206,7 @@ mod row {
         pub size_bytes: i64,
         pub sha256: String,
         pub created_at: DateTimeUtc,
+        pub source_deleted_at: Option<DateTimeUtc>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

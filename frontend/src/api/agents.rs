@@ -1,6 +1,6 @@
 //! Agents.
 
-use super::{Answer, delete, get, list, patch, post};
+use super::{Answer, get, list, patch, post};
 use cerebros_common::{
     agents::{Agent, AgentPatch, AgentQuery, NewAgent},
     ids::AgentId,
@@ -21,8 +21,4 @@ pub async fn create_agent(body: NewAgent) -> Answer<Agent> {
 
 pub async fn update_agent(id: AgentId, version: i64, body: AgentPatch) -> Answer<Agent> {
     patch(&format!("/agents/{id}"), version, &body).await
-}
-
-pub async fn delete_agent(id: AgentId, version: i64) -> Answer<()> {
-    delete(&format!("/agents/{id}"), Some(version)).await
 }

@@ -1,6 +1,6 @@
 //! Documents and their text.
 
-use super::{Answer, delete, get, list, order};
+use super::{Answer, get, list, order};
 use cerebros_common::{
     documents::{Document, DocumentQuery, DocumentText, DocumentTextQuery, NewDocument},
     ids::DocumentId,
@@ -13,10 +13,6 @@ pub async fn list_documents(query: DocumentQuery) -> Answer<Page<Document>> {
 
 pub async fn find_document(id: DocumentId) -> Answer<Document> {
     get(&format!("/documents/{id}")).await
-}
-
-pub async fn delete_document(id: DocumentId) -> Answer<()> {
-    delete(&format!("/documents/{id}"), None).await
 }
 
 pub async fn retry_document(id: DocumentId) -> Answer<Document> {

@@ -11,7 +11,7 @@ pub fn Avatar(
 ) -> impl IntoView {
     view! {
         {move || match url.get() {
-            Some(url) => view! { <img src=url alt="" class=format!("shrink-0 rounded-full object-cover {class}") /> }.into_any(),
+            Some(url) => view! { <img src=url alt="" class=format!("shrink-0 rounded-full border border-line object-cover {class}") /> }.into_any(),
             None => {
                 view! {
                     <span

@@ -69,7 +69,7 @@ pub fn Navigation(#[prop(into)] workspaces: ViewFn, #[prop(into)] corner: ViewFn
                     view! { <Icon icon class="size-5" /> }
                 }}
             </button>
-            <div class="lg:hidden">
+            <div class="flex lg:hidden">
                 <Brand href="/dashboard" />
             </div>
             <div class="ml-auto flex items-center gap-1">{corner.run()}</div>

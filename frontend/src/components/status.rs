@@ -51,6 +51,7 @@ pub fn dataset_status(status: DatasetStatus) -> Look {
         DatasetStatus::Validating => (Colour::Blue, "Validating", true),
         DatasetStatus::Ready => (Colour::Green, "Ready", false),
         DatasetStatus::Error => (Colour::Red, "Error", false),
+        DatasetStatus::Erased => (Colour::Grey, "Erased", false),
     }
 }
 

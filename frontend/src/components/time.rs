@@ -22,6 +22,12 @@ pub fn Day(at: DateTime<Utc>) -> impl IntoView {
     }
 }
 
+/// Day and time.
+#[component]
+pub fn Moment(at: DateTime<Utc>) -> impl IntoView {
+    view! { <time datetime=at.to_rfc3339()>{full(at)}</time> }
+}
+
 fn full(at: DateTime<Utc>) -> String {
     at.with_timezone(&Local).format("%-d %B %Y, %H:%M:%S").to_string()
 }

@@ -4,11 +4,11 @@ mod text;
 
 use crate::{
     address::{Address, word},
-    api::documents::{content_address, delete_document, find_document, retry_document},
+    api::documents::{content_address, find_document, retry_document},
     browser,
     components::{
         button::Button,
-        dialog::Confirm,
+        dialog::About,
         icon::Icon,
         loaded::Loaded,
         may::May,
@@ -18,9 +18,11 @@ use crate::{
     },
     format,
     forms::Sending,
-    pages::by_id::by_id,
+    pages::{
+        by_id::by_id,
+        deletions::{DeleteDialog, Doomed},
+    },
     remote::Remote,
-    toasts::Toasts,
 };
 use cerebros_common::{
     documents::{Document, DocumentKind, DocumentStatus},
@@ -66,17 +68,10 @@ pub fn kind_name(kind: DocumentKind) -> &'static str {
 #[component]
 fn Head(document: Signal<Document>, remote: Remote<Document>) -> impl IntoView {
     let address = Address::of_page();
-    let toasts = Toasts::of_app();
-    let (asking, sending) = (RwSignal::new(false), Sending::new());
+    let deleting = About::new();
     let (id, agent) = document.with_untracked(|document| (document.id, document.agent_id));
     let name = Signal::derive(move || document.with(|document| document.name.clone()));
     Effect::new(move |_| browser::title(name.get()));
-    let confirmed = Callback::new(move |()| {
-        sending.start(delete_document(id), move |()| {
-            toasts.good(format!("{} was deleted.", name.get_untracked()));
-            address.leave_for(&format!("/assistants/{agent}?tab=documents"));
-        });
-    });
     let again = Sending::new();
     let retry = Callback::new(move |()| again.start(retry_document(id), move |document| remote.set(document)));
     let parents = vec![
@@ -90,7 +85,7 @@ fn Head(document: Signal<Document>, remote: Remote<Document>) -> impl IntoView {
                 "Download"
             </a>
             <May role=Role::Editor>
-                <button type="button" class="btn" on:click=move |_| asking.set(true)>
+                <button type="button" class="btn" on:click=move |_| deleting.ask(Doomed::document(id, name.get_untracked()))>
                     <Icon icon=icondata::LuTrash2 />
                     "Delete"
                 </button>
@@ -113,13 +108,7 @@ fn Head(document: Signal<Document>, remote: Remote<Document>) -> impl IntoView {
                     }
                 })
         }}
-        <Confirm open=asking title="Delete this document?" action="Delete document" sending confirmed>
-            <p>
-                "Its text goes along, and "
-                {move || format::counted(document.with(|document| document.examples), "example", "examples")}
-                " made from it. Datasets that were built already keep their rows."
-            </p>
-        </Confirm>
+        <DeleteDialog about=deleting done=move |()| address.leave_for(&format!("/assistants/{agent}?tab=documents")) />
     }
 }
 

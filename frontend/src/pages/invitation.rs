@@ -91,6 +91,7 @@ fn Accept(token: StoredValue<LinkToken>, view: Signal<InvitationView>) -> impl I
     let accept = Callback::new(move |()| {
         sending.start(accept_invitation(token.get_value()), move |workspace| {
             links::forget_invitation();
+            browser::remember(browser::tab_storage(), EMAIL, None);
             toasts::after_loading(&format!("You are now a member of {}.", workspace.name));
             session.switch(workspace.id, HOME);
         });

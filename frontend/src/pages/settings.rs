@@ -2,6 +2,7 @@
 
 pub mod api_keys;
 pub mod audit;
+pub mod data;
 pub mod members;
 pub mod notifications;
 pub mod profile;
@@ -16,6 +17,7 @@ use crate::{
 use cerebros_common::workspaces::Role;
 use leptos::{html, prelude::*};
 use leptos_router::{
+    NavigateOptions,
     components::{Outlet, Redirect},
     hooks::use_location,
 };
@@ -43,7 +45,7 @@ static YOURS: [Part; 3] = [
     ),
 ];
 
-static WORKSPACE: [Part; 5] = [
+static WORKSPACE: [Part; 6] = [
     Part::new("/settings/workspace", "Workspace", icondata::LuBuilding2, Role::Viewer),
     Part::new("/settings/members", "Members", icondata::LuUsers, Role::Viewer),
     Part::new("/settings/api-keys", "API keys", icondata::LuKeyRound, Role::Admin),
@@ -53,6 +55,7 @@ static WORKSPACE: [Part; 5] = [
         icondata::LuPlug,
         Role::Admin,
     ),
+    Part::new("/settings/data", "Data", icondata::LuArchive, Role::Viewer),
     Part::new("/settings/audit", "Audit log", icondata::LuScrollText, Role::Admin),
 ];
 
@@ -78,7 +81,11 @@ pub fn Settings() -> impl IntoView {
 
 #[component]
 pub fn First() -> impl IntoView {
-    view! { <Redirect path="/settings/profile" /> }
+    let options = NavigateOptions {
+        replace: true,
+        ..NavigateOptions::default()
+    };
+    view! { <Redirect path="/settings/profile" options /> }
 }
 
 #[component]

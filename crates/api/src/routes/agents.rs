@@ -1,7 +1,7 @@
 //! Agents; assistants on screen.
 
 use crate::{
-    agents,
+    deletions,
     error::AppResult,
     extract::{Body, Editor, Id, IfMatch, IfMatchHeader, IfNoneMatchHeader, Query, Viewer},
     idempotency::{Answer, IdempotencyKeyHeader, Once},
@@ -11,6 +11,7 @@ use crate::{
 use actix_web::{delete, get, patch, post, web};
 use cerebros_common::{
     agents::{Agent, AgentPatch, AgentQuery, NewAgent},
+    deletions::{DeletionSubject, DeletionTarget},
     ids::AgentId,
     wire::{Envelope, Page},
 };
@@ -86,7 +87,7 @@ async fn update_agent(
 ) -> AppResult {
     let mut write = app.db.write(&scope).await?;
     if let Some(Some(model_id)) = body.model_id {
-        db::models::require(&write, model_id).await?;
+        db::models::require_servable(&write, model_id).await?;
     }
     let agent = db::agents::update(&mut write, id.0, version.0, &body).await?;
     write.commit().await?;
@@ -96,7 +97,9 @@ async fn update_agent(
 
 /// Delete an agent
 ///
-/// Its documents and examples go along. Datasets, jobs and models stay.
+/// Its documents and examples go along. Datasets that hold their text lose their content, and models that learned from
+/// them answer no more; that, and the files, is seen to by a deletion in the background. `POST /api/v1/deletions/preview`
+/// tells what goes.
 #[utoipa::path(
     tag = "agents",
     params(("id" = AgentId, Path), IfMatchHeader),
@@ -104,6 +107,10 @@ async fn update_agent(
 )]
 #[delete("/agents/{id}")]
 async fn delete_agent(app: web::Data<App>, Editor(scope): Editor, id: Id<AgentId>, version: IfMatch) -> AppResult {
-    agents::delete(&app, &scope, id.0, version.0).await?;
+    let target = DeletionTarget {
+        subject: DeletionSubject::Agent,
+        id: id.0.0,
+    };
+    deletions::delete(&app, &scope, target, version.0).await?;
     Ok(respond::no_content())
 }

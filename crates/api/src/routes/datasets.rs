@@ -133,7 +133,7 @@ async fn list_dataset_rows(
 ) -> AppResult {
     let from = paging::cursor(query.0.cursor.as_deref())?;
     let limit = paging::limit(query.0.limit) as usize;
-    let located = db::datasets::find_located(&scope, &app.db, id.0).await?;
+    let located = db::datasets::find_with_content(&scope, &app.db, id.0).await?;
     let path = app.storage.path(&located.blob_key);
     let rows = web::block(move || preview::rows(&path, from, limit)).await;
     Ok(respond::ok(
@@ -171,7 +171,7 @@ async fn list_dataset_findings(
 )]
 #[get("/datasets/{id}/content")]
 async fn find_dataset_content(app: web::Data<App>, Viewer(scope): Viewer, id: Id<DatasetId>) -> AppResult {
-    let located = db::datasets::find_located(&scope, &app.db, id.0).await?;
+    let located = db::datasets::find_with_content(&scope, &app.db, id.0).await?;
     let file = app
         .storage
         .open_file(&located.blob_key)

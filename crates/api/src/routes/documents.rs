@@ -1,7 +1,7 @@
 //! Documents: upload, what was read in them, download.
 
 use crate::{
-    documents, download,
+    deletions, documents, download,
     error::{AppError, AppResult},
     extract::{Editor, Id, Query, Viewer},
     idempotency::{Answer, Begun, IdempotencyKeyHeader, Once},
@@ -12,6 +12,7 @@ use crate::{
 use actix_multipart::Multipart;
 use actix_web::{HttpRequest, delete, get, post, web};
 use cerebros_common::{
+    deletions::{DeletionSubject, DeletionTarget},
     documents::{Chunk, ChunkQuery, Document, DocumentQuery, DocumentText, DocumentTextQuery, FileForm, NewDocument},
     ids::DocumentId,
     wire::{CursorPage, Envelope, Page},
@@ -96,7 +97,8 @@ async fn find_document(app: web::Data<App>, Viewer(scope): Viewer, id: Id<Docume
 
 /// Delete a document
 ///
-/// Its examples and its file go along. Datasets built from them stay.
+/// Its examples go along. Datasets that hold its text lose their content, and models that learned from it answer no more;
+/// that, and its file, is seen to by a deletion in the background. `POST /api/v1/deletions/preview` tells what goes.
 #[utoipa::path(
     tag = "documents",
     params(("id" = DocumentId, Path)),
@@ -104,7 +106,11 @@ async fn find_document(app: web::Data<App>, Viewer(scope): Viewer, id: Id<Docume
 )]
 #[delete("/documents/{id}")]
 async fn delete_document(app: web::Data<App>, Editor(scope): Editor, id: Id<DocumentId>) -> AppResult {
-    documents::delete(&app, &scope, id.0).await?;
+    let target = DeletionTarget {
+        subject: DeletionSubject::Document,
+        id: id.0.0,
+    };
+    deletions::delete(&app, &scope, target, None).await?;
     Ok(respond::no_content())
 }
 

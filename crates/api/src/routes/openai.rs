@@ -54,7 +54,9 @@ async fn list_model_objects(app: web::Data<App>, Viewer(scope): Viewer) -> AppRe
         ..ModelQuery::default()
     };
     for model in db::models::list(&scope, &app.db, &newest).await?.items {
-        data.push(object(model.id.to_string(), model.created_at.timestamp(), "workspace"));
+        if model.source_deleted_at.is_none() {
+            data.push(object(model.id.to_string(), model.created_at.timestamp(), "workspace"));
+        }
     }
     for base in db::bases::list(&scope, &app.db, Paging::new(None, Some(MAX_LIMIT)))
         .await?

@@ -90,7 +90,7 @@ async fn the_log_is_filtered_and_read_on(server: TestServer) {
     assert_eq!(entries(&member, &format!("&subject_id={}", agent.id)).await.len(), 3);
     assert_eq!(entries(&member, &format!("&actor={}", agent.id)).await.len(), 0);
     let all = entries(&member, &format!("&actor={id}")).await;
-    assert_eq!(all.len(), 6);
+    assert_eq!(all.len(), 7);
     let at = all[1].at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
     assert!(
         entries(&member, &format!("&from={at}"))

@@ -158,15 +158,37 @@ impl TestServer {
         connection.close().await.unwrap();
     }
 
+    /// Waits until something holds that no API tells, looking after every change.
+    pub async fn until(&self, holds: impl Fn() -> bool) {
+        let mut changes = self.changes.clone();
+        let waited = async {
+            loop {
+                changes.mark_unchanged();
+                if holds() {
+                    return;
+                }
+                changes.changed().await.unwrap();
+            }
+        };
+        tokio::time::timeout(DEADLINE, waited).await.unwrap();
+    }
+
     /// Makes the ended task of a type run once more, and waits for its end.
     pub async fn rerun(&self, task: &str) {
         let connection = Database::connect(&self.config.database_url).await.unwrap();
-        let mut changes = self.changes.clone();
         let sql = format!(
             "update tasks set status = 'queued', lease_token = null, finished_at = null where name = '{task}' and status = 'done'"
         );
         let statement = Statement::from_string(connection.get_database_backend(), sql);
         assert_eq!(connection.execute_raw(statement).await.unwrap().rows_affected(), 1);
+        connection.close().await.unwrap();
+        self.until_done(task).await;
+    }
+
+    /// Waits for the end of the one task of a type.
+    pub async fn until_done(&self, task: &str) {
+        let connection = Database::connect(&self.config.database_url).await.unwrap();
+        let mut changes = self.changes.clone();
         let ended = async {
             loop {
                 changes.mark_unchanged();
@@ -279,6 +301,10 @@ impl ServerProcess {
             environment,
             data,
         }
+    }
+
+    pub fn data_dir(&self) -> &std::path::Path {
+        self.data.path()
     }
 
     pub async fn kill_and_restart(mut self) -> Self {

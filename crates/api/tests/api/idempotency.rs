@@ -35,6 +35,8 @@ const NO_ROW: &str = "01900000-0000-7000-8000-000000000000";
 /// What requests aim at.
 struct Rows {
     agent: Agent,
+    /// To be deleted.
+    doomed: Agent,
     /// In status `error`.
     document: Document,
     dataset: Dataset,
@@ -65,8 +67,10 @@ async fn rows_of(member: &Client) -> Rows {
         .post_nothing(&format!("/api/v1/jobs/{}/cancel", job.id))
         .await
         .data::<Job>();
+    let doomed: Agent = member.post("/api/v1/agents", json!({"name": "Doomed"})).await.data();
     Rows {
         agent,
+        doomed,
         document,
         base: built_in_base(member).await.id.to_string(),
         job: end_of(member, &job).await,
@@ -100,6 +104,12 @@ fn case(operation: &str, member: &Client, rows: &Rows) -> Option<Case> {
         })
     };
     match operation {
+        "create_deletion" => json(
+            "/api/v1/deletions",
+            json!({"subject": "agent", "id": rows.doomed.id, "confirmation": "Doomed"}),
+            json!({"subject": "agent", "id": agent, "confirmation": "Policies"}),
+            "select count(*) from deletions",
+        ),
         "create_agent" => json(
             "/api/v1/agents",
             json!({"name": "A"}),
@@ -148,12 +158,6 @@ fn case(operation: &str, member: &Client, rows: &Rows) -> Option<Case> {
             json!({"hub_id": "somebody/something"}),
             json!({"hub_id": "somebody/else"}),
             "select count(*) from bases",
-        ),
-        "create_workspace" => json(
-            "/api/v1/workspaces",
-            json!({"name": "Team"}),
-            json!({"name": "Crew"}),
-            "select count(*) from workspaces",
         ),
         "create_job" => json(
             "/api/v1/jobs",

@@ -2,9 +2,9 @@
 
 use crate::{
     address::word,
-    api::documents::{delete_document, list_documents, retry_document, upload_address},
+    api::documents::{list_documents, retry_document, upload_address},
     components::{
-        dialog::Confirm,
+        dialog::About,
         document_row::DocumentRow,
         drop_zone::DropZone,
         loaded::{Loaded, no_items},
@@ -12,7 +12,7 @@ use crate::{
         upload_list::UploadList,
     },
     format,
-    forms::Sending,
+    pages::deletions::{DeleteDialog, Doomed},
     remote::Remote,
     session::Session,
     toasts::Toasts,
@@ -86,9 +86,7 @@ fn Stored(documents: Remote<Page<Document>>) -> impl IntoView {
     let session = Session::of_app();
     let changes = Signal::derive(move || session.may(Role::Editor));
     let empty = move || (!changes.get()).then(|| view! { <p class="text-muted">"No files here."</p> });
-    let removing = RwSignal::new(None::<Document>);
-    let open = RwSignal::new(false);
-    let sending = Sending::new();
+    let removing = About::new();
     let retry = Callback::new(move |document: Document| {
         spawn_local(async move {
             match retry_document(document.id).await {
@@ -97,25 +95,8 @@ fn Stored(documents: Remote<Page<Document>>) -> impl IntoView {
             }
         });
     });
-    let remove = Callback::new(move |document| {
-        removing.set(Some(document));
-        open.set(true);
-    });
-    let confirmed = Callback::new(move |()| {
-        let Some(document) = removing.get_untracked() else {
-            return;
-        };
-        sending.start(delete_document(document.id), move |()| {
-            open.set(false);
-            documents.refetch();
-        });
-    });
-    let title = Signal::derive(move || {
-        removing.with(|document| {
-            document
-                .as_ref()
-                .map_or_else(String::new, |document| format!("Delete {}?", document.name))
-        })
+    let remove = Callback::new(move |document: Document| {
+        removing.ask(Doomed::document(document.id, document.name));
     });
     view! {
         <Loaded remote=documents is_empty=no_items empty let:page>
@@ -129,14 +110,6 @@ fn Stored(documents: Remote<Page<Document>>) -> impl IntoView {
                 </For>
             </ul>
         </Loaded>
-        <Confirm open title action="Delete document" sending confirmed>
-            <p>
-                "Its text goes along, and "
-                {move || {
-                    let examples = removing.with(|document| document.as_ref().map_or(0, |document| document.examples));
-                    format::counted(examples, "example", "examples")
-                }} " made from it. Datasets that were built already keep their rows."
-            </p>
-        </Confirm>
+        <DeleteDialog about=removing done=move |()| documents.refetch() />
     }
 }

@@ -1,24 +1,23 @@
 //! The assistants, with search, filter, order and pages.
 
-use super::{
-    list_card::AgentCard,
-    list_dialogs::{AgentForm, DeleteAgent, Editing},
-};
+use super::{list_card::AgentCard, list_dialogs::AgentForm};
 use crate::{
     address::{Address, word},
     api::agents::list_agents,
     components::{
+        dialog::About,
         filters::{Choice, Search},
         icon::Icon,
         loaded::{Empty, Loaded, no_items},
         pager::Pager,
         status::agent_status,
     },
+    pages::deletions::DeleteDialog,
     remote::Remote,
     session::Session,
 };
 use cerebros_common::{
-    agents::{Agent, AgentQuery, AgentSort, AgentStatus},
+    agents::{AgentQuery, AgentSort, AgentStatus},
     events::EventKind,
     workspaces::Role,
 };
@@ -46,8 +45,7 @@ pub fn AgentList(creating: RwSignal<bool>) -> impl IntoView {
         )
     });
     let filtered = Memo::new(move |_| address.text("search").is_some() || address.text("status").is_some());
-    let editing = Editing(RwSignal::new(None));
-    let deleting = RwSignal::new(None::<Agent>);
+    let (editing, deleting) = (About::new(), About::new());
     let statuses = AgentStatus::ALL
         .iter()
         .map(|status| (word(status), agent_status(*status).1.to_owned()))
@@ -91,7 +89,7 @@ pub fn AgentList(creating: RwSignal<bool>) -> impl IntoView {
             </Loaded>
         </section>
         <AgentForm creating editing done=Callback::new(move |()| agents.refetch()) />
-        <DeleteAgent deleting done=Callback::new(move |()| agents.refetch()) />
+        <DeleteDialog about=deleting done=Callback::new(move |()| agents.refetch()) />
     }
 }
 

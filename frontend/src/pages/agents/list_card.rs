@@ -1,9 +1,9 @@
 //! One assistant in the list.
 
-use super::list_dialogs::Editing;
 use crate::{
-    components::{icon::Icon, may::May, status::AgentTag, time::Day},
+    components::{dialog::About, icon::Icon, may::May, status::AgentTag, time::Day},
     format,
+    pages::deletions::Doomed,
     session::Session,
 };
 use cerebros_common::{
@@ -13,7 +13,7 @@ use cerebros_common::{
 use leptos::prelude::*;
 
 #[component]
-pub fn AgentCard(agent: Agent, editing: Editing, deleting: RwSignal<Option<Agent>>) -> impl IntoView {
+pub fn AgentCard(agent: Agent, editing: About<Agent>, deleting: About<Doomed>) -> impl IntoView {
     let (page, wizard) = (
         format!("/assistants/{}", agent.id),
         format!("/assistants/{}/wizard/{}", agent.id, agent.wizard_step.max(1)),
@@ -49,7 +49,7 @@ pub fn AgentCard(agent: Agent, editing: Editing, deleting: RwSignal<Option<Agent
                             type="button"
                             class="btn btn-ghost btn-sm btn-square"
                             aria-label=agent.with_value(|agent| format!("Edit {}", agent.name))
-                            on:click=move |_| editing.0.set(Some(agent.get_value()))
+                            on:click=move |_| editing.ask(agent.get_value())
                         >
                             <Icon icon=icondata::LuPencil />
                         </button>
@@ -57,7 +57,7 @@ pub fn AgentCard(agent: Agent, editing: Editing, deleting: RwSignal<Option<Agent
                             type="button"
                             class="btn btn-ghost btn-sm btn-square"
                             aria-label=agent.with_value(|agent| format!("Delete {}", agent.name))
-                            on:click=move |_| deleting.set(Some(agent.get_value()))
+                            on:click=move |_| deleting.ask(agent.with_value(|agent| Doomed::agent(agent.id, agent.name.clone())))
                         >
                             <Icon icon=icondata::LuTrash2 />
                         </button>

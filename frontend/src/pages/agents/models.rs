@@ -51,7 +51,7 @@ pub fn ModelsPart(agent: Signal<Agent>, changed: Callback<()>) -> impl IntoView 
     view! {
         <Loaded remote=models is_empty=no_items empty=empty let:page>
             <ul class="panel divide-y divide-line">
-                <For each=move || page.get().items key=|model| (model.id, model.serving) let:model>
+                <For each=move || page.get().items key=|model| (model.id, model.serving, model.source_deleted_at) let:model>
                     <ModelRow model agent changed />
                 </For>
             </ul>
@@ -61,14 +61,8 @@ pub fn ModelsPart(agent: Signal<Agent>, changed: Callback<()>) -> impl IntoView 
 
 #[component]
 fn ModelRow(model: Model, agent: Signal<Agent>, changed: Callback<()>) -> impl IntoView {
-    let id = model.id;
-    let sending = Sending::new();
-    let toasts = Toasts::of_app();
-    Effect::new(move |_| {
-        if let Some(error) = sending.error.get() {
-            toasts.bad(&error);
-        }
-    });
+    let (id, erased) = (model.id, model.source_deleted_at.is_some());
+    let (sending, toasts) = (Sending::in_toasts(), Toasts::of_app());
     let answers = move || agent.with(|agent| agent.model_id == Some(id));
     let choose = Callback::new(move |()| {
         let (agent, version) = agent.with_untracked(|agent| (agent.id, agent.version));
@@ -96,7 +90,9 @@ fn ModelRow(model: Model, agent: Signal<Agent>, changed: Callback<()>) -> impl I
                 </p>
             </div>
             {move || {
-                if answers() {
+                if erased {
+                    view! { <Tag colour=Colour::Red text="Source deleted" /> }.into_any()
+                } else if answers() {
                     view! { <Tag colour=Colour::Green text="Answers now" /> }.into_any()
                 } else {
                     view! {

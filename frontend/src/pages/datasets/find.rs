@@ -112,7 +112,10 @@ fn Head(dataset: Signal<Dataset>) -> impl IntoView {
 fn Facts(dataset: Signal<Dataset>) -> impl IntoView {
     move || {
         let dataset = dataset.get();
-        let error = dataset.error;
+        let erased = "It held text of something that was deleted since, so its rows are gone.";
+        let error = dataset
+            .error
+            .or((dataset.status == DatasetStatus::Erased).then(|| erased.to_owned()));
         view! {
             {error
                 .map(|error| {

@@ -12,7 +12,7 @@ use crate::{
         may::May,
         page_head::{Fact, PageHead, Panel},
         tag::{Colour, Tag},
-        time::Ago,
+        time::{Ago, Day},
     },
     format,
     forms::Sending,
@@ -77,6 +77,21 @@ fn Head(model: Signal<Model>) -> impl IntoView {
                 "Download adapter"
             </a>
         </PageHead>
+        {move || {
+            model
+                .with(|model| model.source_deleted_at)
+                .map(|at| {
+                    view! {
+                        <p role="alert" class="mb-6 flex gap-2 rounded-field bg-tint-red p-4 text-ink-red">
+                            <Icon icon=icondata::LuTriangleAlert class="mt-1 size-4" />
+                            <span>
+                                "Something that this model learned from was deleted on " <Day at />
+                                ". It answers no more, and no assistant can use it. Train a new one without it, and delete this one."
+                            </span>
+                        </p>
+                    }
+                })
+        }}
         <Confirm open=asking title="Delete this model?" action="Delete model" sending confirmed>
             <p>"The adapter is removed and cannot be brought back. The job and the dataset it came from stay."</p>
             <Show when=move || model.with(|model| model.serving)>

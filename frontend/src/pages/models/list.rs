@@ -60,7 +60,7 @@ pub fn ModelsPage() -> impl IntoView {
                         </tr>
                     </thead>
                     <tbody>
-                        <For each=move || page.get().items key=|model| (model.id, model.serving) let:model>
+                        <For each=move || page.get().items key=|model| (model.id, model.serving, model.source_deleted_at) let:model>
                             <Row model />
                         </For>
                     </tbody>
@@ -89,7 +89,9 @@ fn Row(model: Model) -> impl IntoView {
             <td class="font-mono whitespace-nowrap">{loss}</td>
             <td class="whitespace-nowrap">{format::size(model.size_bytes)}</td>
             <td>
-                {if model.serving {
+                {if model.source_deleted_at.is_some() {
+                    view! { <Tag colour=Colour::Red text="Source deleted" /> }.into_any()
+                } else if model.serving {
                     view! { <Tag colour=Colour::Green text="Answers" /> }.into_any()
                 } else {
                     view! { <Tag colour=Colour::Grey text="Not in use" /> }.into_any()

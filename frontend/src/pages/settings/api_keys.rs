@@ -1,7 +1,6 @@
 //! Keys for scripts: making, listing, rotating, revoking.
 
 mod create;
-mod secret;
 
 use crate::{
     address::Address,
@@ -14,6 +13,7 @@ use crate::{
         may::Needs,
         page_head::PageHead,
         pager::Pager,
+        shown_once::ShownOnce,
         tag::{Colour, Tag},
         time::{Ago, Day},
     },
@@ -25,7 +25,6 @@ use cerebros_common::{api_keys::ApiKey, events::EventKind, wire::PageQuery, work
 use chrono::Utc;
 use create::{CreateKey, scope_name};
 use leptos::prelude::*;
-use secret::SecretDialog;
 
 #[component]
 pub fn ApiKeysPage() -> impl IntoView {
@@ -64,7 +63,7 @@ fn Keys() -> impl IntoView {
         }
     };
     let (rotating, revoking) = (About::new(), About::new());
-    let secret = RwSignal::new(None::<String>);
+    let secret = About::<String>::new();
     let changed = Callback::new(move |()| keys.refetch());
     view! {
         <PageHead title="API keys" level=2 text="For scripts and programs. Each belongs to this workspace, and may never do more than whoever made it.">
@@ -76,7 +75,6 @@ fn Keys() -> impl IntoView {
                     <thead>
                         <tr>
                             <th scope="col">"Name"</th>
-                            <th scope="col">"Starts with"</th>
                             <th scope="col">"May"</th>
                             <th scope="col">"Expires"</th>
                             <th scope="col">"Last used"</th>
@@ -97,7 +95,14 @@ fn Keys() -> impl IntoView {
         <CreateKey open=creating secret changed />
         <Rotate rotating secret changed />
         <Revoke revoking changed />
-        <SecretDialog secret />
+        <ShownOnce
+            open=secret.open
+            title="Your key"
+            copy="Copy the key"
+            secret=Signal::derive(move || secret.get().unwrap_or_default())
+        >
+            "Copy the key now. It is not shown again."
+        </ShownOnce>
     }
 }
 
@@ -109,8 +114,10 @@ fn Row(key: ApiKey, rotating: About<ApiKey>, revoking: About<ApiKey>) -> impl In
     let key = StoredValue::new(key);
     view! {
         <tr>
-            <td class="max-w-60 min-w-32 font-medium break-words">{name.clone()}</td>
-            <td class="font-mono whitespace-nowrap">{prefix} "…"</td>
+            <td class="max-w-60 min-w-32">
+                <span class="block font-medium break-words">{name.clone()}</span>
+                <span class="font-mono whitespace-nowrap text-muted">{prefix} "…"</span>
+            </td>
             <td class="min-w-32">{scopes.join(", ")}</td>
             <td class="whitespace-nowrap">
                 {match expires {
@@ -145,13 +152,13 @@ fn Row(key: ApiKey, rotating: About<ApiKey>, revoking: About<ApiKey>) -> impl In
 }
 
 #[component]
-fn Rotate(rotating: About<ApiKey>, secret: RwSignal<Option<String>>, changed: Callback<()>) -> impl IntoView {
+fn Rotate(rotating: About<ApiKey>, secret: About<String>, changed: Callback<()>) -> impl IntoView {
     let sending = Sending::new();
     let confirmed = Callback::new(move |()| {
         let Some(key) = rotating.now() else { return };
         sending.start(rotate_api_key(key.id), move |made| {
             rotating.close();
-            secret.set(Some(made.secret));
+            secret.ask(made.secret);
             changed.run(());
         });
     });

@@ -130,7 +130,7 @@ fn Row(member: Member, members: Remote<Page<Member>>, removing: About<Member>) -
 
 #[component]
 fn RoleChoice(member: StoredValue<Member>, members: Remote<Page<Member>>) -> impl IntoView {
-    let (session, toasts, sending) = (Session::of_app(), Toasts::of_app(), Sending::new());
+    let (session, toasts, sending) = (Session::of_app(), Toasts::of_app(), Sending::in_toasts());
     let element = NodeRef::<html::Select>::new();
     let (id, version, role) = member.with_value(|member| (member.user_id, member.version, member.role));
     let change = move |event: web_sys::Event| {
@@ -143,8 +143,7 @@ fn RoleChoice(member: StoredValue<Member>, members: Remote<Page<Member>>) -> imp
         });
     };
     Effect::new(move |_| {
-        if let Some(error) = sending.error.get() {
-            toasts.bad(&error);
+        if sending.error.with(Option::is_some) {
             if let Some(element) = element.get_untracked() {
                 element.set_value(&word(&role));
             }

@@ -10,7 +10,6 @@ use crate::{
     },
     forms::Sending,
     remote::Remote,
-    toasts::Toasts,
 };
 use cerebros_common::notifications::{NotificationKind, NotificationPreference, NotificationPreferencesPatch};
 use leptos::prelude::*;
@@ -37,21 +36,22 @@ pub fn NotificationsPage() -> impl IntoView {
 fn Choice(preference: NotificationPreference, remote: Remote<Vec<NotificationPreference>>) -> impl IntoView {
     let NotificationPreference { kind, enabled } = preference;
     let (name, text) = about(kind);
-    let (sending, toasts) = (Sending::new(), Toasts::of_app());
+    let sending = Sending::in_toasts();
     let id = crate::address::word(&kind);
     let note = format!("{id}-note");
     let always = kind.always_on();
+    let on = RwSignal::new(enabled || always);
     let change = move |event: web_sys::Event| {
         let enabled = event_target_checked(&event);
+        on.set(enabled);
         let body = NotificationPreferencesPatch {
             preferences: vec![NotificationPreference { kind, enabled }],
         };
         sending.start(update_preferences(body), move |fresh| remote.set(fresh));
     };
     Effect::new(move |_| {
-        if let Some(error) = sending.error.get() {
-            toasts.bad(&error);
-            remote.refetch();
+        if sending.error.with(Option::is_some) {
+            on.set(enabled);
         }
     });
     view! {
@@ -68,7 +68,7 @@ fn Choice(preference: NotificationPreference, remote: Remote<Vec<NotificationPre
                 type="checkbox"
                 class="toggle toggle-primary shrink-0"
                 aria-describedby=note
-                checked=enabled || always
+                prop:checked=on
                 disabled=always
                 on:change=change
             />

@@ -66,18 +66,13 @@ pub fn SessionsPage() -> impl IntoView {
 #[component]
 fn Row(session: DeviceSession, sessions: Remote<Page<DeviceSession>>) -> impl IntoView {
     let (id, current) = (session.id, session.current);
-    let (sending, toasts) = (Sending::new(), Toasts::of_app());
+    let (sending, toasts) = (Sending::in_toasts(), Toasts::of_app());
     let label = format!("Sign out {}", session.device);
     let end = Callback::new(move |()| {
         sending.start(end_session(id), move |()| {
             toasts.good("That session has ended.");
             sessions.refetch();
         });
-    });
-    Effect::new(move |_| {
-        if let Some(error) = sending.error.get() {
-            toasts.bad(&error);
-        }
     });
     view! {
         <li class="flex flex-wrap items-center gap-x-4 gap-y-2 px-4 py-3 sm:px-6">

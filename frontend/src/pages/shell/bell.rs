@@ -11,7 +11,6 @@ use crate::{
     forms::Sending,
     remote::Remote,
     session::Session,
-    toasts::Toasts,
     words::target,
 };
 use cerebros_common::{
@@ -72,18 +71,13 @@ fn List(count: Remote<cerebros_common::notifications::UnreadCount>, unread: Sign
         })
     })
     .live(concerns);
-    let (sending, toasts) = (Sending::new(), Toasts::of_app());
+    let sending = Sending::in_toasts();
     let all = move |_| {
         sending.start(read_all(), move |now| {
             count.set(now);
             notifications.refetch();
         });
     };
-    Effect::new(move |_| {
-        if let Some(error) = sending.error.get() {
-            toasts.bad(&error);
-        }
-    });
     let empty = || {
         view! {
             <p class="px-4 py-8 text-center text-sm text-muted">
@@ -129,7 +123,7 @@ fn Item(item: Notification, changed: Callback<()>) -> impl IntoView {
         || untrack(|| session.workspaces())
             .iter()
             .any(|known| known.id == workspace);
-    let sending = Sending::new();
+    let sending = Sending::in_toasts();
     let mark = move |then: Box<dyn FnOnce()>| {
         if read.get_untracked() {
             return then();
@@ -143,6 +137,9 @@ fn Item(item: Notification, changed: Callback<()>) -> impl IntoView {
     let open = {
         let href = href.clone();
         move |event: web_sys::MouseEvent| {
+            if event.ctrl_key() || event.meta_key() || event.shift_key() {
+                return;
+            }
             event.prevent_default();
             let (href, navigate) = (href.clone(), navigate.clone());
             mark(Box::new(move || {

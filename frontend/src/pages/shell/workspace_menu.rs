@@ -15,7 +15,7 @@ pub fn WorkspaceMenu() -> impl IntoView {
     let session = Session::of_app();
     let creating = RwSignal::new(false);
     let name = move || session.workspace().map(|workspace| workspace.name).unwrap_or_default();
-    let role = move || session.role().map(role_name);
+    let role = move || session.workspace().map(|workspace| kind(&workspace));
     let button = move || {
         view! {
             <span class="min-w-0 grow">
@@ -33,7 +33,7 @@ pub fn WorkspaceMenu() -> impl IntoView {
             <Menu
                 id="workspace-menu"
                 class="panel flex w-full cursor-pointer items-center gap-2 px-3 py-2 text-left"
-                place="top-34 left-4 max-h-96 w-72"
+                place="top-34 left-4 lg:top-38 max-h-96 w-72"
                 button=ViewFn::from(button)
             >
                 <p class="px-4 pt-3 text-sm text-muted">"Your workspaces"</p>
@@ -59,10 +59,18 @@ pub fn WorkspaceMenu() -> impl IntoView {
     }
 }
 
+fn kind(workspace: &Workspace) -> &'static str {
+    if workspace.personal {
+        "Personal"
+    } else {
+        role_name(workspace.role)
+    }
+}
+
 #[component]
 fn Entry(workspace: Workspace) -> impl IntoView {
     let session = Session::of_app();
-    let id = workspace.id;
+    let (id, kind) = (workspace.id, kind(&workspace));
     let here = move || session.workspace().is_some_and(|current| current.id == id);
     view! {
         <li>
@@ -79,9 +87,7 @@ fn Entry(workspace: Workspace) -> impl IntoView {
             >
                 <span class="min-w-0 grow">
                     <span class="block truncate font-medium">{workspace.name}</span>
-                    <span class="block text-muted">
-                        {role_name(workspace.role)} {workspace.personal.then_some(" · personal")}
-                    </span>
+                    <span class="block text-muted">{kind}</span>
                 </span>
                 <Show when=here>
                     <span class="text-primary">

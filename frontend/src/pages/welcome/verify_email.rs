@@ -2,11 +2,36 @@
 
 use super::{FollowButton, LinkPage};
 use crate::{
-    api::accounts::verify_email,
+    api::accounts::{send_verification, verify_email},
+    components::error_view::Alert,
     forms::Sending,
     session::{HOME, Session},
 };
 use leptos::prelude::*;
+
+/// Sends a new link to whoever is signed in.
+#[component]
+fn Again() -> impl IntoView {
+    let session = Session::of_app();
+    let (sending, sent) = (Sending::new(), RwSignal::new(false));
+    let verified = move || session.user().is_some_and(|user| user.email_verified);
+    let send = move |()| sending.start(send_verification(), move |()| sent.set(true));
+    view! {
+        <Alert error=sending.error />
+        {move || {
+            if verified() {
+                view! { <p>"Your address is verified already. There is nothing left to do."</p> }.into_any()
+            } else if sent.get() {
+                view! { <p role="status">"A new link is on its way. The older ones work no more."</p> }.into_any()
+            } else {
+                view! { <FollowButton sending action="Send a new link" follow=send /> }.into_any()
+            }
+        }}
+        <a href=HOME class="btn mt-2 w-full">
+            "Go on"
+        </a>
+    }
+}
 
 #[component]
 pub fn VerifyEmail() -> impl IntoView {
@@ -22,10 +47,18 @@ pub fn VerifyEmail() -> impl IntoView {
     };
     let fresh = move || {
         view! {
-            <p class="text-sm text-muted">"A new link is sent from the notice that stands above every page until the address is verified."</p>
-            <a href=HOME class="btn btn-primary mt-2 w-full">
-                {move || if signed_in() { "Go there" } else { "Sign in" }}
-            </a>
+            <Show
+                when=signed_in
+                fallback=|| {
+                    view! {
+                        <a href=HOME class="btn btn-primary w-full">
+                            "Sign in to get a new link"
+                        </a>
+                    }
+                }
+            >
+                <Again />
+            </Show>
         }
     };
     view! {

@@ -199,7 +199,9 @@ impl Order {
             match dataset.status {
                 DatasetStatus::Uploading | DatasetStatus::Validating => Ok(None),
                 DatasetStatus::Ready => create_job(job).await.map(|job| Some(job.id)),
-                DatasetStatus::Error => Err(ApiError::Unreadable(dataset.error.unwrap_or_default())),
+                DatasetStatus::Error | DatasetStatus::Erased => {
+                    Err(ApiError::Unreadable(dataset.error.unwrap_or_default()))
+                }
             }
         };
         self.sending.start(work, move |started| {

@@ -4,7 +4,7 @@ use crate::{
     api::api_keys::create_api_key,
     components::{
         button::Button,
-        dialog::Dialog,
+        dialog::{About, Dialog},
         error_view::Alert,
         field::{Field, Select},
     },
@@ -43,10 +43,10 @@ fn scope_text(scope: KeyScope) -> &'static str {
 }
 
 #[component]
-pub fn CreateKey(open: RwSignal<bool>, secret: RwSignal<Option<String>>, changed: Callback<()>) -> impl IntoView {
+pub fn CreateKey(open: RwSignal<bool>, secret: About<String>, changed: Callback<()>) -> impl IntoView {
     let made = Callback::new(move |fresh: String| {
         open.set(false);
-        secret.set(Some(fresh));
+        secret.ask(fresh);
         changed.run(());
     });
     view! {

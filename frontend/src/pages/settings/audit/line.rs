@@ -85,7 +85,7 @@ pub fn Line(entry: AuditEntry, names: Signal<Names>) -> impl IntoView {
                     <b class="font-medium">{who}</b>
                     " "
                     {what(entry.action, entry.noun)}
-                    {(!entry.fields.is_empty()).then(|| format!(": {}", entry.fields.join(", ")))}
+                    {(!entry.fields.is_empty()).then(|| format!(" ({})", entry.fields.join(", ")))}
                 </p>
                 <p class="flex flex-wrap gap-x-4 text-muted">
                     <Ago at=entry.at />

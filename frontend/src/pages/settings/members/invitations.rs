@@ -5,10 +5,12 @@ use crate::{
     api::members::{delete_invitation, list_invitations, resend_invitation},
     components::{
         button::Button,
+        dialog::About,
         loaded::{Loaded, no_items},
         page_head::Panel,
         time::Day,
     },
+    facts::Facts,
     forms::Sending,
     remote::Remote,
     toasts::Toasts,
@@ -51,8 +53,9 @@ pub fn Invitations(
 
 #[component]
 fn Row(invitation: Invitation, invitations: Remote<Page<Invitation>>) -> impl IntoView {
-    let (sending, toasts) = (Sending::new(), Toasts::of_app());
-    let link = RwSignal::new(None);
+    let (sending, toasts) = (Sending::in_toasts(), Toasts::of_app());
+    let facts = Facts::of_app();
+    let link = About::new();
     let id = invitation.id;
     let again = Callback::new(move |()| {
         sending.start(resend_invitation(id), move |sent| {
@@ -66,11 +69,6 @@ fn Row(invitation: Invitation, invitations: Remote<Page<Invitation>>) -> impl In
             invitations.refetch();
         });
     });
-    Effect::new(move |_| {
-        if let Some(error) = sending.error.get() {
-            toasts.bad(&error);
-        }
-    });
     let over = invitation.expires_at <= Utc::now();
     view! {
         <li class="flex flex-wrap items-center gap-x-4 gap-y-2 px-4 py-3 sm:px-6">
@@ -82,7 +80,7 @@ fn Row(invitation: Invitation, invitations: Remote<Page<Invitation>>) -> impl In
             </div>
             <div role="group" aria-label=format!("Invitation of {}", invitation.email) class="flex gap-1">
                 <Button busy=sending.busy class="btn btn-sm" on_click=again>
-                    "Send again"
+                    {move || if facts.mail() { "Send again" } else { "New link" }}
                 </Button>
                 <Button busy=sending.busy class="btn btn-sm" on_click=withdraw>
                     "Withdraw"

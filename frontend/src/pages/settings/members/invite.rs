@@ -6,10 +6,10 @@ use crate::{
     api::members::create_invitation,
     components::{
         button::Button,
-        copy_button::CopyButton,
-        dialog::Dialog,
+        dialog::{About, Dialog},
         error_view::Alert,
         field::{Field, Select},
+        shown_once::ShownOnce,
     },
     forms::Sending,
     session::Session,
@@ -21,7 +21,7 @@ use leptos::prelude::*;
 #[component]
 pub fn Invite(open: RwSignal<bool>) -> impl IntoView {
     let toasts = Toasts::of_app();
-    let link = RwSignal::new(None);
+    let link = About::new();
     let sent = Callback::new(move |sent: SentInvitation| {
         open.set(false);
         announce(sent, toasts, link);
@@ -35,10 +35,10 @@ pub fn Invite(open: RwSignal<bool>) -> impl IntoView {
 }
 
 /// Says that the invitation is on its way, or shows the link that is to be passed on: the address and the link.
-pub fn announce(sent: SentInvitation, toasts: Toasts, link: RwSignal<Option<(String, String)>>) {
+pub fn announce(sent: SentInvitation, toasts: Toasts, link: About<(String, String)>) {
     let email = sent.invitation.email;
     match sent.link {
-        Some(address) => link.set(Some((email, address))),
+        Some(address) => link.ask((email, address)),
         None => toasts.good(format!("The invitation to {email} is on its way.")),
     }
 }
@@ -72,34 +72,16 @@ fn Form(sent: Callback<SentInvitation>) -> impl IntoView {
     }
 }
 
-/// Shown once.
+/// Where no mail is sent: the link, and whom it is for.
 #[component]
-pub fn LinkDialog(link: RwSignal<Option<(String, String)>>) -> impl IntoView {
-    let open = RwSignal::new(false);
-    Effect::new(move |_| {
-        if link.with(Option::is_some) {
-            open.set(true);
-        }
-    });
-    Effect::new(move |_| {
-        if !open.get() {
-            link.set(None);
-        }
-    });
+pub fn LinkDialog(link: About<(String, String)>) -> impl IntoView {
     let email = move || link.get().map(|(email, _)| email);
     let address = Signal::derive(move || link.get().map(|(_, address)| address).unwrap_or_default());
     view! {
-        <Dialog open title="Pass the link on">
-            <p class="mb-4 break-words">
-                "This server sends no mail. Give this link to " <b>{email}</b> ": it works once, and is not shown again."
-            </p>
-            <code class="block rounded-field bg-base-200 p-4 font-mono text-sm break-all">{move || address.get()}</code>
-            <div class="mt-6 flex justify-end gap-2">
-                <CopyButton text=address label="Copy the link" />
-                <button type="button" class="btn btn-sm btn-primary" on:click=move |_| open.set(false)>
-                    "Done"
-                </button>
-            </div>
-        </Dialog>
+        <ShownOnce open=link.open title="Pass the link on" copy="Copy the link" secret=address>
+            "This server sends no mail. Give this link to "
+            <b>{email}</b>
+            ": it works once, and is not shown again."
+        </ShownOnce>
     }
 }
