@@ -54,9 +54,15 @@ pub fn PageHead(
 
 /// A name and a value, in a list of facts.
 #[component]
-pub fn Fact(name: &'static str, children: Children) -> impl IntoView {
+pub fn Fact(
+    name: &'static str,
+    /// Over the whole width.
+    #[prop(optional)]
+    wide: bool,
+    children: Children,
+) -> impl IntoView {
     view! {
-        <div class="min-w-0">
+        <div class="min-w-0" class:col-span-full=wide>
             <dt class="text-sm text-muted">{name}</dt>
             <dd class="break-words">{children()}</dd>
         </div>

@@ -114,18 +114,16 @@ fn Statement(receipt: Receipt, statement: ReceiptStatement, id: ReceiptId) -> im
                     <Fact name="Done">
                         <Moment at=statement.finished_at />
                     </Fact>
-                    <div class="min-w-0 sm:col-span-2">
-                        <Fact name="Gone">{gone}</Fact>
-                    </div>
+                    <Fact name="Gone" wide=true>
+                        {gone}
+                    </Fact>
                     {(!flagged.is_empty())
                         .then(|| {
                             let ids: Vec<String> = flagged.iter().map(ToString::to_string).collect();
                             view! {
-                                <div class="min-w-0 sm:col-span-2">
-                                    <Fact name="Models that answer no more">
-                                        <span class=hex>{ids.join(", ")}</span>
-                                    </Fact>
-                                </div>
+                                <Fact name="Models that answer no more" wide=true>
+                                    <span class=hex>{ids.join(", ")}</span>
+                                </Fact>
                             }
                         })}
                 </dl>
