@@ -223,7 +223,14 @@ impl From<DbError> for AppError {
                 ),
             ),
             DbError::Corrupt(..) | DbError::Fault(_) | DbError::Sql(_) => {
-                if is_disk_full(&error) {
+                if says(&error, &["deadlock detected"]) {
+                    let detail = "Two changes got into each other's way, and this one was not made. Send it again.";
+                    return Self {
+                        cause: Some(error.into()),
+                        ..Self::unavailable(detail, 1)
+                    };
+                }
+                if says(&error, DISK_FULL) {
                     let detail = "Nothing was stored. Free some space on the server and try again.";
                     return Self {
                         cause: Some(error.into()),
@@ -253,11 +260,14 @@ impl From<AppError> for TaskError {
 }
 
 /// SQLite's result code 13 and PostgreSQL's class 53100.
-fn is_disk_full(error: &DbError) -> bool {
+const DISK_FULL: &[&str] = &["(code: 13)", "No space left on device"];
+
+/// Whether the error, or what caused it, holds one of the texts.
+fn says(error: &DbError, texts: &[&str]) -> bool {
     let mut source: Option<&dyn std::error::Error> = Some(error);
     while let Some(error) = source {
-        let text = error.to_string();
-        if text.contains("(code: 13)") || text.contains("No space left on device") {
+        let said = error.to_string();
+        if texts.iter().any(|text| said.contains(text)) {
             return true;
         }
         source = error.source();

@@ -538,7 +538,6 @@ async fn forget(write: &Write, id: Uuid) -> Result<(), DbError> {
 async fn close(write: &mut Write, id: WorkspaceId, work: &mut Work) -> Result<(), DbError> {
     let now = convert::now();
     for sql in [
-        "update workspaces set deleting_at = $2 where id = $1",
         "update jobs set cancel_requested = true, finished_at = $2, status = 'cancelled' \
          where workspace_id = $1 and status = 'queued'",
         "update jobs set cancel_requested = true, started_at = coalesce(started_at, $2) \
@@ -553,6 +552,9 @@ async fn close(write: &mut Write, id: WorkspaceId, work: &mut Work) -> Result<()
     ] {
         execute(write, sql, [id.0.into()]).await?;
     }
+    // The last, as with all who change its rows: they count their events in it at the end.
+    let sql = "update workspaces set deleting_at = $2 where id = $1";
+    execute(write, sql, [id.0.into(), now.into()]).await?;
     work.workspaces.push(id);
     write.audit(Action::Deleted, Noun::Workspace, id, &[]);
     Ok(())
