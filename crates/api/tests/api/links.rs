@@ -260,7 +260,6 @@ async fn known_and_unknown_addresses_get_the_same_answer(server: TestServer) {
             answer
                 .headers
                 .keys()
-                .cloned()
                 .map(|name| name.to_string())
                 .collect::<std::collections::BTreeSet<_>>()
         };

@@ -26,7 +26,7 @@ struct Canaries {
 }
 
 impl Canaries {
-    fn new(&mut self, what: &str) -> String {
+    fn fresh(&mut self, what: &str) -> String {
         let secret = format!("canary-{what}-{}", self.secrets.len());
         self.note(&secret);
         secret
@@ -141,30 +141,30 @@ async fn account(canaries: &mut Canaries, nobody: &Client, email: &str) {
 }
 
 async fn passwords(canaries: &mut Canaries, nobody: &Client, email: &str) -> String {
-    let password = canaries.new("password");
+    let password = canaries.fresh("password");
     let up = json!({"email": email, "password": password, "name": "Somebody"});
     let answer = canaries.post(nobody, "auth/sign-up", up.clone()).await;
     let somebody = nobody.with_cookie(answer.session_cookie());
     canaries.fail(nobody, "auth/sign-up", up).await;
     let short = format!("can{}", canaries.secrets.len());
     canaries.note(&short);
-    let long = canaries.new("long").repeat(20);
+    let long = canaries.fresh("long").repeat(20);
     for bad in [
         json!(short),
         json!(long),
-        json!([canaries.new("list")]),
+        json!([canaries.fresh("list")]),
         json!(7_345_199_284_u64),
     ] {
         let up = json!({"email": "bob@example.org", "password": bad, "name": "Bob"});
         canaries.fail(nobody, "auth/sign-up", up).await;
     }
     canaries.note("7345199284");
-    let wrong = json!({"email": email, "password": canaries.new("wrong")});
+    let wrong = json!({"email": email, "password": canaries.fresh("wrong")});
     canaries.fail(nobody, "auth/sign-in", wrong).await;
-    let unknown = json!({"email": "nobody@example.org", "password": canaries.new("unknown")});
+    let unknown = json!({"email": "nobody@example.org", "password": canaries.fresh("unknown")});
     canaries.fail(nobody, "auth/sign-in", unknown).await;
-    let new = canaries.new("changed");
-    let wrong = json!({"current_password": canaries.new("guess"), "new_password": new});
+    let new = canaries.fresh("changed");
+    let wrong = json!({"current_password": canaries.fresh("guess"), "new_password": new});
     canaries.fail(&somebody, "account/password", wrong).await;
     let right = json!({"current_password": password, "new_password": new});
     let answer = canaries.post(&somebody, "account/password", right).await;
@@ -197,7 +197,7 @@ async fn links(canaries: &mut Canaries, nobody: &Client, email: &str, password: 
     canaries
         .fail(nobody, "auth/magic-link/redeem", json!({"token": magic}))
         .await;
-    let wrong = json!({"email": "new@example.org", "password": canaries.new("not mine")});
+    let wrong = json!({"email": "new@example.org", "password": canaries.fresh("not mine")});
     canaries.fail(&somebody, "account/email", wrong).await;
     let next = format!("new-{email}");
     let change = json!({"email": next, "password": password});
@@ -221,7 +221,7 @@ async fn links(canaries: &mut Canaries, nobody: &Client, email: &str, password: 
             )
             .await;
     }
-    let new = canaries.new("reset");
+    let new = canaries.fresh("reset");
     let body = json!({"token": reset, "password": new});
     let answer = canaries.post(nobody, "auth/password-reset/redeem", body.clone()).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
@@ -259,8 +259,8 @@ async fn keys(canaries: &mut Canaries, nobody: &Client, somebody: &Client) {
         .ask(nobody.with_key(&made_up).request(Method::GET, "/v1/models"))
         .await;
     for secret in [
-        canaries.new("provider"),
-        format!("{} with blanks", canaries.new("blank")),
+        canaries.fresh("provider"),
+        format!("{} with blanks", canaries.fresh("blank")),
     ] {
         let request = somebody.request(Method::PUT, "/api/v1/provider-keys/huggingface");
         canaries.ask(request.json(&json!({"secret": secret}))).await;
@@ -274,7 +274,7 @@ async fn keys(canaries: &mut Canaries, nobody: &Client, somebody: &Client) {
 
 /// Secrets where none belongs.
 async fn misplaced(canaries: &mut Canaries, nobody: &Client, somebody: &Client) {
-    let secret = canaries.new("misplaced");
+    let secret = canaries.fresh("misplaced");
     let stray = [
         nobody.request(Method::GET, &format!("/api/v1/agents?token={secret}")),
         nobody.request(Method::GET, &format!("/verify-email?token={secret}")),
