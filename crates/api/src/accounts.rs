@@ -4,6 +4,7 @@ use crate::{
     address::address_of,
     auth,
     error::{AppError, AppResult},
+    limits,
     state::App,
 };
 use actix_web::{
@@ -113,6 +114,28 @@ fn cookie(value: String, max_age: time::Duration) -> Cookie<'static> {
         .same_site(SameSite::Lax)
         .max_age(max_age)
         .finish()
+}
+
+/// Whether somebody who is signed in knows their password; guesses are counted as attempts to sign in. A wrong one is
+/// told by its field: the session itself is good.
+pub async fn check_password(
+    app: &App,
+    request: &HttpRequest,
+    user_id: UserId,
+    field: &str,
+    password: String,
+) -> AppResult<()> {
+    let found = users::find_credentials_of_unscoped(&app.db, user_id).await?;
+    let account = found.ok_or_else(|| AppError::not_found("account"))?;
+    let attempt = limits::sign_in(app, request, &account.user.email).await?;
+    let right = app.hasher.verify(password, Some(account.password_hash)).await;
+    if !matches!(right, Ok(false)) {
+        attempt.forgive(app).await?;
+    }
+    if right? {
+        return Ok(());
+    }
+    Err(AppError::field(field, "wrong", "is not the password of this account"))
 }
 
 /// The address without blanks around it. Enough to catch slips; whether mail arrives shows only when some is sent.

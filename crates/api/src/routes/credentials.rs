@@ -11,7 +11,7 @@ use crate::{
 };
 use actix_web::{HttpRequest, delete, post, web};
 use cerebros_common::{
-    accounts::{EmailChange, LinkToken, NewEmailChange, PasswordChange, Session, User},
+    accounts::{EmailChange, LinkToken, NewEmailChange, PasswordChange, Session},
     errors::ErrorCode,
     wire::Envelope,
 };
@@ -49,7 +49,7 @@ async fn change_password(
         new_password,
     } = body.0;
     let user_id = signed_in.user.id;
-    check_password(&app, &request, &signed_in.user, "current_password", current_password).await?;
+    accounts::check_password(&app, &request, user_id, "current_password", current_password).await?;
     let password_hash = app.hasher.hash(new_password).await?;
     let mut write = accounts::write(&app, user_id).await?;
     users::set_password_unscoped(&mut write, user_id, &password_hash).await?;
@@ -79,7 +79,7 @@ async fn create_email_change(
     let NewEmailChange { email, password } = body.0;
     let email = accounts::check_email(&email)?;
     let user_id = signed_in.user.id;
-    check_password(&app, &request, &signed_in.user, "password", password).await?;
+    accounts::check_password(&app, &request, user_id, "password", password).await?;
     for address in [signed_in.user.email.as_str(), email] {
         limits::mail(&app, &request, address).await?;
     }
@@ -141,19 +141,4 @@ async fn redeem_email_change(
         Some(cookie) => accounts::with_cookie(response, &cookie),
         None => Ok(response),
     }
-}
-
-/// A wrong one is told by its field: the session itself is good.
-async fn check_password(app: &App, request: &HttpRequest, user: &User, field: &str, password: String) -> AppResult<()> {
-    let attempt = limits::sign_in(app, request, &user.email).await?;
-    let found = users::find_credentials_of_unscoped(&app.db, user.id).await?;
-    let hash = found.map(|found| found.password_hash);
-    let right = app.hasher.verify(password, hash).await;
-    if !matches!(right, Ok(false)) {
-        attempt.forgive(app).await?;
-    }
-    if right? {
-        return Ok(());
-    }
-    Err(AppError::field(field, "wrong", "is not your password"))
 }

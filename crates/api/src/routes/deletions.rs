@@ -1,14 +1,14 @@
 //! Deleting for good.
 
 use crate::{
-    deletions,
+    accounts, deletions,
     error::{AppError, AppResult},
     extract::{Body, Caller, Id, Viewer},
     idempotency::{Answer, IdempotencyKeyHeader, Once},
     respond,
     state::App,
 };
-use actix_web::{HttpResponse, get, post, web};
+use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use cerebros_common::{
     api_keys::KeyScope,
     deletions::{Deletion, DeletionPreview, DeletionSubject, DeletionTarget, NewDeletion, Receipt},
@@ -55,7 +55,13 @@ async fn preview_deletion(app: web::Data<App>, caller: Caller, body: Body<Deleti
     responses((status = 201, description = "Under way", body = Envelope<Deletion>)),
 )]
 #[post("/deletions")]
-async fn create_deletion(app: web::Data<App>, caller: Caller, once: Once, body: Body<NewDeletion>) -> AppResult {
+async fn create_deletion(
+    app: web::Data<App>,
+    request: HttpRequest,
+    caller: Caller,
+    once: Once,
+    body: Body<NewDeletion>,
+) -> AppResult {
     let target = DeletionTarget {
         subject: body.subject,
         id: body.id,
@@ -63,7 +69,9 @@ async fn create_deletion(app: web::Data<App>, caller: Caller, once: Once, body: 
     let scope = permit(&app, &caller, target).await?;
     let account = target.subject == DeletionSubject::Account;
     if account {
-        check_password(&app, UserId(target.id), body.password.clone()).await?;
+        let missing = || AppError::field("password", "missing", "is missing: an account takes its password");
+        let password = body.password.clone().ok_or_else(missing)?;
+        accounts::check_password(&app, &request, UserId(target.id), "password", password).await?;
     }
     let app = app.into_inner();
     let work = async |write: &mut db::Write| {
@@ -142,24 +150,4 @@ async fn permit(app: &App, caller: &Caller, target: DeletionTarget) -> AppResult
         }
         (DeletionSubject::Account, _) => Err(AppError::not_found("account")),
     }
-}
-
-async fn check_password(app: &App, id: UserId, password: Option<String>) -> AppResult<()> {
-    let Some(password) = password else {
-        return Err(AppError::field(
-            "password",
-            "missing",
-            "is missing: an account takes its password",
-        ));
-    };
-    let found = db::users::find_credentials_of_unscoped(&app.db, id).await?;
-    let hash = found.map(|credentials| credentials.password_hash);
-    if app.hasher.verify(password, hash).await? {
-        return Ok(());
-    }
-    Err(AppError::field(
-        "password",
-        "wrong",
-        "is not the password of this account",
-    ))
 }
