@@ -303,6 +303,10 @@ impl ServerProcess {
         }
     }
 
+    pub fn data_dir(&self) -> &std::path::Path {
+        self.data.path()
+    }
+
     pub async fn kill_and_restart(mut self) -> Self {
         self.child.kill().await.unwrap();
         Self::spawn(self.environment, self.data, Stdio::inherit()).await
