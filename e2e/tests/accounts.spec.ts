@@ -69,7 +69,7 @@ test("links from mails verify, sign in and reset, each once and only on a click"
     // A scanner that opens the link uses nothing up.
     expect((await fetch(link, { headers: { accept: "text/html" } })).status).toBe(200);
     await page.goto(link);
-    expect(page.url()).not.toContain("token");
+    await expect(page).not.toHaveURL(/token/);
     await accessible(page);
     await page.getByRole("button", { name: "Verify my address" }).click();
     await expect(page.getByText("Your e-mail address is verified.")).toBeVisible();
