@@ -312,10 +312,6 @@ impl ServerProcess {
         Self::spawn(self.environment, self.data, Stdio::inherit()).await
     }
 
-    pub fn data_dir(&self) -> &std::path::Path {
-        self.data.path()
-    }
-
     pub fn database_url(&self) -> String {
         let name = |(name, _): &&(&'static str, String)| *name == "DATABASE_URL";
         self.environment.iter().find(name).unwrap().1.clone()
