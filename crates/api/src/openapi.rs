@@ -72,10 +72,9 @@ pub fn document() -> OpenApi {
     add_security(components);
     add_errors(components);
     for (path, item) in &mut document.paths.paths {
-        let wire = respond::is_wire(path);
         for (method, operation) in operations_mut(item) {
             operation.security = Some(access(method, operation).requirements());
-            reference_errors(method, operation, wire);
+            reference_errors(method, path, operation);
         }
     }
     document
@@ -219,7 +218,7 @@ fn describe(status: u16) -> &'static str {
         .map_or("An error", |code| code.title())
 }
 
-fn reference_errors(method: &str, operation: &mut Operation, wire: bool) {
+fn reference_errors(method: &str, path: &str, operation: &mut Operation) {
     let takes = |name: &str| {
         let mut parameters = operation.parameters.iter().flatten();
         parameters.any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == name))
@@ -231,6 +230,9 @@ fn reference_errors(method: &str, operation: &mut Operation, wire: bool) {
     }
     if method != "GET" {
         statuses.extend([409, 507]);
+    } else if path.contains("{id}/") {
+        // A part of something that may not be there yet, or not any more.
+        statuses.push(409);
     }
     if takes("If-Match") {
         statuses.extend([412, 428]);
@@ -248,7 +250,7 @@ fn reference_errors(method: &str, operation: &mut Operation, wire: bool) {
             .responses
             .insert("304".to_owned(), RefOr::T(unchanged.build()));
     }
-    let prefix = if wire { "WireError" } else { "Problem" };
+    let prefix = if respond::is_wire(path) { "WireError" } else { "Problem" };
     for status in statuses {
         let reference: RefOr<Response> = RefOr::Ref(Ref::from_response_name(format!("{prefix}{status}")));
         operation

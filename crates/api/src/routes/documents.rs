@@ -158,7 +158,7 @@ async fn list_document_chunks(
 #[utoipa::path(
     tag = "documents",
     params(("id" = DocumentId, Path)),
-    responses((status = 200, description = "The file as it was uploaded", body = Vec<u8>, content_type = "application/octet-stream")),
+    responses((status = 200, description = "The file as it was uploaded", body = Vec<u8>, content_type = "*/*")),
 )]
 #[get("/documents/{id}/content")]
 async fn find_document_content(app: web::Data<App>, Viewer(scope): Viewer, id: Id<DocumentId>) -> AppResult {
