@@ -66,7 +66,7 @@ error_codes!(
     /// A fault of the server; the cause is in its log under the request id.
     Internal = (500, "Something went wrong on the server"),
     /// This server sends no mail: its operator has not set it up.
-    MailUnavailable = (503, "This server sends no mail"),
+    MailUnavailable = (409, "This server sends no mail"),
     /// Try again after `Retry-After`.
     Unavailable = (503, "Not available right now"),
     /// The server's disk is full; nothing was stored.
