@@ -35,6 +35,7 @@ pub fn target(notification: &Notification) -> String {
         }
         NotificationSubject::Agent => format!("/assistants/{id}"),
         NotificationSubject::Document => format!("/documents/{id}"),
+        NotificationSubject::Batch => format!("/batches/{id}"),
         NotificationSubject::Dataset => format!("/datasets/{id}"),
         NotificationSubject::Job => format!("/training/{id}"),
         NotificationSubject::Workspace if notification.kind == NotificationKind::DeletionDone => {

@@ -12,6 +12,12 @@ mod m20261120_000004_training;
 mod m20261121_000005_edge;
 mod m20261121_000006_rights;
 mod m20261121_000007_accounts;
+mod m20261121_000008_uploads;
+mod m20261121_000009_reading;
+mod m20261121_000010_review;
+mod m20261121_000011_models;
+mod m20261121_000012_generation;
+mod m20261121_000013_studio;
 
 /// Applies the migrations in the order of the list.
 #[derive(Debug)]
@@ -28,6 +34,12 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000005_edge::Migration),
             Box::new(m20261121_000006_rights::Migration),
             Box::new(m20261121_000007_accounts::Migration),
+            Box::new(m20261121_000008_uploads::Migration),
+            Box::new(m20261121_000009_reading::Migration),
+            Box::new(m20261121_000010_review::Migration),
+            Box::new(m20261121_000011_models::Migration),
+            Box::new(m20261121_000012_generation::Migration),
+            Box::new(m20261121_000013_studio::Migration),
         ]
     }
 }

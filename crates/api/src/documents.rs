@@ -111,6 +111,7 @@ fn wire_format(format: Format) -> DocumentFormat {
     match format {
         Format::Pdf => DocumentFormat::Pdf,
         Format::Docx => DocumentFormat::Docx,
+        Format::Doc => DocumentFormat::Doc,
         Format::Txt => DocumentFormat::Txt,
         Format::Md => DocumentFormat::Md,
         Format::Csv => DocumentFormat::Csv,
@@ -123,6 +124,7 @@ fn ingest_format(format: DocumentFormat) -> Format {
     match format {
         DocumentFormat::Pdf => Format::Pdf,
         DocumentFormat::Docx => Format::Docx,
+        DocumentFormat::Doc => Format::Doc,
         DocumentFormat::Txt => Format::Txt,
         DocumentFormat::Md => Format::Md,
         DocumentFormat::Csv => Format::Csv,

@@ -1,7 +1,11 @@
 //! Making examples of a document's text.
 
 use crate::{documents::extraction::scope_of, error::AppError, state::App};
-use cerebros_common::{documents::DocumentPage, ids::DocumentId};
+use cerebros_common::{
+    documents::DocumentPage,
+    examples::{ExampleOrigin, Grounding},
+    ids::DocumentId,
+};
 use cerebros_db::{self as db, DbError, Scope, Write, documents::WholeDocument, examples::GeneratedExample};
 use cerebros_ingest::{Chunk, Draft, blocks::Heading};
 use cerebros_queue::{Enqueue, Lease, QueueError, Task, TaskError, enqueue};
@@ -87,6 +91,13 @@ fn generate(whole: WholeDocument) -> Vec<GeneratedExample> {
                 start: draft.start as u64,
                 end: draft.end as u64,
                 quote: draft.quote,
+                origin: ExampleOrigin::Extractive,
+                score: 100,
+                findings: Vec::new(),
+                grounding: Grounding::Grounded,
+                duplicate_of: None,
+                model: None,
+                batch_id: None,
             })
         })
         .collect()

@@ -64,6 +64,17 @@ pub enum Noun {
     Job,
     Model,
     Deletion,
+    Upload,
+    /// How the workspace reaches its language model.
+    LlmSettings,
+    /// What a model costs.
+    Price,
+    Template,
+    Batch,
+    Concept,
+    Diagram,
+    /// A link with which anybody sees a diagram.
+    Share,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

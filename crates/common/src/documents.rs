@@ -54,6 +54,8 @@ pub enum DocumentKind {
 pub enum DocumentFormat {
     Pdf,
     Docx,
+    /// Word 97 to 2003.
+    Doc,
     Txt,
     Md,
     Csv,
@@ -69,6 +71,8 @@ pub enum DocumentStatus {
     Processing,
     Ready,
     Error,
+    /// The virus scanner found something: the file cannot be read or downloaded.
+    Quarantined,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

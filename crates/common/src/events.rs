@@ -48,6 +48,17 @@ pub enum EventKind {
     InvitationsChanged,
     /// `id` is the key.
     ApiKeysChanged,
+    /// Which language model the workspace uses, or what it costs; `id` is the workspace.
+    LlmSettingsChanged,
+    /// `id` is the template.
+    TemplatesChanged,
+    /// A batch of generated examples went on; `id` is the batch.
+    BatchChanged,
+    /// Concepts of a document came, changed or went; `id` is the document.
+    ConceptsChanged,
+    /// `id` is the diagram.
+    DiagramChanged,
+    DiagramDeleted,
     /// For the person whose stream it is, in any workspace; without `seq`. `id` is the newest notification.
     NotificationsChanged,
     /// Events were missed and are gone: read everything again.

@@ -1,6 +1,6 @@
 //! Training examples: prompt, reasoning, response, and where in a document they come from.
 
-use crate::ids::{AgentId, ChunkId, DocumentId, ExampleId};
+use crate::ids::{AgentId, BatchId, ChunkId, DocumentId, ExampleId};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use validator::Validate;
@@ -19,13 +19,66 @@ pub struct Example {
     pub source: Option<ExampleSource>,
     /// A person changed the generated text.
     pub edited: bool,
+    /// 0 to 100: how fit it is for training, less what each finding costs.
+    pub score: u8,
+    /// What lowered the score, dearest first.
+    pub findings: Vec<ExampleFinding>,
+    pub grounding: Grounding,
+    /// The first of those that say nearly the same; null where no other does.
+    pub duplicate_of: Option<ExampleId>,
+    /// Which language model wrote it; null where none did.
+    pub model: Option<String>,
+    /// The batch that made it.
+    pub batch_id: Option<BatchId>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     /// Also in the `ETag` header; send it back in `If-Match`.
     pub version: i64,
 }
 
-/// A quoted passage. The server has checked that `quote` stands at `[start, end)` of the document's text.
+/// Why an example scores lower.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ExampleFinding {
+    pub kind: FindingKind,
+    /// How much it takes off the score.
+    pub points: u8,
+    /// One sentence for the reviewer.
+    pub message: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum FindingKind {
+    /// A part is missing or has the wrong shape.
+    Schema,
+    /// What it says is not in its source.
+    Grounding,
+    /// Too short or too long.
+    Length,
+    /// Another example says the same.
+    Duplication,
+    /// It repeats instructions to the model, or obeys instructions that stood in the document.
+    Leakage,
+    /// A language model that was asked to judge it objects.
+    Judge,
+}
+
+/// Whether the quotation was found in the stored text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Grounding {
+    /// The server found the quotation at its span, white space aside.
+    Grounded,
+    /// There is a quotation, but it does not stand in the document.
+    Ungrounded,
+    /// It quotes nothing.
+    None,
+}
+
+/// A quoted passage; `grounding` says whether it was found at `[start, end)` of the document's text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ExampleSource {
@@ -54,6 +107,8 @@ pub enum ExampleStatus {
 pub enum ExampleOrigin {
     /// Built from the text itself; no language model was used.
     Extractive,
+    /// A language model wrote it from a passage.
+    LanguageModel,
     /// A person wrote it.
     Manual,
 }

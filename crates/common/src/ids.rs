@@ -57,4 +57,10 @@ ids!(
     NotificationId,
     DeletionId,
     ReceiptId,
+    UploadId,
+    LlmCallId,
+    TemplateId,
+    BatchId,
+    ConceptId,
+    DiagramId,
 );

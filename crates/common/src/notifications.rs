@@ -28,6 +28,10 @@ pub enum NotificationKind {
     /// Examples of a document wait for review.
     ExamplesReady,
     DocumentFailed,
+    /// A batch of generated examples came to its end, or stopped on an error.
+    BatchFinished,
+    /// Diagrams of a document are drawn.
+    DiagramsReady,
     DatasetFailed,
     JobSucceeded,
     JobFailed,
@@ -42,9 +46,11 @@ pub enum NotificationKind {
 }
 
 impl NotificationKind {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::ExamplesReady,
         Self::DocumentFailed,
+        Self::BatchFinished,
+        Self::DiagramsReady,
         Self::DatasetFailed,
         Self::JobSucceeded,
         Self::JobFailed,
@@ -68,6 +74,7 @@ impl NotificationKind {
 pub enum NotificationSubject {
     Agent,
     Document,
+    Batch,
     Dataset,
     Job,
     Workspace,

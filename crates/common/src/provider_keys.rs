@@ -10,6 +10,10 @@ use validator::{Validate, ValidationError};
 pub enum Provider {
     /// Fetches bases that are gated or private.
     Huggingface,
+    /// OpenAI, or any server that speaks its API.
+    Openai,
+    Anthropic,
+    AzureOpenai,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

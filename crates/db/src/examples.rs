@@ -8,9 +8,10 @@ use cerebros_common::{
     audit::{Action, Noun},
     events::EventKind,
     examples::{
-        Example, ExampleOrigin, ExamplePatch, ExampleQuery, ExampleReview, ExampleSource, ExampleStatus, NewExample,
+        Example, ExampleFinding, ExampleOrigin, ExamplePatch, ExampleQuery, ExampleReview, ExampleSource,
+        ExampleStatus, Grounding, NewExample,
     },
-    ids::{AgentId, ChunkId, DocumentId, ExampleId},
+    ids::{AgentId, BatchId, ChunkId, DocumentId, ExampleId},
     notifications::{NotificationKind, NotificationSubject},
     wire::CursorPage,
     workspaces::Role,
@@ -36,6 +37,14 @@ pub struct GeneratedExample {
     pub page: Option<u32>,
     pub heading: Option<String>,
     pub quote: String,
+    pub origin: ExampleOrigin,
+    pub score: u8,
+    pub findings: Vec<ExampleFinding>,
+    /// `Ungrounded`: the span is that of the chunk.
+    pub grounding: Grounding,
+    pub duplicate_of: Option<ExampleId>,
+    pub model: Option<String>,
+    pub batch_id: Option<BatchId>,
 }
 
 /// What training needs of an example.
@@ -113,6 +122,12 @@ pub async fn insert(write: &mut Write, new: &NewExample) -> Result<Example, DbEr
         heading: None,
         quote: None,
         edited: false,
+        score: 100,
+        findings: "[]".to_owned(),
+        grounding: convert::name(&Grounding::None)?,
+        duplicate_of: None,
+        model: None,
+        batch_id: None,
         created_at: now,
         updated_at: now,
         version: 1,
@@ -144,12 +159,11 @@ pub async fn insert_generated(
     }
     let (workspace_id, now) = (write.workspace_id()?.0, convert::now());
     let status = convert::name(&ExampleStatus::Pending)?;
-    let origin = convert::name(&ExampleOrigin::Extractive)?;
     // Lists go by falling id: made backwards, the ids put the examples in the order of the text.
-    let rows: Vec<row::ActiveModel> = generated
-        .into_iter()
-        .rev()
-        .map(|new| row::ActiveModel {
+    let rows = generated.into_iter().rev().map(|new| {
+        let findings = convert::json("example findings", &new.findings)?;
+        let (origin, grounding) = (convert::name(&new.origin)?, convert::name(&new.grounding)?);
+        Ok(row::ActiveModel {
             id: Set(Uuid::now_v7()),
             workspace_id: Set(workspace_id),
             agent_id: Set(agent_id.0),
@@ -159,18 +173,25 @@ pub async fn insert_generated(
             reasoning: Set(new.reasoning),
             response: Set(new.response),
             status: Set(status.clone()),
-            origin: Set(origin.clone()),
+            origin: Set(origin),
             start_at: Set(Some(convert::signed(new.start))),
             end_at: Set(Some(convert::signed(new.end))),
             page: Set(new.page.and_then(|page| i32::try_from(page).ok())),
             heading: Set(new.heading),
             quote: Set(Some(new.quote)),
             edited: Set(false),
+            score: Set(i32::from(new.score)),
+            findings: Set(findings),
+            grounding: Set(grounding),
+            duplicate_of: Set(new.duplicate_of.map(Uuid::from)),
+            model: Set(new.model),
+            batch_id: Set(new.batch_id.map(Uuid::from)),
             created_at: Set(now),
             updated_at: Set(now),
             version: Set(1),
         })
-        .collect();
+    });
+    let rows = rows.collect::<Result<Vec<row::ActiveModel>, DbError>>()?;
     for some in rows.chunks(EXAMPLES_AT_ONCE) {
         row::Entity::insert_many(some.to_vec())
             .exec_without_returning(write.connection())
@@ -351,6 +372,12 @@ fn wire(row: row::Model, names: &HashMap<Uuid, String>) -> Result<Example, DbErr
         origin: convert::parse_name("example origin", &row.origin)?,
         source,
         edited: row.edited,
+        score: u8::try_from(row.score).unwrap_or_default(),
+        findings: convert::parse_json("example findings", &row.findings)?,
+        grounding: convert::parse_name("grounding", &row.grounding)?,
+        duplicate_of: row.duplicate_of.map(ExampleId),
+        model: row.model,
+        batch_id: row.batch_id.map(BatchId),
         created_at: row.created_at,
         updated_at: row.updated_at,
         version: row.version,
@@ -380,6 +407,12 @@ pub(crate) mod row {
         pub heading: Option<String>,
         pub quote: Option<String>,
         pub edited: bool,
+        pub score: i32,
+        pub findings: String,
+        pub grounding: String,
+        pub duplicate_of: Option<Uuid>,
+        pub model: Option<String>,
+        pub batch_id: Option<Uuid>,
         pub created_at: DateTimeUtc,
         pub updated_at: DateTimeUtc,
         pub version: i64,

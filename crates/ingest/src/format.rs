@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 pub enum Format {
     Pdf,
     Docx,
+    Doc,
     Txt,
     Md,
     Csv,
@@ -15,13 +16,14 @@ pub enum Format {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("unknown format: expected pdf, docx, txt, md, csv, json or xml")]
+#[error("unknown format: expected pdf, docx, doc, txt, md, csv, json or xml")]
 pub struct UnknownFormat;
 
 impl Format {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Pdf,
         Self::Docx,
+        Self::Doc,
         Self::Txt,
         Self::Md,
         Self::Csv,
@@ -34,6 +36,7 @@ impl Format {
         match self {
             Self::Pdf => "pdf",
             Self::Docx => "docx",
+            Self::Doc => "doc",
             Self::Txt => "txt",
             Self::Md => "md",
             Self::Csv => "csv",
@@ -47,6 +50,7 @@ impl Format {
         match self {
             Self::Pdf => "application/pdf",
             Self::Docx => "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+            Self::Doc => "application/msword",
             Self::Txt => "text/plain",
             Self::Md => "text/markdown",
             Self::Csv => "text/csv",

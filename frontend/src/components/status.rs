@@ -34,6 +34,7 @@ fn document_status(status: DocumentStatus) -> Look {
         DocumentStatus::Processing => (Colour::Blue, "Processing", true),
         DocumentStatus::Ready => (Colour::Green, "Ready", false),
         DocumentStatus::Error => (Colour::Red, "Error", false),
+        DocumentStatus::Quarantined => (Colour::Red, "Quarantined", false),
     }
 }
 

@@ -80,6 +80,11 @@ fn about(kind: NotificationKind) -> (&'static str, &'static str) {
     match kind {
         NotificationKind::ExamplesReady => ("Examples are ready", "Examples of a document wait for review."),
         NotificationKind::DocumentFailed => ("A document failed", "Its text could not be read."),
+        NotificationKind::BatchFinished => (
+            "A batch is finished",
+            "Examples of many documents were made, or the batch stopped.",
+        ),
+        NotificationKind::DiagramsReady => ("Diagrams are drawn", "The diagrams of a document are there."),
         NotificationKind::DatasetFailed => ("A dataset failed", "It cannot be trained on."),
         NotificationKind::JobSucceeded => ("Training is done", "A model was trained."),
         NotificationKind::JobFailed => ("Training failed", "A training job ended without a model."),

@@ -53,6 +53,7 @@ fn Actions(example: Example, reviewing: Reviewing) -> impl IntoView {
             <span class="grow text-sm text-muted">
                 {match example.origin {
                     ExampleOrigin::Extractive => "Built from the text, without a language model",
+                    ExampleOrigin::LanguageModel => "Written by a language model",
                     ExampleOrigin::Manual => "Written by hand",
                 }}
             </span>

@@ -32,7 +32,7 @@ pub const ACTIONS: [Action; 24] = [
     Action::Imported,
 ];
 
-pub const NOUNS: [Noun; 22] = [
+pub const NOUNS: [Noun; 30] = [
     Noun::Account,
     Noun::Password,
     Noun::EmailAddress,
@@ -55,6 +55,14 @@ pub const NOUNS: [Noun; 22] = [
     Noun::Job,
     Noun::Model,
     Noun::Deletion,
+    Noun::Upload,
+    Noun::LlmSettings,
+    Noun::Price,
+    Noun::Template,
+    Noun::Batch,
+    Noun::Concept,
+    Noun::Diagram,
+    Noun::Share,
 ];
 
 #[component]
@@ -169,6 +177,14 @@ pub fn noun_name(noun: Noun) -> &'static str {
         Noun::Job => "Training job",
         Noun::Model => "Model",
         Noun::Deletion => "Deletion",
+        Noun::Upload => "Upload",
+        Noun::LlmSettings => "Language model setting",
+        Noun::Price => "Model price",
+        Noun::Template => "Prompt template",
+        Noun::Batch => "Batch",
+        Noun::Concept => "Concept",
+        Noun::Diagram => "Diagram",
+        Noun::Share => "Share link",
     }
 }
 

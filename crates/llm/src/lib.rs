@@ -1,0 +1,1 @@
+//! Wire clients of language model providers.
