@@ -20,7 +20,7 @@ pub async fn attachment(file: File, media_type: &'static str, name: &str) -> io:
 }
 
 /// RFC 6266: a plain name for old readers, and the real one.
-fn disposition(name: &str) -> String {
+pub fn disposition(name: &str) -> String {
     let plain: String = name
         .chars()
         .map(|c| match c {

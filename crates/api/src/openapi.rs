@@ -50,6 +50,9 @@ use utoipa_actix_web::AppExt;
         (name = "documents", description = "Uploads, their text and chunks"),
         (name = "search", description = "Passages by words"),
         (name = "examples", description = "Prompt, reasoning, response: reviewed by people"),
+        (name = "concepts", description = "What documents speak of"),
+        (name = "diagrams", description = "Mermaid diagrams: written, drawn, shared"),
+        (name = "studies", description = "How far a document's concepts and diagrams are"),
         (name = "datasets", description = "Validated chat rows"),
         (name = "bases", description = "Models that training starts from"),
         (name = "jobs", description = "LoRA training"),
@@ -158,6 +161,7 @@ fn access(method: &str, operation: &Operation) -> Access {
             Member(Role::Admin, KeyScope::Admin)
         }
         "find_receipt" => Open,
+        "find_shared_diagram" | "find_shared_picture" => Open,
         "review_examples" => Member(Role::Reviewer, KeyScope::Write),
         "create_base" | "delete_base" => Member(Role::Editor, KeyScope::Train),
         "create_job" | "cancel_job" | "resume_job" => Member(Role::Editor, KeyScope::Train),

@@ -6,10 +6,12 @@ mod api_keys;
 mod audit;
 mod auth;
 mod bases;
+mod concepts;
 mod credentials;
 mod dashboard;
 mod datasets;
 pub mod deletions;
+mod diagrams;
 mod documents;
 mod events;
 mod examples;
@@ -27,6 +29,7 @@ mod provider_keys;
 mod search;
 mod server;
 mod sessions;
+mod studies;
 mod workspaces;
 
 use utoipa_actix_web::{scope, service_config::ServiceConfig};
@@ -52,6 +55,9 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(agents::configure)
             .configure(documents::configure)
             .configure(examples::configure)
+            .configure(concepts::configure)
+            .configure(diagrams::configure)
+            .configure(studies::configure)
             .configure(search::configure)
             .configure(datasets::configure)
             .configure(bases::configure)

@@ -12,14 +12,17 @@
 pub mod blocks;
 pub mod child;
 mod chunk;
+mod concepts;
 mod extract;
 mod format;
 mod generate;
+pub mod maps;
 mod sniff;
 mod span;
 mod text;
 
 pub use chunk::{Chunk, ChunkOptions, chunk};
+pub use concepts::{ConceptDraft, Depth, concepts};
 pub use extract::{ExtractCode, ExtractError, Extracted, Limits, Page, extract};
 pub use format::Format;
 pub use generate::{Draft, generate};
