@@ -108,7 +108,8 @@ impl Default for Deadlines {
     fn default() -> Self {
         Self {
             head: Duration::from_secs(15),
-            keep_alive: Duration::from_secs(5),
+            // Longer than proxies keep theirs, or they send a request just as we close.
+            keep_alive: Duration::from_secs(75),
             body: Duration::from_secs(30),
             piece: Duration::from_secs(30),
             handler: Duration::from_secs(60),
