@@ -37,6 +37,7 @@ mod paging;
 mod provider_keys;
 mod respond;
 mod routes;
+mod scan;
 mod search;
 mod server;
 mod spa;
@@ -45,6 +46,7 @@ mod storage;
 mod tasks;
 pub mod telemetry;
 mod upload;
+mod uploads;
 mod uses;
 mod wake;
 

@@ -27,6 +27,7 @@ mod provider_keys;
 mod search;
 mod server;
 mod sessions;
+mod uploads;
 mod workspaces;
 
 use utoipa_actix_web::{scope, service_config::ServiceConfig};
@@ -51,6 +52,7 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(exports::configure)
             .configure(agents::configure)
             .configure(documents::configure)
+            .configure(uploads::configure)
             .configure(examples::configure)
             .configure(search::configure)
             .configure(datasets::configure)

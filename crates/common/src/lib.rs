@@ -22,5 +22,6 @@ pub mod models;
 pub mod notifications;
 pub mod provider_keys;
 pub mod search;
+pub mod uploads;
 pub mod wire;
 pub mod workspaces;

@@ -33,6 +33,7 @@ pub mod search;
 pub mod sessions;
 pub mod settings;
 pub mod transfer;
+pub mod uploads;
 pub mod users;
 pub mod workspaces;
 mod write;
