@@ -1,6 +1,6 @@
 //! What every answer carries, whatever answers: its request id and the headers that bind browsers.
 
-use crate::{extract, respond};
+use crate::{config::S3Config, extract, respond};
 use actix_web::{
     Error, HttpMessage, HttpResponse,
     body::MessageBody,
@@ -74,19 +74,20 @@ pub async fn on_every_answer(
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let id = RequestId::of(&request);
-    let https = extract::app(request.request())?.config.is_https();
+    let config = &extract::app(request.request())?.config;
+    let (https, store) = (config.is_https(), config.s3.as_ref().map(S3Config::origin));
     let path = request.path().to_owned();
     request.extensions_mut().insert(id.clone());
     match next.call(request).await {
         Ok(mut response) => {
-            write(response.headers_mut(), &path, &id, https);
+            write(response.headers_mut(), &path, &id, https, store);
             Ok(response)
         }
         // A handler that was given up took its request along: there is nothing left to answer with but the error.
         Err(error) => {
             let response = HttpResponse::from_error(error);
             let mut response = respond::rewritten(response, respond::is_wire(&path), &id.0);
-            write(response.headers_mut(), &path, &id, https);
+            write(response.headers_mut(), &path, &id, https, store);
             Err(InternalError::from_response("given up", response).into())
         }
     }
@@ -103,12 +104,21 @@ fn policy(path: &str) -> &'static str {
     }
 }
 
-fn write(headers: &mut HeaderMap, path: &str, id: &RequestId, https: bool) {
+/// `store`: where browsers send files, if not here.
+fn write(headers: &mut HeaderMap, path: &str, id: &RequestId, https: bool, store: Option<String>) {
     let mut set = |name, value| headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     for (name, value) in ALWAYS {
         set(name, value);
     }
-    set("content-security-policy", policy(path));
+    let policy = policy(path);
+    set("content-security-policy", policy);
+    if let Some(store) = store.filter(|_| policy == CSP)
+        && let Ok(csp) =
+            HeaderValue::from_str(&CSP.replace("connect-src 'self'", &format!("connect-src 'self' {store}")))
+    {
+        headers.insert(header::CONTENT_SECURITY_POLICY, csp);
+    }
+    let mut set = |name, value| headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     if https {
         set("strict-transport-security", A_YEAR);
     }

@@ -39,6 +39,7 @@ mod paging;
 mod provider_keys;
 mod respond;
 mod routes;
+mod scan;
 mod search;
 mod server;
 mod spa;
@@ -47,6 +48,7 @@ mod storage;
 mod tasks;
 pub mod telemetry;
 mod upload;
+mod uploads;
 mod uses;
 mod wake;
 

@@ -30,6 +30,7 @@ mod search;
 mod server;
 mod sessions;
 mod studies;
+mod uploads;
 mod workspaces;
 
 use utoipa_actix_web::{scope, service_config::ServiceConfig};
@@ -54,6 +55,7 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(exports::configure)
             .configure(agents::configure)
             .configure(documents::configure)
+            .configure(uploads::configure)
             .configure(examples::configure)
             .configure(concepts::configure)
             .configure(diagrams::configure)

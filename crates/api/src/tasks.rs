@@ -2,7 +2,7 @@
 
 use crate::{
     bases, concepts, datasets::validation, deletions, diagrams::draw, documents::extraction, examples, invitations,
-    jobs, links, state::App,
+    jobs, links, state::App, uploads,
 };
 use cerebros_queue::{Lease, Runner, Task, TaskError, Waker};
 use chrono::{Duration, Utc};
@@ -46,6 +46,8 @@ pub fn start(app: &Arc<App>) -> anyhow::Result<Vec<JoinHandle<anyhow::Result<()>
         .register(draw::run)
         .on_dead(draw::bury)
         .register(deletions::run)
+        .register(uploads::run)
+        .on_dead(uploads::bury)
         .register(tidy)
         .cron("17 * * * *", &Tidy {});
     let shutdown = app.shutdown.clone();
@@ -102,6 +104,7 @@ async fn tidy(app: Arc<App>, _: Tidy, _: Lease) -> Result<(), TaskError> {
     cerebros_db::rates::expire_unscoped(&app.db).await.map_err(failed)?;
     let unfinished = app.storage.remove_unfinished(UPLOADS_GIVEN_UP_AFTER).await;
     unfinished.map_err(|error| TaskError::retry(error.to_string()))?;
+    uploads::collect(&app).await?;
     deletions::resume(&app).await?;
     cerebros_queue::prune_done(app.db.write_connection(), DONE_TASKS_KEPT).await?;
     Ok(())

@@ -25,5 +25,6 @@ pub mod notifications;
 pub mod provider_keys;
 pub mod search;
 pub mod studies;
+pub mod uploads;
 pub mod wire;
 pub mod workspaces;

@@ -36,6 +36,7 @@ pub mod sessions;
 pub mod settings;
 pub mod studies;
 pub mod transfer;
+pub mod uploads;
 pub mod users;
 pub mod workspaces;
 mod write;
