@@ -31,6 +31,7 @@ use crate::{
     session::Session,
     theme::provide_theme,
     toasts::Toasts,
+    transfers::Transfers,
 };
 use leptos::prelude::*;
 use leptos_router::{
@@ -44,6 +45,7 @@ pub fn App() -> impl IntoView {
     Toasts::provide();
     Facts::provide();
     Session::provide(Events::provide());
+    Transfers::provide();
     view! {
         <Router>
             <Routes fallback=|| view! { <Missing /> }>

@@ -17,6 +17,7 @@ use cerebros_common::{
     errors::ErrorCode,
     examples::Example,
     notifications::Notification,
+    uploads::Upload,
     wire::{CursorPage, Page},
     workspaces::{Role, SentInvitation, Workspace},
 };
@@ -429,6 +430,13 @@ async fn rows_of(member: &Client) -> Rows {
         .body(account::picture());
     let user = Answer::of(picture).await.data::<Profile>().user;
     let deletion = deletion_of(member, &upload).await;
+    let begun: Upload = member
+        .post(
+            "/api/v1/uploads",
+            json!({"agent_id": agent.id, "kind": "reference", "name": "Samarkand.txt", "size_bytes": 10}),
+        )
+        .await
+        .data();
     let personal = members::session(member).await.workspaces[0].id;
     let example = &examples.items[0];
     Rows {
@@ -448,13 +456,21 @@ async fn rows_of(member: &Client) -> Rows {
             ("invitations", sent.invitation.id.to_string()),
             ("notifications", told.items[0].id.to_string()),
             ("deletions", deletion.id.to_string()),
+            ("uploads", begun.id.to_string()),
             ("receipts", deletion.receipt_id.to_string()),
         ]),
-        words: ["Zanzibar", "Timbuktu", name, "member@example.org", "friend@example.com"]
-            .into_iter()
-            .map(str::to_owned)
-            .chain([example.response.clone(), key.api_key.prefix])
-            .collect(),
+        words: [
+            "Zanzibar",
+            "Timbuktu",
+            "Samarkand",
+            name,
+            "member@example.org",
+            "friend@example.com",
+        ]
+        .into_iter()
+        .map(str::to_owned)
+        .chain([example.response.clone(), key.api_key.prefix])
+        .collect(),
     }
 }
 

@@ -4,6 +4,7 @@ use crate::{
     contract,
     helpers::{Answer, Client, DEADLINE, Kind, ServerProcess, TestServer},
     training::{built_in_base, end_of, ready_dataset, rows, start_job},
+    uploads,
 };
 use cerebros_common::{
     agents::Agent,
@@ -12,6 +13,7 @@ use cerebros_common::{
     errors::ErrorCode,
     examples::Example,
     jobs::Job,
+    uploads::Upload,
     wire::Page,
 };
 use futures_util::future::join_all;
@@ -39,6 +41,8 @@ struct Rows {
     doomed: Agent,
     /// In status `error`.
     document: Document,
+    /// With all its parts.
+    upload: Upload,
     dataset: Dataset,
     base: String,
     /// Cancelled.
@@ -67,11 +71,14 @@ async fn rows_of(member: &Client) -> Rows {
         .post_nothing(&format!("/api/v1/jobs/{}/cancel", job.id))
         .await
         .data::<Job>();
+    let upload = uploads::begin(member, &agent, "note.txt", b"A note.").await;
+    uploads::send_all(member, &upload, b"A note.").await;
     let doomed: Agent = member.post("/api/v1/agents", json!({"name": "Doomed"})).await.data();
     Rows {
         agent,
         doomed,
         document,
+        upload,
         base: built_in_base(member).await.id.to_string(),
         job: end_of(member, &job).await,
         dataset,
@@ -128,6 +135,18 @@ fn case(operation: &str, member: &Client, rows: &Rows) -> Option<Case> {
             "Some text.",
             "Another text.",
             "select count(*) from documents",
+        ),
+        "create_upload" => json(
+            "/api/v1/uploads",
+            json!({"agent_id": agent, "kind": "reference", "name": "a.txt", "size_bytes": 7}),
+            json!({"agent_id": agent, "kind": "reference", "name": "b.txt", "size_bytes": 7}),
+            "select count(*) from uploads",
+        ),
+        "complete_upload" => json(
+            &format!("/api/v1/uploads/{}/complete", rows.upload.id),
+            json!({}),
+            json!({"sha256": "0".repeat(64)}),
+            "select count(*) from tasks where name = 'complete_upload'",
         ),
         "retry_document" => nothing(
             "/api/v1/documents/{id}/retry",
