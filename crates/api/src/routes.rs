@@ -6,10 +6,12 @@ mod api_keys;
 mod audit;
 mod auth;
 mod bases;
+mod concepts;
 mod credentials;
 mod dashboard;
 mod datasets;
 pub mod deletions;
+mod diagrams;
 mod documents;
 mod events;
 mod examples;
@@ -27,6 +29,7 @@ mod provider_keys;
 mod search;
 mod server;
 mod sessions;
+mod studies;
 mod uploads;
 mod workspaces;
 
@@ -54,6 +57,9 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(documents::configure)
             .configure(uploads::configure)
             .configure(examples::configure)
+            .configure(concepts::configure)
+            .configure(diagrams::configure)
+            .configure(studies::configure)
             .configure(search::configure)
             .configure(datasets::configure)
             .configure(bases::configure)

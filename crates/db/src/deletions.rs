@@ -61,6 +61,13 @@ const ROWS: &[(&str, &str)] = &[
         "document_id in (select id from documents where workspace_id = $1)",
     ),
     ("examples", "workspace_id = $1"),
+    (
+        "diagram_pictures",
+        "diagram_id in (select id from diagrams where workspace_id = $1)",
+    ),
+    ("diagrams", "workspace_id = $1"),
+    ("concepts", "workspace_id = $1"),
+    ("studies", "workspace_id = $1"),
     ("documents", "workspace_id = $1"),
     ("uploads", "workspace_id = $1"),
     (

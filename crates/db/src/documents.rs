@@ -419,6 +419,21 @@ pub(crate) async fn lock_agent_of(write: &Write, id: DocumentId) -> Result<Optio
     Ok(lock(write, id).await?.map(|row| AgentId(row.agent_id)))
 }
 
+/// Refuses a document that nobody has read yet.
+pub(crate) async fn require_text(write: &Write, id: DocumentId) -> Result<(), DbError> {
+    let read = text_row::Entity::find_by_id(id.0)
+        .select_only()
+        .column(text_row::Column::DocumentId)
+        .into_tuple::<Uuid>()
+        .one(write.connection())
+        .await?;
+    if read.is_none() {
+        let message = "This document has no text yet: it has it once its status is `ready`.";
+        return Err(DbError::Conflict(message.to_owned()));
+    }
+    Ok(())
+}
+
 /// Keeps documents as they are until the transaction ends. `false`: not all are there.
 pub(crate) async fn lock_all(write: &Write, ids: &[DocumentId]) -> Result<bool, DbError> {
     let found: Vec<Uuid> = row::Entity::find()

@@ -12,10 +12,12 @@
 pub mod blocks;
 pub mod child;
 mod chunk;
+mod concepts;
 mod extract;
 mod find;
 mod format;
 mod generate;
+pub mod maps;
 pub mod near;
 pub mod quality;
 mod reading;
@@ -25,6 +27,7 @@ mod text;
 mod tokens;
 
 pub use chunk::{Chunk, ChunkOptions, chunk};
+pub use concepts::{ConceptDraft, Depth, concepts};
 pub use extract::{ExtractCode, ExtractError, Extracted, Limits, Page, extract};
 pub use find::find;
 pub use format::Format;

@@ -1,7 +1,7 @@
 //! `Idempotency-Key`: every operation that documents it, repeated, at once, with other content, and across kills.
 
 use crate::{
-    contract,
+    concepts, contract,
     helpers::{Answer, Client, DEADLINE, Kind, ServerProcess, TestServer},
     training::{built_in_base, end_of, ready_dataset, rows, start_job},
     uploads,
@@ -9,6 +9,7 @@ use crate::{
 use cerebros_common::{
     agents::Agent,
     datasets::Dataset,
+    diagrams::Diagram,
     documents::{Document, DocumentStatus},
     errors::ErrorCode,
     examples::Example,
@@ -43,6 +44,9 @@ struct Rows {
     document: Document,
     /// With all its parts.
     upload: Upload,
+    /// In status `ready`.
+    read: Document,
+    diagram: Diagram,
     dataset: Dataset,
     base: String,
     /// Cancelled.
@@ -74,7 +78,10 @@ async fn rows_of(member: &Client) -> Rows {
     let upload = uploads::begin(member, &agent, "note.txt", b"A note.").await;
     uploads::send_all(member, &upload, b"A note.").await;
     let doomed: Agent = member.post("/api/v1/agents", json!({"name": "Doomed"})).await.data();
+    let diagram = json!({"title": "A", "source": "pie\n  \"a\": 1\n", "level": "beginner"});
     Rows {
+        read: concepts::document(member, "read.txt", "Some words.").await,
+        diagram: member.post("/api/v1/diagrams", diagram).await.data(),
         agent,
         doomed,
         document,
@@ -159,6 +166,29 @@ fn case(operation: &str, member: &Client, rows: &Rows) -> Option<Case> {
             json!({"agent_id": agent, "prompt": "p", "response": "s"}),
             "select count(*) from examples",
         ),
+        "create_concept" => json(
+            "/api/v1/concepts",
+            json!({"document_id": rows.read.id, "name": "A", "level": "beginner", "importance": 1}),
+            json!({"document_id": rows.read.id, "name": "B", "level": "beginner", "importance": 1}),
+            "select count(*) from concepts",
+        ),
+        "create_diagram" => json(
+            "/api/v1/diagrams",
+            json!({"title": "A", "source": "pie\n  \"a\": 1\n", "level": "beginner"}),
+            json!({"title": "B", "source": "pie\n  \"a\": 1\n", "level": "beginner"}),
+            "select count(*) from diagrams",
+        ),
+        "draw_diagrams" => json(
+            "/api/v1/diagrams/draw",
+            json!({"from": "text", "title": "A", "text": "- a\n- b\n"}),
+            json!({"from": "text", "title": "B", "text": "- a\n- b\n"}),
+            "select count(*) from diagrams",
+        ),
+        "retry_diagram" => nothing(
+            "/api/v1/diagrams/{id}/retry",
+            rows.diagram.id.to_string(),
+            "select count(*) from tasks where name = 'draw_diagram'",
+        ),
         "create_dataset" => json(
             "/api/v1/datasets",
             json!({"agent_id": agent, "name": "D"}),
@@ -207,6 +237,9 @@ fn essence(answer: &Answer) -> (StatusCode, Vec<Option<String>>, Vec<u8>) {
 async fn every_operation_has_one_effect_per_key(server: TestServer) {
     let member = server.member().await;
     let rows = rows_of(&member).await;
+    server
+        .execute("update diagrams set status = 'failed', origin = 'extractive'")
+        .await;
     let documented = contract::operations(&contract::document())
         .into_iter()
         .filter(|(_, _, operation)| {
