@@ -50,6 +50,8 @@ use utoipa_actix_web::AppExt;
         (name = "documents", description = "Uploads, their text and chunks"),
         (name = "search", description = "Passages by words"),
         (name = "examples", description = "Prompt, reasoning, response: reviewed by people"),
+        (name = "templates", description = "What a language model is asked to write examples by"),
+        (name = "batches", description = "Examples made of many chunks"),
         (name = "datasets", description = "Validated chat rows"),
         (name = "bases", description = "Models that training starts from"),
         (name = "jobs", description = "LoRA training"),

@@ -6,6 +6,7 @@ mod api_keys;
 mod audit;
 mod auth;
 mod bases;
+mod batches;
 mod credentials;
 mod dashboard;
 mod datasets;
@@ -27,6 +28,7 @@ mod provider_keys;
 mod search;
 mod server;
 mod sessions;
+mod templates;
 mod workspaces;
 
 use utoipa_actix_web::{scope, service_config::ServiceConfig};
@@ -52,6 +54,8 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(agents::configure)
             .configure(documents::configure)
             .configure(examples::configure)
+            .configure(templates::configure)
+            .configure(batches::configure)
             .configure(search::configure)
             .configure(datasets::configure)
             .configure(bases::configure)

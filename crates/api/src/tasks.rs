@@ -1,7 +1,7 @@
 //! Which background tasks there are, and how many of each queue run at once.
 
 use crate::{
-    bases, datasets::validation, deletions, documents::extraction, examples, invitations, jobs, links, state::App,
+    bases, batches, datasets::validation, deletions, documents::extraction, examples, invitations, jobs, links, state::App,
 };
 use cerebros_queue::{Lease, Runner, Task, TaskError, Waker};
 use chrono::{Duration, Utc};
@@ -37,8 +37,10 @@ pub fn start(app: &Arc<App>) -> anyhow::Result<Vec<JoinHandle<anyhow::Result<()>
         .queue("mail", 2)
         .register(links::send)
         .register(invitations::send)
-        .queue("generation", 1)
+        .queue("generation", 6)
         .register(examples::run)
+        .register(batches::run)
+        .on_dead(batches::bury)
         .register(deletions::run)
         .register(tidy)
         .cron("17 * * * *", &Tidy {});
