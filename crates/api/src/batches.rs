@@ -179,7 +179,8 @@ pub async fn bury(app: Arc<App>, task: RunBatchItem, burial: Burial) -> Result<(
     let mut write = app.db.write(&Scope::system(workspace_id.into())).await?;
     let error = BatchItemError {
         kind: ItemErrorKind::Interrupted,
-        message: "The server failed each time it worked on this part. Retry it; if it stays, tell the operator.".to_owned(),
+        message: "The server failed each time it worked on this part. Retry it; if it stays, tell the operator."
+            .to_owned(),
     };
     let next = db::batches::finish_item(&mut write, task.batch_id, task.item_id, Err(error)).await?;
     enqueue_items(&write, task.batch_id, &next).await?;

@@ -25,7 +25,8 @@ use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set},
     ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait, Select, Statement, sea_query::SelectStatement,
+    QueryTrait, Select, Statement,
+    sea_query::SelectStatement,
 };
 use std::collections::HashMap;
 use uuid::Uuid;

@@ -99,6 +99,6 @@ mod tests {
         assert_eq!(thin(vec![1, 2, 3], 5), [1, 2, 3]);
         assert_eq!(thin((0..10).collect(), 5), [1, 3, 5, 7, 9]);
         assert_eq!(thin((0..12).collect::<Vec<_>>(), 5).len(), 5);
-        assert_eq!(thin(Vec::<u8>::new(), 5), []);
+        assert!(thin(Vec::<u8>::new(), 5).is_empty());
     }
 }

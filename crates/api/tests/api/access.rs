@@ -3,7 +3,7 @@
 //! too; an id in it that names no known noun fails the walk.
 
 use crate::{
-    account, contract, events,
+    account, batches, contract, events,
     helpers::{Answer, Client, TestServer, fixture},
     members::{self, workspace},
     training::{built_in_base, end_of, ready_dataset, rows, start_job},
@@ -13,7 +13,7 @@ use cerebros_common::{
     agents::Agent,
     api_keys::{KeyScope, NewApiKeySecret},
     deletions::{Deletion, DeletionStatus},
-    documents::{Document, DocumentStatus},
+    documents::{Chunk, Document, DocumentStatus},
     errors::ErrorCode,
     examples::Example,
     notifications::Notification,
@@ -93,7 +93,8 @@ fn noun_of(operation: &str, field: &str) -> &'static str {
         // Of the first kind of subject, a document.
         "id" if operation.ends_with("_deletion") => "documents",
         "agent_id" | "subject_id" => "agents",
-        "document_id" => "documents",
+        "document_id" | "document_ids" => "documents",
+        "chunk_id" => "chunks",
         "dataset_id" => "datasets",
         "base_id" => "bases",
         "model_id" => "models",
@@ -414,6 +415,9 @@ async fn rows_of(member: &Client) -> Rows {
         .get(&format!("/api/v1/examples?agent_id={}", agent.id))
         .await
         .data();
+    let chunks: CursorPage<Chunk> = member.get(&format!("{path}/chunks")).await.data();
+    let batch = batches::start(member, json!({"agent_id": agent.id})).await;
+    batches::rests(member, &batch).await;
     let sessions: Page<DeviceSession> = member.get("/api/v1/sessions").await.data();
     let key = key(member, &KeyScope::USUAL).await;
     let dataset = ready_dataset(member, &rows(6)).await;
@@ -435,6 +439,8 @@ async fn rows_of(member: &Client) -> Rows {
         ids: HashMap::from([
             ("agents", agent.id.to_string()),
             ("documents", document.id.to_string()),
+            ("chunks", chunks.items[0].id.to_string()),
+            ("batches", batch.id.to_string()),
             ("examples", example.id.to_string()),
             ("sessions", sessions.items[0].id.to_string()),
             ("api-keys", key.api_key.id.to_string()),

@@ -14,8 +14,9 @@ use cerebros_common::{
     wire::CursorPage,
 };
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect,
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, ExprTrait},
 };
 use uuid::Uuid;
@@ -272,7 +273,10 @@ pub(super) async fn start_some(write: &Write, batch_id: Uuid, room: u64) -> Resu
         return Ok(Vec::new());
     }
     row::Entity::update_many()
-        .col_expr(row::Column::Status, Expr::value(convert::name(&BatchItemStatus::Running)?))
+        .col_expr(
+            row::Column::Status,
+            Expr::value(convert::name(&BatchItemStatus::Running)?),
+        )
         .col_expr(row::Column::UpdatedAt, Expr::value(convert::now()))
         .filter(row::Column::Id.is_in(ids.iter().copied()))
         .exec(write.connection())
@@ -301,7 +305,10 @@ pub(super) async fn set_all(
 /// Puts failed items in line again, as new questions, and tells how many there were.
 pub(super) async fn retry_failed(write: &Write, batch_id: Uuid) -> Result<u64, DbError> {
     let changed = row::Entity::update_many()
-        .col_expr(row::Column::Status, Expr::value(convert::name(&BatchItemStatus::Waiting)?))
+        .col_expr(
+            row::Column::Status,
+            Expr::value(convert::name(&BatchItemStatus::Waiting)?),
+        )
         .col_expr(row::Column::Round, Expr::col(row::Column::Round).add(1))
         .col_expr(row::Column::Error, Expr::value(Option::<String>::None))
         .col_expr(row::Column::UpdatedAt, Expr::value(convert::now()))
