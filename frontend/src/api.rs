@@ -24,8 +24,8 @@ pub mod models;
 pub mod notifications;
 pub mod provider_keys;
 pub mod search;
-pub mod uploads;
 pub mod studies;
+pub mod uploads;
 pub mod workspaces;
 
 pub use error::{Answer, ApiError};

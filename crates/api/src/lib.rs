@@ -7,6 +7,7 @@ pub mod admin;
 pub mod auth;
 mod avatars;
 mod bases;
+mod batches;
 mod chat;
 mod child;
 mod concepts;

@@ -1,8 +1,8 @@
 //! Which background tasks there are, and how many of each queue run at once.
 
 use crate::{
-    bases, concepts, datasets::validation, deletions, diagrams::draw, documents::extraction, examples, invitations,
-    jobs, links, state::App, uploads,
+    bases, batches, concepts, datasets::validation, deletions, diagrams::draw, documents::extraction, examples,
+    invitations, jobs, links, state::App, uploads,
 };
 use cerebros_queue::{Lease, Runner, Task, TaskError, Waker};
 use chrono::{Duration, Utc};
@@ -42,13 +42,15 @@ pub fn start(app: &Arc<App>) -> anyhow::Result<Vec<JoinHandle<anyhow::Result<()>
         .queue("mail", 2)
         .register(links::send)
         .register(invitations::send)
-        .queue("generation", 1)
+        .queue("generation", 6)
         .register(examples::run)
         .queue("diagrams", 2)
         .register(concepts::run)
         .on_dead(concepts::bury)
         .register(draw::run)
         .on_dead(draw::bury)
+        .register(batches::run)
+        .on_dead(batches::bury)
         .register(deletions::run)
         .register(uploads::run)
         .on_dead(uploads::bury)
