@@ -25,6 +25,7 @@ pub mod notifications;
 pub mod provider_keys;
 pub mod search;
 pub mod studies;
+pub mod uploads;
 pub mod workspaces;
 
 pub use error::{Answer, ApiError};

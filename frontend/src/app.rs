@@ -33,6 +33,7 @@ use crate::{
     session::Session,
     theme::provide_theme,
     toasts::Toasts,
+    transfers::Transfers,
 };
 use leptos::prelude::*;
 use leptos_router::{
@@ -46,6 +47,7 @@ pub fn App() -> impl IntoView {
     Toasts::provide();
     Facts::provide();
     Session::provide(Events::provide());
+    Transfers::provide();
     view! {
         <Router>
             <Routes fallback=|| view! { <Missing /> }>

@@ -54,6 +54,8 @@ use utoipa_actix_web::AppExt;
         (name = "concepts", description = "What documents speak of"),
         (name = "diagrams", description = "Mermaid diagrams: written, drawn, shared"),
         (name = "studies", description = "How far a document's concepts and diagrams are"),
+        (name = "templates", description = "What a language model is asked to write examples by"),
+        (name = "batches", description = "Examples made of many chunks"),
         (name = "datasets", description = "Validated chat rows"),
         (name = "bases", description = "Models that training starts from"),
         (name = "jobs", description = "LoRA training"),

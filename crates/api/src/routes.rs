@@ -6,6 +6,7 @@ mod api_keys;
 mod audit;
 mod auth;
 mod bases;
+mod batches;
 mod concepts;
 mod credentials;
 mod dashboard;
@@ -30,6 +31,7 @@ mod search;
 mod server;
 mod sessions;
 mod studies;
+mod templates;
 mod uploads;
 mod workspaces;
 
@@ -60,6 +62,8 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(concepts::configure)
             .configure(diagrams::configure)
             .configure(studies::configure)
+            .configure(templates::configure)
+            .configure(batches::configure)
             .configure(search::configure)
             .configure(datasets::configure)
             .configure(bases::configure)

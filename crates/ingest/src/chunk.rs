@@ -66,7 +66,11 @@ pub fn chunk(text: &str, pages: &[Page], options: &ChunkOptions) -> Vec<Chunk> {
         while units.get(ahead).is_some_and(|unit| unit.start <= fresh) {
             ahead += 1;
         }
-        let between = if is_last { None } else { between_units(&units, ahead, at_char, max) };
+        let between = if is_last {
+            None
+        } else {
+            between_units(&units, ahead, at_char, max)
+        };
         let (cut, overlap) = match between {
             _ if is_last => (window.len(), 0),
             Some((end, room)) => (end - at_char, most_overlap.min(room)),

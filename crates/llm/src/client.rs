@@ -26,7 +26,7 @@ pub enum Dialect {
 }
 
 /// Where questions go. Prints no key.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Endpoint {
     pub dialect: Dialect,
     pub base_url: Url,

@@ -6,9 +6,6 @@ use std::time::Duration;
 
 const WARNING_PERCENT: u64 = 25;
 const CRITICAL_PERCENT: u64 = 10;
-/// Limits may be stale or wrong: after this long the provider is asked anyway.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
-
 /// An allowance that fills up again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
@@ -45,22 +42,22 @@ impl Window {
         }
     }
 
-    /// Waits for the window's end where `cost` is not left; where little is left, spreads it over the window.
+    /// Until the window's end where `cost` is not left.
     fn wait(&self, now: DateTime<Utc>, cost: u64) -> Duration {
-        let left = (self.resets_at - now).to_std().unwrap_or_default();
-        if left.is_zero() || cost > self.limit {
+        if self.remaining >= cost || cost > self.limit {
             return Duration::ZERO;
         }
-        if self.remaining < cost {
-            return left;
+        (self.resets_at - now).to_std().unwrap_or_default()
+    }
+
+    /// A part of the window where little is left in it.
+    fn spread(&self, now: DateTime<Utc>, cost: u64) -> Duration {
+        if self.level(now) < Level::Critical {
+            return Duration::ZERO;
         }
-        match self.level(now) {
-            Level::Critical => {
-                let turns = (self.remaining / cost.max(1)).max(1);
-                left / u32::try_from(turns).unwrap_or(u32::MAX)
-            }
-            _ => Duration::ZERO,
-        }
+        let left = (self.resets_at - now).to_std().unwrap_or_default();
+        let turns = (self.remaining / cost.max(1)).max(1);
+        left / u32::try_from(turns).unwrap_or(u32::MAX)
     }
 
     fn take(&mut self, cost: u64) {
@@ -75,10 +72,16 @@ impl RateLimits {
         levels.max().unwrap_or(Level::Ok)
     }
 
-    /// How long to wait before a question of so many tokens.
+    /// How long a question of so many tokens would be refused.
     pub fn wait(&self, now: DateTime<Utc>, tokens: u64) -> Duration {
         let wait = |window: Option<Window>, cost| window.map_or(Duration::ZERO, |window| window.wait(now, cost));
-        wait(self.requests, 1).max(wait(self.tokens, tokens)).min(LONGEST_WAIT)
+        wait(self.requests, 1).max(wait(self.tokens, tokens))
+    }
+
+    /// How long to wait once before a question of so many tokens, so that what is left lasts until there is more.
+    pub fn spread(&self, now: DateTime<Utc>, tokens: u64) -> Duration {
+        let spread = |window: Option<Window>, cost| window.map_or(Duration::ZERO, |window| window.spread(now, cost));
+        spread(self.requests, 1).max(spread(self.tokens, tokens))
     }
 
     /// Counts a question that is about to be sent, until the provider's next answer tells better.
@@ -274,14 +277,18 @@ mod tests {
             ]
         );
         assert_eq!(window(100, 0, 0).level(now()), Level::Ok);
-        let wait = |requests, tokens, cost| RateLimits { requests, tokens }.wait(now(), cost).as_secs();
-        assert_eq!(wait(Some(window(100, 50, 30)), None, 1), 0);
+        let limits = |requests, tokens| RateLimits { requests, tokens };
+        let wait = |requests, tokens, cost| limits(requests, tokens).wait(now(), cost).as_secs();
+        assert_eq!(wait(Some(window(100, 1, 30)), None, 1), 0);
         assert_eq!(wait(Some(window(100, 0, 30)), None, 1), 30);
-        assert_eq!(wait(Some(window(100, 5, 30)), None, 1), 6);
+        assert_eq!(wait(Some(window(100, 0, 0)), None, 1), 0);
         assert_eq!(wait(None, Some(window(1000, 400, 20)), 500), 20);
         assert_eq!(wait(None, Some(window(1000, 400, 20)), 300), 0);
         assert_eq!(wait(None, Some(window(1000, 0, 20)), 5000), 0, "it will never fit");
-        assert_eq!(wait(Some(window(100, 0, 3600)), None, 1), 60);
+        let spread = |requests, tokens, cost| limits(requests, tokens).spread(now(), cost).as_secs();
+        assert_eq!(spread(Some(window(100, 50, 30)), None, 1), 0);
+        assert_eq!(spread(Some(window(100, 5, 30)), None, 1), 6);
+        assert_eq!(spread(Some(window(100, 5, 30)), Some(window(1000, 90, 30)), 45), 15);
         let mut limits = RateLimits {
             requests: Some(window(2, 2, 30)),
             tokens: None,

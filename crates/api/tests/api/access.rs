@@ -3,7 +3,7 @@
 //! too; an id in it that names no known noun fails the walk.
 
 use crate::{
-    account,
+    account, batches,
     concepts::found,
     contract, events,
     helpers::{Answer, Client, TestServer, fixture},
@@ -16,10 +16,11 @@ use cerebros_common::{
     api_keys::{KeyScope, NewApiKeySecret},
     deletions::{Deletion, DeletionStatus},
     diagrams::Diagram,
-    documents::{Document, DocumentStatus},
+    documents::{Chunk, Document, DocumentStatus},
     errors::ErrorCode,
     examples::Example,
     notifications::Notification,
+    uploads::Upload,
     wire::{CursorPage, Page},
     workspaces::{Role, SentInvitation, Workspace},
 };
@@ -96,7 +97,8 @@ fn noun_of(operation: &str, field: &str) -> &'static str {
         // Of the first kind of subject, a document.
         "id" if operation.ends_with("_deletion") => "documents",
         "agent_id" | "subject_id" => "agents",
-        "document_id" => "documents",
+        "document_id" | "document_ids" => "documents",
+        "chunk_id" => "chunks",
         "dataset_id" => "datasets",
         "base_id" => "bases",
         "concept_id" | "into_id" => "concepts",
@@ -422,6 +424,9 @@ async fn rows_of(member: &Client) -> Rows {
     let concept = found(member, &document).await.remove(0);
     let new = json!({"title": "Samarkand", "source": "pie\n  \"a\": 1\n", "level": "beginner"});
     let diagram: Diagram = member.post("/api/v1/diagrams", new).await.data();
+    let chunks: CursorPage<Chunk> = member.get(&format!("{path}/chunks")).await.data();
+    let batch = batches::start(member, json!({"agent_id": agent.id})).await;
+    batches::rests(member, &batch).await;
     let sessions: Page<DeviceSession> = member.get("/api/v1/sessions").await.data();
     let key = key(member, &KeyScope::USUAL).await;
     let dataset = ready_dataset(member, &rows(6)).await;
@@ -437,12 +442,21 @@ async fn rows_of(member: &Client) -> Rows {
         .body(account::picture());
     let user = Answer::of(picture).await.data::<Profile>().user;
     let deletion = deletion_of(member, &upload).await;
+    let begun: Upload = member
+        .post(
+            "/api/v1/uploads",
+            json!({"agent_id": agent.id, "kind": "reference", "name": "Samarkand.txt", "size_bytes": 10}),
+        )
+        .await
+        .data();
     let personal = members::session(member).await.workspaces[0].id;
     let example = &examples.items[0];
     Rows {
         ids: HashMap::from([
             ("agents", agent.id.to_string()),
             ("documents", document.id.to_string()),
+            ("chunks", chunks.items[0].id.to_string()),
+            ("batches", batch.id.to_string()),
             ("examples", example.id.to_string()),
             ("concepts", concept.id.to_string()),
             ("diagrams", diagram.id.to_string()),
@@ -459,6 +473,7 @@ async fn rows_of(member: &Client) -> Rows {
             ("invitations", sent.invitation.id.to_string()),
             ("notifications", told.items[0].id.to_string()),
             ("deletions", deletion.id.to_string()),
+            ("uploads", begun.id.to_string()),
             ("receipts", deletion.receipt_id.to_string()),
         ]),
         words: [

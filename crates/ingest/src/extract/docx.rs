@@ -369,7 +369,11 @@ impl<'a> Body<'a> {
             return self.end_cell_paragraph(&paragraph);
         }
         self.write_paragraph(&paragraph)?;
-        if notes.is_empty() { Ok(()) } else { self.write_notes(notes) }
+        if notes.is_empty() {
+            Ok(())
+        } else {
+            self.write_notes(notes)
+        }
     }
 
     fn end_cell_paragraph(&mut self, paragraph: &Paragraph) -> Result<(), ExtractError> {

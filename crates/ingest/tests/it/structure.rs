@@ -33,7 +33,11 @@ fn what_is_longer_than_a_chunk_is_cut_at_lines() {
     let table: String = (1..200).map(|i| format!("row {i} | value {i} | unit\n")).collect();
     let chunks = chunk(&table, &[], &options(400, 0));
     assert!(chunks.len() > 10);
-    assert!(chunks.iter().all(|chunk| chunk.text.starts_with("row") && chunk.text.ends_with("unit")));
+    assert!(
+        chunks
+            .iter()
+            .all(|chunk| chunk.text.starts_with("row") && chunk.text.ends_with("unit"))
+    );
 }
 
 #[test]
@@ -53,21 +57,42 @@ fn a_stretch_has_the_blocks_of_the_whole() {
     let item = Kind::Item { ordered: true };
     assert_eq!(
         kinds,
-        [Kind::Heading(1), Kind::Paragraph, Kind::Code, item, item, Kind::Row, Kind::Row]
+        [
+            Kind::Heading(1),
+            Kind::Paragraph,
+            Kind::Code,
+            item,
+            item,
+            Kind::Row,
+            Kind::Row
+        ]
     );
     let chars: Vec<char> = text.chars().collect();
     for block in &all {
         let span: String = chars[block.start..block.end].iter().collect();
-        assert_eq!((span.as_str(), &text[block.byte..block.byte + block.text.len()]), (block.text, block.text));
+        assert_eq!(
+            (span.as_str(), &text[block.byte..block.byte + block.text.len()]),
+            (block.text, block.text)
+        );
     }
-    let code: Vec<_> = all.iter().filter(|block| block.kind == Kind::Code).map(|block| (block.start, block.end)).collect();
+    let code: Vec<_> = all
+        .iter()
+        .filter(|block| block.kind == Kind::Code)
+        .map(|block| (block.start, block.end))
+        .collect();
     // From inside the code on.
     let from = code[0].0 + 8;
     let stretch: String = chars[from..].iter().collect();
     let rest = blocks_of_stretch(&stretch, from, &code);
-    assert_eq!((rest[0].kind, rest[0].start, rest[0].end), (Kind::Code, from, code[0].1));
+    assert_eq!(
+        (rest[0].kind, rest[0].start, rest[0].end),
+        (Kind::Code, from, code[0].1)
+    );
     let places = |blocks: &[cerebros_ingest::blocks::Block<'_>]| -> Vec<_> {
-        blocks.iter().map(|block| (block.kind, block.start, block.end)).collect()
+        blocks
+            .iter()
+            .map(|block| (block.kind, block.start, block.end))
+            .collect()
     };
     assert_eq!(places(&rest[1..]), places(&all[3..]));
 }
@@ -101,7 +126,10 @@ fn texts_in_many_encodings_are_read() {
         ("windows-1253", greek),
         ("windows-1252", german),
         ("gb18030", chinese),
-        ("big5", "差旅規定\n請提前申請出差。請務必保留收據，並在下個月十號之前提交給財務部門。\n"),
+        (
+            "big5",
+            "差旅規定\n請提前申請出差。請務必保留收據，並在下個月十號之前提交給財務部門。\n",
+        ),
         ("euc-kr", korean),
     ];
     for (label, text) in cases {
@@ -130,11 +158,17 @@ fn check(bytes: &[u8], text: &str, what: &str) {
 #[test]
 fn the_delimiter_is_the_one_that_fits_most_lines() {
     for (file, expected) in [
-        ("name;price\nA, B;1,5\nC;2,5\n", "name: A, B\nprice: 1,5\n\nname: C\nprice: 2,5"),
+        (
+            "name;price\nA, B;1,5\nC;2,5\n",
+            "name: A, B\nprice: 1,5\n\nname: C\nprice: 2,5",
+        ),
         ("sep=|\na|b\n1|2\n", "a: 1\nb: 2"),
         ("a\tb\n\"x\ty\"\tz\n", "a: x\ty\nb: z"),
         ("a,b\n\"1\n2\",3\n", "a: 1 2\nb: 3"),
     ] {
-        assert_eq!(read(file.as_bytes(), Format::Csv).unwrap().text.replace("x y", "x\ty"), expected);
+        assert_eq!(
+            read(file.as_bytes(), Format::Csv).unwrap().text.replace("x y", "x\ty"),
+            expected
+        );
     }
 }

@@ -92,7 +92,10 @@ fn doc(paragraphs: &[Paragraph], narrow: usize, note_chars: usize) -> Vec<u8> {
         pieces.extend([0, 0]);
     }
     let table_of = |page: usize| -> Vec<u8> {
-        [TEXT as u32, fc(at), page as u32].iter().flat_map(|n| n.to_le_bytes()).collect()
+        [TEXT as u32, fc(at), page as u32]
+            .iter()
+            .flat_map(|n| n.to_le_bytes())
+            .collect()
     };
     // One list whose only level counts, and one use of it.
     let mut list = vec![1, 0, 77, 0, 0, 0];
@@ -104,7 +107,12 @@ fn doc(paragraphs: &[Paragraph], narrow: usize, note_chars: usize) -> Vec<u8> {
     uses.resize(4 + 16, 0);
     let mut table = Vec::new();
     let mut parts = Vec::new();
-    for (at, part) in [(0x1a2, pieces), (0x102, table_of(papx_page)), (0xfa, table_of(chpx_page)), (0x2e2, list)] {
+    for (at, part) in [
+        (0x1a2, pieces),
+        (0x102, table_of(papx_page)),
+        (0xfa, table_of(chpx_page)),
+        (0x2e2, list),
+    ] {
         parts.push((at, table.len(), part.len()));
         table.extend(part);
     }
@@ -136,7 +144,10 @@ fn sample() -> Vec<Paragraph> {
     let cell = vec![0x16, 0x24, 1];
     let row = vec![0x16, 0x24, 1, 0x17, 0x24, 1];
     let item = vec![0x0b, 0x46, 1, 0];
-    let styled = |text, style| Paragraph { style, ..paragraph(text) };
+    let styled = |text, style| Paragraph {
+        style,
+        ..paragraph(text)
+    };
     let with = |text, sprms: &Vec<u8>| Paragraph {
         sprms: sprms.clone(),
         ..paragraph(text)
@@ -181,14 +192,23 @@ fn a_doc_keeps_headings_lists_tables_and_notes() {
 #[test]
 fn damaged_and_protected_docs_say_so() {
     let good = doc(&sample(), 0, NOTE);
-    assert_eq!(code(&compound(&[("WordDocument", b"xx")]), Format::Doc), ExtractCode::DocxDamaged);
-    assert_eq!(code(&compound(&[("Other", b"xx")]), Format::Doc), ExtractCode::DocxDamaged);
+    assert_eq!(
+        code(&compound(&[("WordDocument", b"xx")]), Format::Doc),
+        ExtractCode::DocxDamaged
+    );
+    assert_eq!(
+        code(&compound(&[("Other", b"xx")]), Format::Doc),
+        ExtractCode::DocxDamaged
+    );
     assert_eq!(code(&good[..good.len() / 2], Format::Doc), ExtractCode::DocxDamaged);
     let mut main = vec![0; 0x400];
     main[..2].copy_from_slice(&0xa5ec_u16.to_le_bytes());
     main[2] = 193;
     main[0x0b] = 1;
-    assert_eq!(code(&compound(&[("WordDocument", &main)]), Format::Doc), ExtractCode::DocxEncrypted);
+    assert_eq!(
+        code(&compound(&[("WordDocument", &main)]), Format::Doc),
+        ExtractCode::DocxEncrypted
+    );
     // Word 95: eight-bit text from one place to another.
     main[2] = 101;
     main[0x0b] = 0;
@@ -241,7 +261,15 @@ fn a_docx_keeps_notes_and_what_was_inserted() {
         read(&bytes, Format::Docx).unwrap().text,
         "One[^1] and two\n\n[^1]: Note & more.\n\nJoined again.\n\na | b[^2]\n\n[^2]: Last."
     );
-    assert_eq!(read(&docx("<w:p><w:pPr><w:rPr><w:del/></w:rPr></w:pPr><w:r><w:t>x</w:t></w:r></w:p>"), Format::Docx).unwrap().text, "x");
+    assert_eq!(
+        read(
+            &docx("<w:p><w:pPr><w:rPr><w:del/></w:rPr></w:pPr><w:r><w:t>x</w:t></w:r></w:p>"),
+            Format::Docx
+        )
+        .unwrap()
+        .text,
+        "x"
+    );
 }
 
 #[test]
@@ -252,14 +280,21 @@ fn styles_go_back_to_others_and_levels_of_lists_differ() {
     let numbering = "<w:numbering xmlns:w=\"w\"><w:abstractNum w:abstractNumId=\"9\">\
         <w:lvl w:ilvl=\"0\"><w:numFmt w:val=\"decimal\"/></w:lvl><w:lvl w:ilvl=\"1\"><w:numFmt w:val=\"bullet\"/></w:lvl>\
         </w:abstractNum><w:num w:numId=\"5\"><w:abstractNumId w:val=\"9\"/></w:num></w:numbering>";
-    let p = |properties: &str, text: &str| format!("<w:p><w:pPr>{properties}</w:pPr><w:r><w:t>{text}</w:t></w:r></w:p>");
+    let p =
+        |properties: &str, text: &str| format!("<w:p><w:pPr>{properties}</w:pPr><w:r><w:t>{text}</w:t></w:r></w:p>");
     let body = [
         p("<w:pStyle w:val=\"My\"/>", "Part"),
         p("<w:pStyle w:val=\"L\"/>", "one"),
-        p("<w:numPr><w:ilvl w:val=\"1\"/><w:numId w:val=\"5\"/></w:numPr>", "inner"),
+        p(
+            "<w:numPr><w:ilvl w:val=\"1\"/><w:numId w:val=\"5\"/></w:numPr>",
+            "inner",
+        ),
         p("<w:pStyle w:val=\"L\"/>", "two"),
     ];
-    let document = format!("<w:document xmlns:w=\"w\"><w:body>{}</w:body></w:document>", body.concat());
+    let document = format!(
+        "<w:document xmlns:w=\"w\"><w:body>{}</w:body></w:document>",
+        body.concat()
+    );
     let bytes = zip(&[
         ("word/document.xml", document.as_bytes()),
         ("word/styles.xml", styles.as_bytes()),

@@ -75,7 +75,11 @@ impl Fib {
             // A document that was never saved quickly may have none.
             let start = u32_at(main, 0x18)?;
             let chars = u32_at(main, 0x1c)?.checked_sub(start)?;
-            return Some(vec![Piece { fc: start, chars, is_wide: false }]);
+            return Some(vec![Piece {
+                fc: start,
+                chars,
+                is_wide: false,
+            }]);
         }
         let plc = rest.get(5..)?;
         let plc = plc.get(..size(u32_at(rest, 1)?).min(plc.len()))?;

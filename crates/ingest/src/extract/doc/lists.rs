@@ -31,7 +31,11 @@ impl Lists {
         let levels = list.and_then(|id| self.counted.iter().find(|(other, _)| other == id));
         let counts = levels.is_some_and(|(_, levels)| levels.get(level).copied().unwrap_or(false));
         let indent = "  ".repeat(level);
-        if counts { format!("{indent}1. ") } else { format!("{indent}- ") }
+        if counts {
+            format!("{indent}1. ")
+        } else {
+            format!("{indent}- ")
+        }
     }
 }
 

@@ -24,7 +24,9 @@ impl Paragraphs {
             for (start, end, at) in runs_of(page, 13) {
                 let properties = match page.get(at).copied() {
                     _ if at == 0 => None,
-                    Some(0) => page.get(at + 1).and_then(|&half| page.get(at + 2..at + 2 + usize::from(half) * 2)),
+                    Some(0) => page
+                        .get(at + 1)
+                        .and_then(|&half| page.get(at + 2..at + 2 + usize::from(half) * 2)),
                     Some(half) => page.get(at + 1..at + usize::from(half) * 2),
                     None => None,
                 };
@@ -87,11 +89,7 @@ fn runs_of(page: &[u8], entry: usize) -> impl Iterator<Item = (u32, u32, usize)>
     let count = usize::from(page[PAGE - 1]);
     (0..count).filter_map(move |at| {
         let word = page.get((count + 1) * 4 + at * entry)?;
-        Some((
-            u32_at(page, at * 4)?,
-            u32_at(page, at * 4 + 4)?,
-            usize::from(*word) * 2,
-        ))
+        Some((u32_at(page, at * 4)?, u32_at(page, at * 4 + 4)?, usize::from(*word) * 2))
     })
 }
 
