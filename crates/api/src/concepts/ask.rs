@@ -98,7 +98,9 @@ pub async fn find(
             Ok(reply) => found.extend(read(&reply, whole)),
             Err(AskError::NoModel) => return Ok(None),
             Err(error) => {
-                let Some(told) = error.call_error() else { return Err(error) };
+                let Some(told) = error.call_error() else {
+                    return Err(error);
+                };
                 return Ok(Some((found, Some(told_of(told)))));
             }
         }
@@ -107,10 +109,7 @@ pub async fn find(
 }
 
 fn read(reply: &Reply, whole: &WholeDocument) -> Vec<FoundConcept> {
-    let answer: Option<Answer> = reply
-        .value
-        .clone()
-        .and_then(|value| serde_json::from_value(value).ok());
+    let answer: Option<Answer> = reply.value.clone().and_then(|value| serde_json::from_value(value).ok());
     let short = |text: &str, most: usize| {
         let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
         flat.chars().take(most).collect::<String>()

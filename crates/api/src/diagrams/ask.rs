@@ -2,7 +2,6 @@
 
 use super::{Verdict, complaint, inspect};
 use crate::{
-    error::AppResult,
     llm::{Ask, AskError, Reply, ask},
     state::App,
 };
@@ -122,7 +121,11 @@ async fn put(
     user: String,
 ) -> Result<Reply, AskError> {
     let diagram = question.diagram;
-    let what = if purpose == Purpose::Repair { "repair" } else { "diagram" };
+    let what = if purpose == Purpose::Repair {
+        "repair"
+    } else {
+        "diagram"
+    };
     let question = Ask {
         purpose,
         subject_id: diagram.id.0,
@@ -138,10 +141,7 @@ async fn put(
 }
 
 fn drawn_of(reply: &Reply) -> Drawn {
-    let answer: Option<Answer> = reply
-        .value
-        .clone()
-        .and_then(|value| serde_json::from_value(value).ok());
+    let answer: Option<Answer> = reply.value.clone().and_then(|value| serde_json::from_value(value).ok());
     let answer = answer.unwrap_or_else(|| Answer {
         source: reply.text.clone(),
         summary: String::new(),
@@ -166,7 +166,9 @@ fn drawn_of(reply: &Reply) -> Drawn {
 /// Without the fences that models like to put around sources.
 fn bare(source: &str) -> &str {
     let source = source.trim();
-    let Some(inner) = source.strip_prefix("```") else { return source };
+    let Some(inner) = source.strip_prefix("```") else {
+        return source;
+    };
     let inner = inner.strip_prefix("mermaid").unwrap_or(inner);
     inner.strip_suffix("```").unwrap_or(inner).trim()
 }
@@ -188,7 +190,9 @@ fn with(drawn: Drawn, verdict: &Verdict) -> Drawn {
 
 /// What kept the model from answering, on the diagram.
 fn failed(source: String, error: AskError) -> Result<Drawn, AskError> {
-    let Some(told) = error.call_error() else { return Err(error) };
+    let Some(told) = error.call_error() else {
+        return Err(error);
+    };
     Ok(Drawn {
         source,
         summary: String::new(),

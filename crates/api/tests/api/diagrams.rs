@@ -37,13 +37,13 @@ async fn write(member: &Client, title: &str, source: &str) -> Diagram {
     member.post("/api/v1/diagrams", new(title, source)).await.data()
 }
 
-async fn draw(member: &Client, body: Value) -> Drawing {
+pub async fn draw(member: &Client, body: Value) -> Drawing {
     let answer = member.post("/api/v1/diagrams/draw", body).await;
     assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
     answer.data()
 }
 
-async fn drawn(member: &Client, drawing: &Drawing) -> Vec<Diagram> {
+pub async fn drawn(member: &Client, drawing: &Drawing) -> Vec<Diagram> {
     let mut all = Vec::new();
     for id in &drawing.ids {
         let done = |diagram: &Diagram| diagram.status != DiagramStatus::Drawing;

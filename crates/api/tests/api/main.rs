@@ -21,6 +21,7 @@ mod deadlines;
 mod deletions;
 mod diagrams;
 mod documents;
+mod drawing;
 mod events;
 mod examples;
 mod exports;
