@@ -31,6 +31,7 @@ mod keys;
 mod legal;
 mod limits;
 mod links;
+mod llm;
 mod mail;
 mod openapi;
 mod origins;
