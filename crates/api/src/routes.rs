@@ -7,10 +7,12 @@ mod audit;
 mod auth;
 mod bases;
 mod batches;
+mod concepts;
 mod credentials;
 mod dashboard;
 mod datasets;
 pub mod deletions;
+mod diagrams;
 mod documents;
 mod events;
 mod examples;
@@ -28,7 +30,9 @@ mod provider_keys;
 mod search;
 mod server;
 mod sessions;
+mod studies;
 mod templates;
+mod uploads;
 mod workspaces;
 
 use utoipa_actix_web::{scope, service_config::ServiceConfig};
@@ -53,7 +57,11 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(exports::configure)
             .configure(agents::configure)
             .configure(documents::configure)
+            .configure(uploads::configure)
             .configure(examples::configure)
+            .configure(concepts::configure)
+            .configure(diagrams::configure)
+            .configure(studies::configure)
             .configure(templates::configure)
             .configure(batches::configure)
             .configure(search::configure)

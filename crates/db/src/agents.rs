@@ -235,7 +235,7 @@ fn has_status(status: AgentStatus) -> Result<Condition, DbError> {
     })
 }
 
-fn escape_like(text: &str) -> String {
+pub(crate) fn escape_like(text: &str) -> String {
     text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }
 
