@@ -71,7 +71,7 @@ pub fn Concepts(studio: Studio) -> impl IntoView {
 fn Actions(studio: Studio, study: Study, adding: RwSignal<bool>) -> impl IntoView {
     let id = study.document_id;
     let finding = Sending::in_toasts();
-    let find = Callback::new(move |()| finding.start(find_document_concepts(id), move |()| studio.studies.refetch()));
+    let find = Callback::new(move |()| finding.start(find_document_concepts(id), move |_| studio.studies.refetch()));
     let draw = move |from: DrawFrom| studio.draw(request(from, id));
     let unread = study.status != DocumentStatus::Ready;
     let busy = Signal::derive(move || finding.busy.get() || study.concepts_status == StudyStatus::Running);
