@@ -220,7 +220,7 @@ fn Detail(
                 .then(|| view! { <Tag colour=Colour::Amber text="Quotation not found in the document" /> })}
             <p class="text-sm text-muted">{origin(made, model.as_deref())}</p>
             <div class="flex flex-wrap gap-2">
-                <button type="button" class="btn btn-sm" on:click=move |_| studio.address.set("of", &id.to_string())>
+                <button type="button" class="btn btn-sm" on:click=move |_| studio.address.change(&[("of", &id.to_string()), ("diagram", ""), ("edit", "")])>
                     "Its diagrams"
                 </button>
                 <May role=Role::Editor>
