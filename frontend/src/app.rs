@@ -21,7 +21,9 @@ use crate::{
             notifications::NotificationsPage, profile::ProfilePage, provider_keys::ProviderKeysPage,
             sessions::SessionsPage, workspace::WorkspacePage,
         },
+        shared::SharedPage,
         shell::Shell,
+        studio::StudioPage,
         training::{find::JobPage, list::JobsPage, new::NewJobPage},
         welcome::{
             confirm_email::ConfirmEmail, forgot_password::ForgotPassword, magic_link::MagicLink,
@@ -60,6 +62,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/invitation") view=InvitationPage />
                 <Route path=path!("/outbox") view=OutboxPage />
                 <Route path=path!("/receipts/:id") view=ReceiptPage />
+                <Route path=path!("/shared/:token") view=SharedPage />
                 <Route path=path!("/privacy") view=Privacy />
                 <Route path=path!("/terms") view=Terms />
                 <ParentRoute path=path!("") view=Shell>
@@ -67,6 +70,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/assistants/:id") view=AgentPage />
                     <Route path=path!("/assistants/:id/wizard/:step") view=WizardPage />
                     <Route path=path!("/documents/:id") view=DocumentPage />
+                    <Route path=path!("/studio") view=StudioPage />
                     <Route path=path!("/datasets") view=DatasetsPage />
                     <Route path=path!("/datasets/:id") view=DatasetPage />
                     <Route path=path!("/datasets/:id/train") view=NewJobPage />

@@ -51,6 +51,7 @@ pub struct Config {
     /// Origins whose pages may call the API with an API key.
     pub cors_origins: Vec<String>,
     pub deadlines: Deadlines,
+    pub llm: LlmConfig,
     /// The executable that is run as the training, inference and extraction child.
     pub child_program: PathBuf,
 }
@@ -105,6 +106,17 @@ impl FromStr for Clamd {
             _ => Err(()),
         }
     }
+}
+
+/// How language models are reached.
+#[derive(Debug, Clone)]
+pub struct LlmConfig {
+    /// Private networks that workspaces may name in base URLs, also without TLS.
+    pub networks: Vec<IpNet>,
+    /// Between the attempts of a question.
+    pub retry_waits: Vec<Duration>,
+    /// No setting: only tests wait less.
+    pub deadlines: cerebros_llm::Deadlines,
 }
 
 /// Where mail goes.
@@ -172,7 +184,8 @@ impl Default for Deadlines {
     fn default() -> Self {
         Self {
             head: Duration::from_secs(15),
-            keep_alive: Duration::from_secs(5),
+            // Longer than proxies keep theirs, or they send a request just as we close.
+            keep_alive: Duration::from_secs(75),
             body: Duration::from_secs(30),
             piece: Duration::from_secs(30),
             handler: Duration::from_secs(60),
@@ -294,6 +307,29 @@ impl Config {
             legal_dir: get("LEGAL_DIR").map(PathBuf::from),
             cors_origins: list(&get, "CORS_ORIGINS", "origins such as https://app.example.org", origin)?,
             deadlines: Deadlines::default(),
+            llm: LlmConfig {
+                networks: list(
+                    &get,
+                    "LLM_ALLOWED_NETWORKS",
+                    "addresses or networks such as 10.0.0.0/8",
+                    network,
+                )?,
+                retry_waits: match get("LLM_RETRY_WAITS_MS") {
+                    None => [1, 2, 4, 8].map(Duration::from_secs).to_vec(),
+                    Some(_) => list(
+                        &get,
+                        "LLM_RETRY_WAITS_MS",
+                        "numbers such as 1000,2000,4000,8000",
+                        |text| {
+                            text.parse()
+                                .ok()
+                                .filter(|wait| *wait <= 60_000)
+                                .map(Duration::from_millis)
+                        },
+                    )?,
+                },
+                deadlines: cerebros_llm::Deadlines::default(),
+            },
             child_program: match get("CHILD_PROGRAM") {
                 Some(path) => PathBuf::from(path),
                 None => PathBuf::from("/proc/self/exe"),

@@ -18,7 +18,7 @@ pub fn attachment(blob: Blob, media_type: &'static str, name: &str) -> HttpRespo
 }
 
 /// RFC 6266: a plain name for old readers, and the real one.
-fn disposition(name: &str) -> String {
+pub fn disposition(name: &str) -> String {
     let plain: String = name
         .chars()
         .map(|c| match c {

@@ -18,6 +18,14 @@ base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 const DOCS_CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
 img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+/// A picture that may stand in a page or alone: its own styles, and nothing else.
+const PICTURE_CSP: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
+frame-ancestors 'none'; sandbox";
+/// Mermaid brings inline style; nothing that it draws loads or sends anything.
+const FRAME_CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src data:; \
+font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
+const FRAME: &str = "/diagram.html";
+
 /// On every answer. No page needs to tell another site, or this one, where a person came from: links hold tokens.
 const ALWAYS: [(&str, &str); 5] = [
     ("x-content-type-options", "nosniff"),
@@ -85,15 +93,26 @@ pub async fn on_every_answer(
     }
 }
 
+fn policy(path: &str) -> &'static str {
+    let picture = path.starts_with("/api/v1/diagrams/") || path.starts_with("/api/v1/shared/");
+    match path {
+        "/docs" => DOCS_CSP,
+        FRAME => FRAME_CSP,
+        _ if path.starts_with("/docs/") => DOCS_CSP,
+        _ if picture && path.ends_with("/svg") => PICTURE_CSP,
+        _ => CSP,
+    }
+}
+
 /// `store`: where browsers send files, if not here.
 fn write(headers: &mut HeaderMap, path: &str, id: &RequestId, https: bool, store: Option<String>) {
     let mut set = |name, value| headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     for (name, value) in ALWAYS {
         set(name, value);
     }
-    let docs = path == "/docs" || path.starts_with("/docs/");
-    set("content-security-policy", if docs { DOCS_CSP } else { CSP });
-    if let Some(store) = store.filter(|_| !docs)
+    let policy = policy(path);
+    set("content-security-policy", policy);
+    if let Some(store) = store.filter(|_| policy == CSP)
         && let Ok(csp) =
             HeaderValue::from_str(&CSP.replace("connect-src 'self'", &format!("connect-src 'self' {store}")))
     {

@@ -51,6 +51,11 @@ use utoipa_actix_web::AppExt;
         (name = "uploads", description = "Files in parts, which go on after whatever interrupts them"),
         (name = "search", description = "Passages by words"),
         (name = "examples", description = "Prompt, reasoning, response: reviewed by people"),
+        (name = "concepts", description = "What documents speak of"),
+        (name = "diagrams", description = "Mermaid diagrams: written, drawn, shared"),
+        (name = "studies", description = "How far a document's concepts and diagrams are"),
+        (name = "templates", description = "What a language model is asked to write examples by"),
+        (name = "batches", description = "Examples made of many chunks"),
         (name = "datasets", description = "Validated chat rows"),
         (name = "bases", description = "Models that training starts from"),
         (name = "jobs", description = "LoRA training"),
@@ -159,6 +164,7 @@ fn access(method: &str, operation: &Operation) -> Access {
             Member(Role::Admin, KeyScope::Admin)
         }
         "find_receipt" => Open,
+        "find_shared_diagram" | "find_shared_picture" => Open,
         // Its address is signed.
         "put_part" => Open,
         "review_examples" => Member(Role::Reviewer, KeyScope::Write),

@@ -61,6 +61,15 @@ const ROWS: &[(&str, &str)] = &[
         "document_id in (select id from documents where workspace_id = $1)",
     ),
     ("examples", "workspace_id = $1"),
+    (
+        "diagram_pictures",
+        "diagram_id in (select id from diagrams where workspace_id = $1)",
+    ),
+    ("diagrams", "workspace_id = $1"),
+    ("concepts", "workspace_id = $1"),
+    ("studies", "workspace_id = $1"),
+    ("batch_items", "workspace_id = $1"),
+    ("batches", "workspace_id = $1"),
     ("documents", "workspace_id = $1"),
     ("uploads", "workspace_id = $1"),
     (
@@ -537,7 +546,8 @@ async fn flag_models(write: &mut Write, dataset_id: Uuid) -> Result<Vec<Uuid>, D
 /// Removes what was said about something elsewhere: notifications, and answers kept for repeated requests.
 async fn forget(write: &Write, id: Uuid) -> Result<(), DbError> {
     let told = "delete from notifications where subject_id = $1 \
-                or subject_id in (select id from documents where agent_id = $1)";
+                or subject_id in (select id from documents where agent_id = $1) \
+                or subject_id in (select id from batches where agent_id = $1)";
     execute(write, told, [id.into()]).await?;
     let sql = match write.connection().get_database_backend() {
         DbBackend::Sqlite => "delete from idempotency_keys where workspace_id = $1 and instr(body, $2) > 0",

@@ -1,5 +1,9 @@
 //! Documents with their extracted text and chunks.
 
+mod sources;
+
+pub use sources::{chunk_lengths, find_chunk, list_ready};
+
 use crate::{
     Db, DbError, Scope, Write, agents, convert,
     notifications::{self, Audience},
@@ -23,6 +27,7 @@ use sea_orm::{
     ActiveValue::{NotSet, Set},
     ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
     QueryTrait, Select, Statement,
+    sea_query::SelectStatement,
 };
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -138,21 +143,22 @@ pub async fn pages(
     let found: Vec<(Uuid, String)> = text_row::Entity::find()
         .select_only()
         .columns([text_row::Column::DocumentId, text_row::Column::Pages])
-        .filter(
-            text_row::Column::DocumentId.in_subquery(
-                row::Entity::find()
-                    .select_only()
-                    .column(row::Column::Id)
-                    .filter(row::Column::WorkspaceId.eq(scope.workspace_id.0))
-                    .filter(row::Column::Id.is_in(ids.iter().map(|id| id.0)))
-                    .into_query(),
-            ),
-        )
+        .filter(text_row::Column::DocumentId.in_subquery(ids_in(scope, ids)))
         .into_tuple()
         .all(db.read())
         .await?;
     let pages = |(id, pages): (Uuid, String)| Ok((DocumentId(id), convert::parse_json("document page", &pages)?));
     found.into_iter().map(pages).collect()
+}
+
+/// Those of the ids that are documents of the workspace.
+fn ids_in(scope: &Scope, ids: &[DocumentId]) -> SelectStatement {
+    row::Entity::find()
+        .select_only()
+        .column(row::Column::Id)
+        .filter(row::Column::WorkspaceId.eq(scope.workspace_id.0))
+        .filter(row::Column::Id.is_in(ids.iter().map(|id| id.0)))
+        .into_query()
 }
 
 /// Up to `length` characters from `offset` on.
@@ -417,6 +423,21 @@ pub async fn blob_keys_of_agent(write: &Write, agent_id: AgentId) -> Result<Vec<
 /// The agent of a document, which stays as it is until the transaction ends. `None`: it is gone.
 pub(crate) async fn lock_agent_of(write: &Write, id: DocumentId) -> Result<Option<AgentId>, DbError> {
     Ok(lock(write, id).await?.map(|row| AgentId(row.agent_id)))
+}
+
+/// Refuses a document that nobody has read yet.
+pub(crate) async fn require_text(write: &Write, id: DocumentId) -> Result<(), DbError> {
+    let read = text_row::Entity::find_by_id(id.0)
+        .select_only()
+        .column(text_row::Column::DocumentId)
+        .into_tuple::<Uuid>()
+        .one(write.connection())
+        .await?;
+    if read.is_none() {
+        let message = "This document has no text yet: it has it once its status is `ready`.";
+        return Err(DbError::Conflict(message.to_owned()));
+    }
+    Ok(())
 }
 
 /// Keeps documents as they are until the transaction ends. `false`: not all are there.

@@ -15,7 +15,7 @@ use cerebros_db::{
     documents::{Extraction, LocatedDocument, NewChunk},
 };
 use cerebros_ingest::{
-    ChunkOptions, ExtractCode, ExtractError, Extracted,
+    ExtractCode, ExtractError, Reading,
     child::{Exit, outcome_of_exit},
 };
 use cerebros_queue::{Burial, HookError, Lease, Task, TaskError};
@@ -230,30 +230,29 @@ async fn run_child(app: &App, located: &LocatedDocument, output: &Path, lease: &
     }
 }
 
-fn cut(extracted: Extracted) -> Extraction {
-    let chunks = cerebros_ingest::chunk(&extracted.text, &extracted.pages, &ChunkOptions::default());
+fn cut(reading: Reading) -> Extraction {
+    let chunks = reading.pieces.into_iter().map(|piece| NewChunk {
+        start: piece.start as u64,
+        end: piece.end as u64,
+        page: piece.page,
+        heading: piece.headings.last().cloned(),
+        text: reading
+            .text
+            .chars()
+            .skip(piece.start)
+            .take(piece.end - piece.start)
+            .collect(),
+    });
+    let pages = reading.pages.iter().map(|page| DocumentPage {
+        number: page.number,
+        start: page.start as u64,
+        end: page.end as u64,
+    });
     Extraction {
-        characters: extracted.text.chars().count() as u64,
-        pages: extracted
-            .pages
-            .iter()
-            .map(|page| DocumentPage {
-                number: page.number,
-                start: page.start as u64,
-                end: page.end as u64,
-            })
-            .collect(),
-        chunks: chunks
-            .into_iter()
-            .map(|chunk| NewChunk {
-                start: chunk.start as u64,
-                end: chunk.end as u64,
-                page: chunk.page,
-                heading: chunk.heading,
-                text: chunk.text,
-            })
-            .collect(),
-        text: extracted.text,
+        characters: reading.characters as u64,
+        pages: pages.collect(),
+        chunks: chunks.collect(),
+        text: reading.text.clone(),
     }
 }
 

@@ -185,6 +185,13 @@ impl TestServer {
         self.until_done(task).await;
     }
 
+    /// Waits until no task of a type waits or runs.
+    pub async fn until_none_live(&self, task: &str) {
+        let sql = format!("select count(*) from tasks where name = '{task}' and status in ('queued', 'running')");
+        let none_live = async { while self.number(&sql).await > 0 {} };
+        tokio::time::timeout(DEADLINE, none_live).await.unwrap();
+    }
+
     /// Waits for the end of the one task of a type.
     pub async fn until_done(&self, task: &str) {
         let connection = Database::connect(&self.config.database_url).await.unwrap();
