@@ -7,10 +7,11 @@ use cerebros_common::{
 };
 use cerebros_db::{
     self as db, Scope,
-    documents::{Extraction, LocatedDocument, NewChunk},
+    chunks::NewChunk,
+    documents::{Extraction, LocatedDocument},
 };
 use cerebros_ingest::{
-    ChunkOptions, ExtractCode, ExtractError, Extracted,
+    ExtractCode, ExtractError, Page, Piece, Reading,
     child::{Exit, outcome_of_exit},
 };
 use cerebros_queue::{Burial, HookError, Lease, Task, TaskError};
@@ -139,7 +140,7 @@ async fn extract(
     let outcome = match exit {
         Ok(exit) => {
             let output = output.clone();
-            let read = move || outcome_of_exit(exit, &output).map(cut);
+            let read = move || outcome_of_exit(exit, &output).map(extraction);
             tokio::task::spawn_blocking(read)
                 .await
                 .map_err(|_| TaskError::retry("Reading the extracted text failed"))
@@ -163,30 +164,27 @@ async fn run_child(app: &App, located: &LocatedDocument, output: &Path, lease: &
     }
 }
 
-fn cut(extracted: Extracted) -> Extraction {
-    let chunks = cerebros_ingest::chunk(&extracted.text, &extracted.pages, &ChunkOptions::default());
+fn extraction(reading: Reading) -> Extraction {
+    let page = |page: Page| DocumentPage {
+        number: page.number,
+        start: page.start as u64,
+        end: page.end as u64,
+    };
+    let chunk = |piece: Piece| NewChunk {
+        start: piece.start as u64,
+        end: piece.end as u64,
+        page: piece.page,
+        headings: piece.headings,
+        tokens: piece.tokens as u64,
+    };
+    let code = |(start, end): (usize, usize)| (start as u64, end as u64);
     Extraction {
-        characters: extracted.text.chars().count() as u64,
-        pages: extracted
-            .pages
-            .iter()
-            .map(|page| DocumentPage {
-                number: page.number,
-                start: page.start as u64,
-                end: page.end as u64,
-            })
-            .collect(),
-        chunks: chunks
-            .into_iter()
-            .map(|chunk| NewChunk {
-                start: chunk.start as u64,
-                end: chunk.end as u64,
-                page: chunk.page,
-                heading: chunk.heading,
-                text: chunk.text,
-            })
-            .collect(),
-        text: extracted.text,
+        characters: reading.characters as u64,
+        tokens: reading.tokens as u64,
+        pages: reading.pages.into_iter().map(page).collect(),
+        code: reading.code.into_iter().map(code).collect(),
+        chunks: reading.pieces.into_iter().map(chunk).collect(),
+        text: reading.text,
     }
 }
 

@@ -307,6 +307,14 @@ impl ServerProcess {
         self.data.path()
     }
 
+    /// The most memory that the server itself ever held.
+    pub fn peak_memory_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id().unwrap())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        let kib: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
+        kib * 1024
+    }
+
     pub async fn kill_and_restart(mut self) -> Self {
         self.child.kill().await.unwrap();
         Self::spawn(self.environment, self.data, Stdio::inherit()).await

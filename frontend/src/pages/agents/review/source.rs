@@ -59,7 +59,7 @@ pub fn Source(source: Memo<Option<ExampleSource>>) -> impl IntoView {
 #[component]
 fn Origin(source: ExampleSource) -> impl IntoView {
     let href = format!(
-        "/documents/{}?start={}&end={}",
+        "/documents/{}?at={}-{}",
         source.document_id, source.start, source.end
     );
     view! {
