@@ -85,7 +85,7 @@ export async function fillWorkspace(request: APIRequestContext, url: string): Pr
     ["wizard-4", `${assistant}/wizard/4`],
     ["wizard-5", `${assistant}/wizard/5`],
     ["wizard-5-empty", `/assistants/${draft.id}/wizard/5`],
-    ["document", `/documents/${document.id}?start=${start}&end=${end}`],
+    ["document", `/documents/${document.id}?at=${start}-${end}`],
     ["datasets", "/datasets"],
     ["dataset", `/datasets/${dataset.id}`],
     ["dataset-findings", `/datasets/${uploaded.id}?tab=findings`],
