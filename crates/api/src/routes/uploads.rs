@@ -61,14 +61,13 @@ async fn create_upload(
 ) -> AppResult {
     limits::upload(&request, &scope)?;
     let new = body.0;
-    // A repeated request may have taken the last room itself.
-    if !once.has_key() {
-        let sha256 = new.sha256.as_deref();
-        db::uploads::check(&scope, &app.db, new.agent_id, new.kind, sha256).await?;
-    }
     match once.begin(&app, &scope, &new).await? {
         Begun::Before(answer) => Ok(answer),
-        Begun::Now(turn) => uploads::begin(app.into_inner(), turn, scope, new).await,
+        Begun::Now(turn) => {
+            let sha256 = new.sha256.as_deref();
+            db::uploads::check(&scope, &app.db, new.agent_id, new.kind, sha256).await?;
+            uploads::begin(app.into_inner(), turn, scope, new).await
+        }
     }
 }
 

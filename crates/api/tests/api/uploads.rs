@@ -261,8 +261,16 @@ async fn what_a_document_must_not_be_is_refused_at_the_end(server: TestServer) {
             .await
             .data::<Document>();
     }
-    let full = member.post("/api/v1/uploads", new(&agent, "a.txt", 3)).await;
-    assert_eq!(full.problem().error, ErrorCode::Conflict);
+    for key in [None, Some("upload-once")] {
+        let full = member
+            .request(Method::POST, "/api/v1/uploads")
+            .json(&new(&agent, "a.txt", 3));
+        let full = Answer::of(match key {
+            Some(key) => full.header("idempotency-key", key),
+            None => full,
+        });
+        assert_eq!(full.await.problem().error, ErrorCode::Conflict);
+    }
 }
 
 async fn an_address_is_good_for_one_part(server: TestServer) {
