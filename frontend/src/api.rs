@@ -6,6 +6,7 @@ pub mod agents;
 pub mod api_keys;
 pub mod audit;
 pub mod bases;
+pub mod batches;
 pub mod chat;
 pub mod concepts;
 pub mod dashboard;
@@ -25,6 +26,7 @@ pub mod notifications;
 pub mod provider_keys;
 pub mod search;
 pub mod studies;
+pub mod templates;
 pub mod uploads;
 pub mod workspaces;
 

@@ -1,6 +1,6 @@
 //! Making examples of a document's text.
 
-use crate::{documents::extraction::scope_of, error::AppError, state::App};
+use crate::{documents::extraction::scope_of, error::AppError, llm, state::App};
 use cerebros_common::{
     documents::DocumentPage,
     examples::{ExampleOrigin, Grounding},
@@ -34,9 +34,13 @@ pub async fn enqueue_generation(write: &Write, scope: &Scope, document_id: Docum
     Ok(())
 }
 
-/// Makes and stores the examples of a document. One that is gone, or has some already, stays as it is.
+/// Makes and stores the examples of a document. One that is gone, or has some already, stays as it is; so does one of a
+/// workspace with a language model: there a person starts a batch, and nothing is spent unasked.
 pub async fn run(app: Arc<App>, task: GenerateExamples, lease: Lease) -> Result<(), TaskError> {
     let scope = scope_of(lease.workspace_id())?;
+    if llm::chosen(&app, &scope).await?.is_some() {
+        return Ok(());
+    }
     let generated = match db::documents::find_whole(&scope, &app.db, task.document_id).await {
         Ok(whole) => tokio::task::spawn_blocking(move || generate(whole))
             .await

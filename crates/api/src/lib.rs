@@ -48,6 +48,7 @@ mod spa;
 mod state;
 mod storage;
 mod tasks;
+mod templates;
 pub mod telemetry;
 mod upload;
 mod uploads;
