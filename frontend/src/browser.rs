@@ -91,6 +91,15 @@ pub fn focus(id: &str) {
     }
 }
 
+/// Puts the focus on the first element that a selector finds.
+pub fn focus_first(selector: &str) {
+    let found = document().query_selector(selector).ok().flatten();
+    if let Some(element) = found.and_then(|element| element.dyn_into::<web_sys::HtmlElement>().ok()) {
+        // As in `focus`.
+        drop(element.focus());
+    }
+}
+
 /// Whether the key goes to something that takes text, or to a dialog.
 pub fn is_typing(event: &web_sys::KeyboardEvent) -> bool {
     let Some(target) = event.target().and_then(|target| target.dyn_into::<Element>().ok()) else {

@@ -99,7 +99,7 @@ fn noun_of(operation: &str, field: &str) -> &'static str {
         "model_id" => "models",
         "workspace_id" => "workspaces",
         "user_id" | "actor" => "users",
-        "ids" => "examples",
+        "ids" | "duplicate_of" => "examples",
         other => panic!("{operation}: of which noun is `{other}`? Add it to the walk"),
     }
 }

@@ -32,6 +32,7 @@ mod members;
 mod notifications;
 mod origins;
 mod provider_keys;
+mod review;
 mod search;
 mod secrets;
 mod sessions;
