@@ -28,4 +28,5 @@ pub mod tag;
 pub mod theme_switch;
 pub mod time;
 pub mod toast_list;
+pub mod transfer_list;
 pub mod upload_list;

@@ -2,14 +2,16 @@
 
 use crate::{
     error::{AppError, AppResult},
+    examples::duplicates::enqueue_grouping,
     jobs,
     keys::{Keys, Purpose},
     state::App,
-    storage,
+    storage::{self, Parts},
+    uploads,
 };
 use cerebros_common::{
-    deletions::{Deletion, DeletionTarget, Receipt, ReceiptStatement},
-    ids::{DeletionId, JobId, WorkspaceId},
+    deletions::{Deletion, DeletionSubject, DeletionTarget, Receipt, ReceiptStatement},
+    ids::{DeletionId, DocumentId, JobId, WorkspaceId},
 };
 use cerebros_db::{self as db, Scope, Write, deletions::Work};
 use cerebros_queue::{Enqueue, Lease, Task, TaskError, enqueue};
@@ -30,8 +32,16 @@ impl Task for Erase {
 
 /// Deletes something as part of a transaction: out of reach with its commit, gone soon after.
 pub async fn begin(write: &mut Write, target: DeletionTarget, version: Option<i64>) -> AppResult<Deletion> {
+    let agent_id = match target.subject {
+        DeletionSubject::Document => db::documents::lock_agent_of(write, DocumentId(target.id)).await?,
+        _ => None,
+    };
     let deletion = db::deletions::begin(write, target, version).await?;
     enqueue_erasure(write, deletion.id).await?;
+    if let Some(agent_id) = agent_id {
+        let scope = Scope::system(write.workspace_id()?);
+        enqueue_grouping(write, &scope, agent_id).await?;
+    }
     Ok(deletion)
 }
 
@@ -78,6 +88,15 @@ pub async fn run(app: Arc<App>, task: Erase, lease: Lease) -> Result<(), TaskErr
     for blob in &open.work.blobs {
         app.storage.remove(blob).await.map_err(unremovable)?;
     }
+    for (workspace_id, upload_id, multipart_id) in &open.work.uploads {
+        let parts = Parts {
+            workspace_id: *workspace_id,
+            upload_id: *upload_id,
+            multipart_id: multipart_id.clone(),
+        };
+        app.storage.abandon(&parts).await.map_err(unremovable)?;
+        app.storage.remove(&parts.key()).await.map_err(unremovable)?;
+    }
     for workspace_id in &open.work.workspaces {
         erase_workspace(&app, *workspace_id, &lease).await?;
     }
@@ -117,6 +136,11 @@ async fn trainers_left(app: &App, work: &Work, lease: &Lease) -> Result<(), Task
 async fn erase_workspace(app: &App, id: WorkspaceId, lease: &Lease) -> Result<(), TaskError> {
     let jobs = db::deletions::jobs_of_unscoped(&app.db, id).await;
     remove_jobs(app, &jobs.map_err(AppError::from)?).await?;
+    let uploads = db::uploads::of_workspace_unscoped(&app.db, id).await;
+    for located in uploads.map_err(AppError::from)? {
+        let parts = uploads::parts_of(&located);
+        app.storage.abandon(&parts).await.map_err(unremovable)?;
+    }
     app.storage.remove_workspace(id).await.map_err(unremovable)?;
     let mut more = true;
     while more {

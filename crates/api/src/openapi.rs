@@ -48,8 +48,14 @@ use utoipa_actix_web::AppExt;
         (name = "exports", description = "Archives to take away"),
         (name = "agents", description = "What you make from documents; assistants on screen"),
         (name = "documents", description = "Uploads, their text and chunks"),
+        (name = "uploads", description = "Files in parts, which go on after whatever interrupts them"),
         (name = "search", description = "Passages by words"),
         (name = "examples", description = "Prompt, reasoning, response: reviewed by people"),
+        (name = "concepts", description = "What documents speak of"),
+        (name = "diagrams", description = "Mermaid diagrams: written, drawn, shared"),
+        (name = "studies", description = "How far a document's concepts and diagrams are"),
+        (name = "templates", description = "What a language model is asked to write examples by"),
+        (name = "batches", description = "Examples made of many chunks"),
         (name = "datasets", description = "Validated chat rows"),
         (name = "bases", description = "Models that training starts from"),
         (name = "jobs", description = "LoRA training"),
@@ -161,6 +167,9 @@ fn access(method: &str, operation: &Operation) -> Access {
         "review_examples" | "claim_examples" | "release_examples" | "judge_example" | "undo_example" => {
             Member(Role::Reviewer, KeyScope::Write)
         }
+        "find_shared_diagram" | "find_shared_picture" => Open,
+        // Its address is signed.
+        "put_part" => Open,
         "create_base" | "delete_base" => Member(Role::Editor, KeyScope::Train),
         "create_job" | "cancel_job" | "resume_job" => Member(Role::Editor, KeyScope::Train),
         "create_chat_completion" => Member(Role::Viewer, KeyScope::Chat),

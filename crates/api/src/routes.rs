@@ -6,10 +6,13 @@ mod api_keys;
 mod audit;
 mod auth;
 mod bases;
+mod batches;
+mod concepts;
 mod credentials;
 mod dashboard;
 mod datasets;
 pub mod deletions;
+mod diagrams;
 mod documents;
 mod events;
 mod examples;
@@ -27,6 +30,9 @@ mod provider_keys;
 mod search;
 mod server;
 mod sessions;
+mod studies;
+mod templates;
+mod uploads;
 mod workspaces;
 
 use utoipa_actix_web::{scope, service_config::ServiceConfig};
@@ -51,7 +57,13 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(exports::configure)
             .configure(agents::configure)
             .configure(documents::configure)
+            .configure(uploads::configure)
             .configure(examples::configure)
+            .configure(concepts::configure)
+            .configure(diagrams::configure)
+            .configure(studies::configure)
+            .configure(templates::configure)
+            .configure(batches::configure)
             .configure(search::configure)
             .configure(datasets::configure)
             .configure(bases::configure)

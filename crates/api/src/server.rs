@@ -10,6 +10,7 @@ use crate::{
     keys::{Keys, Purpose},
     legal::Legal,
     limits::{self, Limits},
+    llm::Gates,
     mail::Mailer,
     openapi, origins, respond, routes, spa,
     state::App,
@@ -93,9 +94,10 @@ pub async fn start(config: Config, parts: Parts) -> anyhow::Result<Running> {
     if db.is_sqlite() {
         cerebros_queue::void_leases(db.write_connection()).await?;
     }
-    let storage = Storage::open(&config.data_dir)
-        .await
-        .context("DATA_DIR cannot be written")?;
+    let storage = Storage::open(&config).await.context(match config.s3 {
+        Some(_) => "the S3 bucket cannot be reached, or DATA_DIR cannot be written",
+        None => "DATA_DIR cannot be written",
+    })?;
     if db.is_sqlite() {
         // No other process can be writing here.
         storage
@@ -126,6 +128,7 @@ pub async fn start(config: Config, parts: Parts) -> anyhow::Result<Running> {
         origin: config.origin(address),
         in_flight: InFlight::default(),
         limits: Limits::new(&config, keys.current(Purpose::Addresses).1),
+        llm: Gates::default(),
         shutdown: CancellationToken::new(),
         keys,
         exports: Arc::new(tokio::sync::Semaphore::new(crate::exports::AT_ONCE)),

@@ -2,7 +2,7 @@
 
 use crate::{
     auth::Hasher, config::Config, idempotency::InFlight, infer::Inference, keys::Keys, legal::Legal, limits::Limits,
-    mail::Mailer, storage::Storage, uses::Uses,
+    llm::Gates, mail::Mailer, storage::Storage, uses::Uses,
 };
 use cerebros_db::{Db, bases::BaseFacts};
 use std::sync::Arc;
@@ -27,6 +27,8 @@ pub struct App {
     /// Keyed requests that are being worked on.
     pub in_flight: InFlight,
     pub limits: Limits,
+    /// The ways to the workspaces' language models.
+    pub llm: Gates,
     /// What the built-in base is.
     pub built_in: BaseFacts,
     /// Fires when the process is asked to stop.

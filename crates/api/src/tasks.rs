@@ -1,7 +1,8 @@
 //! Which background tasks there are, and how many of each queue run at once.
 
 use crate::{
-    bases, datasets::validation, deletions, documents::extraction, examples, invitations, jobs, links, state::App,
+    bases, batches, concepts, datasets::validation, deletions, diagrams::draw, documents::extraction, examples,
+    invitations, jobs, links, state::App, uploads,
 };
 use cerebros_queue::{Lease, Runner, Task, TaskError, Waker};
 use chrono::{Duration, Utc};
@@ -11,6 +12,10 @@ use tokio::task::JoinHandle;
 
 const EVENTS_KEPT_DAYS: i64 = 7;
 const ANSWERS_KEPT_HOURS: i64 = 24;
+/// Longer than any task waits that may ask for one again.
+const LLM_ANSWERS_KEPT_DAYS: i64 = 30;
+/// Longer than any call with all its attempts.
+const LLM_CALLS_LAST_HOURS: i64 = 2;
 const DONE_TASKS_KEPT: std::time::Duration = std::time::Duration::from_secs(7 * 24 * 3600);
 
 /// No upload rests this long between two pieces.
@@ -38,9 +43,18 @@ pub fn start(app: &Arc<App>) -> anyhow::Result<Vec<JoinHandle<anyhow::Result<()>
         .queue("mail", 2)
         .register(links::send)
         .register(invitations::send)
-        .queue("generation", 1)
+        .queue("generation", 6)
         .register(examples::run)
+        .queue("diagrams", 2)
+        .register(concepts::run)
+        .on_dead(concepts::bury)
+        .register(draw::run)
+        .on_dead(draw::bury)
+        .register(batches::run)
+        .on_dead(batches::bury)
         .register(deletions::run)
+        .register(uploads::run)
+        .on_dead(uploads::bury)
         .register(tidy)
         .cron("17 * * * *", &Tidy {});
     let shutdown = app.shutdown.clone();
@@ -94,9 +108,18 @@ async fn tidy(app: Arc<App>, _: Tidy, _: Lease) -> Result<(), TaskError> {
     cerebros_db::idempotency::expire_unscoped(&app.db, before)
         .await
         .map_err(failed)?;
+    let now = Utc::now();
+    let (answers, calls) = (
+        now - Duration::days(LLM_ANSWERS_KEPT_DAYS),
+        now - Duration::hours(LLM_CALLS_LAST_HOURS),
+    );
+    cerebros_db::llm_calls::expire_unscoped(&app.db, answers, calls)
+        .await
+        .map_err(failed)?;
     cerebros_db::rates::expire_unscoped(&app.db).await.map_err(failed)?;
     let unfinished = app.storage.remove_unfinished(UPLOADS_GIVEN_UP_AFTER).await;
     unfinished.map_err(|error| TaskError::retry(error.to_string()))?;
+    uploads::collect(&app).await?;
     deletions::resume(&app).await?;
     cerebros_queue::prune_done(app.db.write_connection(), DONE_TASKS_KEPT).await?;
     Ok(())

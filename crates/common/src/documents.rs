@@ -23,8 +23,10 @@ pub struct Document {
     /// Hexadecimal.
     pub sha256: String,
     pub status: DocumentStatus,
-    /// Why the status is `error`, and what to do.
+    /// Why the status is `error` or `quarantined`, and what to do.
     pub error: Option<DocumentError>,
+    /// What the virus scanner said; null until the file was looked at.
+    pub scan: Option<Scan>,
     /// Length of the extracted text; null until ready.
     pub characters: Option<u64>,
     /// Null where the format has no pages.
@@ -73,6 +75,18 @@ pub enum DocumentStatus {
     Error,
     /// The virus scanner found something: the file cannot be read or downloaded.
     Quarantined,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Scan {
+    Clean,
+    Infected,
+    /// This server has no scanner.
+    NotScanned,
+    /// Not scanned: the file is larger than the scanner takes.
+    TooLarge,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

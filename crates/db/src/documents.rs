@@ -1,18 +1,23 @@
 //! Documents with their extracted text and chunks.
 
+mod sources;
+
+pub use sources::{chunk_lengths, find_chunk, list_ready};
+
 use crate::{
     Db, DbError, Scope, Write, agents, convert,
     notifications::{self, Audience},
     paging::page,
+    uploads,
 };
 use cerebros_common::{
     audit::{Action, Noun},
     documents::{
         Chunk, Document, DocumentError, DocumentFormat, DocumentKind, DocumentPage, DocumentQuery, DocumentStatus,
-        DocumentText, MAX_DOCUMENTS_PER_KIND,
+        DocumentText, MAX_DOCUMENTS_PER_KIND, Scan,
     },
     events::EventKind,
-    ids::{AgentId, ChunkId, DocumentId},
+    ids::{AgentId, ChunkId, DocumentId, UploadId},
     notifications::{NotificationKind, NotificationSubject},
     wire::{CursorPage, Page, Paging},
     workspaces::Role,
@@ -22,6 +27,7 @@ use sea_orm::{
     ActiveValue::{NotSet, Set},
     ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
     QueryTrait, Select, Statement,
+    sea_query::SelectStatement,
 };
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -137,21 +143,22 @@ pub async fn pages(
     let found: Vec<(Uuid, String)> = text_row::Entity::find()
         .select_only()
         .columns([text_row::Column::DocumentId, text_row::Column::Pages])
-        .filter(
-            text_row::Column::DocumentId.in_subquery(
-                row::Entity::find()
-                    .select_only()
-                    .column(row::Column::Id)
-                    .filter(row::Column::WorkspaceId.eq(scope.workspace_id.0))
-                    .filter(row::Column::Id.is_in(ids.iter().map(|id| id.0)))
-                    .into_query(),
-            ),
-        )
+        .filter(text_row::Column::DocumentId.in_subquery(ids_in(scope, ids)))
         .into_tuple()
         .all(db.read())
         .await?;
     let pages = |(id, pages): (Uuid, String)| Ok((DocumentId(id), convert::parse_json("document page", &pages)?));
     found.into_iter().map(pages).collect()
+}
+
+/// Those of the ids that are documents of the workspace.
+fn ids_in(scope: &Scope, ids: &[DocumentId]) -> SelectStatement {
+    row::Entity::find()
+        .select_only()
+        .column(row::Column::Id)
+        .filter(row::Column::WorkspaceId.eq(scope.workspace_id.0))
+        .filter(row::Column::Id.is_in(ids.iter().map(|id| id.0)))
+        .into_query()
 }
 
 /// Up to `length` characters from `offset` on.
@@ -232,18 +239,7 @@ pub async fn check_room(scope: &Scope, db: &Db, agent_id: AgentId, kind: Documen
 pub async fn insert(write: &mut Write, new: StoredDocument) -> Result<Document, DbError> {
     agents::require(write, new.agent_id).await?;
     require_room(write.connection(), new.agent_id, new.kind).await?;
-    let same = row::Entity::find()
-        .filter(row::Column::AgentId.eq(new.agent_id.0))
-        .filter(row::Column::Sha256.eq(&new.sha256))
-        .one(write.connection())
-        .await?;
-    if let Some(same) = same {
-        let message = format!(
-            "This file is here already, as \"{}\". Delete that document first if you want to upload it again.",
-            same.name
-        );
-        return Err(DbError::Conflict(message));
-    }
+    require_new(write.connection(), new.agent_id, &new.sha256).await?;
     let now = convert::now();
     let row = row::Model {
         id: new.id.0,
@@ -258,6 +254,7 @@ pub async fn insert(write: &mut Write, new: StoredDocument) -> Result<Document, 
         status: convert::name(&DocumentStatus::Uploaded)?,
         error_code: None,
         error_message: None,
+        scan: None,
         characters: None,
         pages: None,
         created_at: now,
@@ -317,6 +314,37 @@ pub async fn finish(
     convert::parse_name("document kind", &row.kind).map(Some)
 }
 
+/// Notes that a file may be read. A document that is gone or settled stays as it is.
+pub async fn pass(write: &mut Write, id: DocumentId, scan: Scan) -> Result<(), DbError> {
+    let Some(row) = lock_unsettled(write, id).await? else {
+        return Ok(());
+    };
+    let mut row = row.into_active_model();
+    row.scan = Set(Some(convert::name(&scan)?));
+    row.update(write.connection()).await?;
+    Ok(())
+}
+
+/// Puts a document out of reach in which the virus scanner found something. One that is gone or settled stays as it is.
+pub async fn quarantine(write: &mut Write, id: DocumentId, message: String) -> Result<(), DbError> {
+    let Some(row) = lock_unsettled(write, id).await? else {
+        return Ok(());
+    };
+    let mut row = row.into_active_model();
+    row.status = Set(convert::name(&DocumentStatus::Quarantined)?);
+    row.scan = Set(Some(convert::name(&Scan::Infected)?));
+    row.error_code = Set(Some("infected".to_owned()));
+    row.error_message = Set(Some(message));
+    row.updated_at = Set(convert::now());
+    let row = row.update(write.connection()).await?;
+    changed(write, &row);
+    write.audit(Action::Failed, Noun::Document, id, &["scan"]);
+    let title = format!("The virus scanner found something in “{}”.", row.name);
+    let (kind, subject) = (NotificationKind::DocumentFailed, NotificationSubject::Document);
+    notifications::notify(write, kind, Audience::AtLeast(Role::Editor), &title, subject, id).await?;
+    Ok(())
+}
+
 /// Notes why a document could not be read. One that is gone or settled stays as it is.
 pub async fn fail(write: &mut Write, id: DocumentId, error: &DocumentError) -> Result<(), DbError> {
     let Some(row) = lock_unsettled(write, id).await? else {
@@ -361,6 +389,7 @@ pub async fn retry(write: &mut Write, id: DocumentId) -> Result<Document, DbErro
 pub async fn delete(write: &mut Write, id: DocumentId) -> Result<String, DbError> {
     let row = lock(write, id).await?.ok_or(DbError::NotFound("document"))?;
     row::Entity::delete_by_id(id.0).exec(write.connection()).await?;
+    uploads::forget(write, UploadId(id.0)).await?;
     notifications::forget(write, [row.id]).await?;
     write.event(EventKind::DocumentDeleted, row.id, Some(AgentId(row.agent_id)));
     write.audit(Action::Deleted, Noun::Document, id, &[]);
@@ -392,8 +421,23 @@ pub async fn blob_keys_of_agent(write: &Write, agent_id: AgentId) -> Result<Vec<
 }
 
 /// The agent of a document, which stays as it is until the transaction ends. `None`: it is gone.
-pub(crate) async fn lock_agent_of(write: &Write, id: DocumentId) -> Result<Option<AgentId>, DbError> {
+pub async fn lock_agent_of(write: &Write, id: DocumentId) -> Result<Option<AgentId>, DbError> {
     Ok(lock(write, id).await?.map(|row| AgentId(row.agent_id)))
+}
+
+/// Refuses a document that nobody has read yet.
+pub(crate) async fn require_text(write: &Write, id: DocumentId) -> Result<(), DbError> {
+    let read = text_row::Entity::find_by_id(id.0)
+        .select_only()
+        .column(text_row::Column::DocumentId)
+        .into_tuple::<Uuid>()
+        .one(write.connection())
+        .await?;
+    if read.is_none() {
+        let message = "This document has no text yet: it has it once its status is `ready`.";
+        return Err(DbError::Conflict(message.to_owned()));
+    }
+    Ok(())
 }
 
 /// Keeps documents as they are until the transaction ends. `false`: not all are there.
@@ -449,6 +493,26 @@ async fn require_room(connection: &impl ConnectionTrait, agent_id: AgentId, kind
     Err(DbError::Conflict(format!(
         "There are {count} documents of this kind already; at most {MAX_DOCUMENTS_PER_KIND} are taken. Delete one first."
     )))
+}
+
+/// # Errors
+/// `DbError::Conflict` when the agent has this very file.
+pub(crate) async fn require_new(
+    connection: &impl ConnectionTrait,
+    agent_id: AgentId,
+    sha256: &str,
+) -> Result<(), DbError> {
+    let same = row::Entity::find()
+        .filter(row::Column::AgentId.eq(agent_id.0))
+        .filter(row::Column::Sha256.eq(sha256))
+        .one(connection)
+        .await?;
+    let Some(same) = same else { return Ok(()) };
+    let message = format!(
+        "This file is here already, as \"{}\". Delete that document first if you want to upload it again.",
+        same.name
+    );
+    Err(DbError::Conflict(message))
 }
 
 async fn insert_chunks(write: &Write, id: DocumentId, chunks: Vec<NewChunk>) -> Result<(), DbError> {
@@ -524,6 +588,7 @@ async fn wire_all(connection: &impl ConnectionTrait, rows: Vec<row::Model>) -> R
                 sha256: row.sha256,
                 status: convert::parse_name("document status", &row.status)?,
                 error: error.map(|(code, message)| DocumentError { code, message }),
+                scan: row.scan.map(|scan| convert::parse_name("scan", &scan)).transpose()?,
                 characters: row.characters.map(convert::unsigned),
                 pages: row.pages.and_then(|pages| u32::try_from(pages).ok()),
                 chunks: chunks.get(&row.id).copied().unwrap_or(0),
@@ -592,6 +657,7 @@ pub(crate) mod row {
         pub status: String,
         pub error_code: Option<String>,
         pub error_message: Option<String>,
+        pub scan: Option<String>,
         pub characters: Option<i64>,
         pub pages: Option<i32>,
         pub created_at: DateTimeUtc,

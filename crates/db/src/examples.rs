@@ -3,17 +3,17 @@
 mod change;
 mod duplicates;
 mod filter;
+mod generated;
 mod holds;
 mod reviews;
 mod revisions;
 
-use crate::{
-    Db, DbError, Scope, Write, agents, convert, documents,
-    notifications::{self, Audience},
-};
+use crate::{Db, DbError, Scope, Write, agents, convert, documents};
 pub use change::{Assessed, Judged, Quoted, delete, split, undo, update};
-pub use duplicates::{Signed, Unsigned, all_signed, regroup, sign, signed, unsigned};
+pub use duplicates::{Signed, Unsigned, agent_of_batch, all_signed, regroup, sign, signed, unsigned};
 pub use filter::After;
+pub(crate) use generated::add_generated;
+pub use generated::{GeneratedExample, insert_generated};
 pub use holds::{claim, release};
 pub use reviews::{preview, review, summary};
 
@@ -21,46 +21,20 @@ use cerebros_common::{
     audit::{Action, Noun},
     events::EventKind,
     examples::{
-        Example, ExampleFinding, ExampleHold, ExampleLine, ExampleOrigin, ExampleOutlineQuery, ExampleQuery,
-        ExampleSource, ExampleStatus, FindingKind, Grounding, NewExample,
+        Example, ExampleHold, ExampleLine, ExampleOrigin, ExampleOutlineQuery, ExampleQuery, ExampleSource,
+        ExampleStatus, FindingKind, Grounding, NewExample,
     },
     ids::{AgentId, BatchId, ChunkId, DocumentId, ExampleId},
-    notifications::{NotificationKind, NotificationSubject},
     wire::CursorPage,
-    workspaces::Role,
 };
 use filter::{condition, ordered};
 use sea_orm::{
-    ActiveModelTrait,
-    ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
-    Select,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect, Select,
     sea_query::{Expr, Func},
 };
 use std::collections::HashMap;
 use uuid::Uuid;
-
-/// An example whose quotation was checked. Offsets count characters of the document's text.
-#[derive(Debug, Clone)]
-pub struct GeneratedExample {
-    pub prompt: String,
-    pub reasoning: String,
-    pub response: String,
-    pub chunk_id: ChunkId,
-    pub start: u64,
-    pub end: u64,
-    pub page: Option<u32>,
-    pub heading: Option<String>,
-    pub quote: String,
-    pub origin: ExampleOrigin,
-    pub score: u8,
-    pub findings: Vec<ExampleFinding>,
-    /// `Ungrounded`: the span is that of the chunk.
-    pub grounding: Grounding,
-    pub duplicate_of: Option<ExampleId>,
-    pub model: Option<String>,
-    pub batch_id: Option<BatchId>,
-}
 
 /// What training needs of an example.
 #[derive(Debug, Clone)]
@@ -71,9 +45,6 @@ pub struct ApprovedExample {
     pub reasoning: String,
     pub response: String,
 }
-
-/// Examples per insert: 20 values each stay well below the databases' limits on parameters.
-const EXAMPLES_AT_ONCE: usize = 200;
 
 /// Those after `after`, in the order that the query asks for.
 pub async fn list(
@@ -211,79 +182,6 @@ pub async fn insert(write: &mut Write, new: &NewExample, assessed: Assessed) -> 
     let fields = ["agent_id", "prompt", "reasoning", "response"];
     write.audit(Action::Created, Noun::Example, row.id, &fields);
     wire_one(write.connection(), row).await
-}
-
-/// Adds what was made of a document, once: a document that is gone, or has examples already, stays as it is. Gives the agent where something was added.
-pub async fn insert_generated(
-    write: &mut Write,
-    document_id: DocumentId,
-    generated: Vec<GeneratedExample>,
-) -> Result<Option<AgentId>, DbError> {
-    let Some(agent_id) = documents::lock_agent_of(write, document_id).await? else {
-        return Ok(None);
-    };
-    let earlier = row::Entity::find()
-        .filter(row::Column::DocumentId.eq(document_id.0))
-        .one(write.connection())
-        .await?;
-    if earlier.is_some() || generated.is_empty() {
-        return Ok(None);
-    }
-    let (workspace_id, now) = (write.workspace_id()?.0, convert::now());
-    let status = convert::name(&ExampleStatus::Pending)?;
-    // Lists go by falling id: made backwards, the ids put the examples in the order of the text.
-    let rows = generated.into_iter().rev().map(|new| {
-        let findings = convert::json("example findings", &new.findings)?;
-        let (origin, grounding) = (convert::name(&new.origin)?, convert::name(&new.grounding)?);
-        Ok(row::ActiveModel {
-            id: Set(Uuid::now_v7()),
-            workspace_id: Set(workspace_id),
-            agent_id: Set(agent_id.0),
-            document_id: Set(Some(document_id.0)),
-            chunk_id: Set(Some(new.chunk_id.0)),
-            prompt: Set(new.prompt),
-            reasoning: Set(new.reasoning),
-            response: Set(new.response),
-            status: Set(status.clone()),
-            origin: Set(origin),
-            start_at: Set(Some(convert::signed(new.start))),
-            end_at: Set(Some(convert::signed(new.end))),
-            page: Set(new.page.and_then(|page| i32::try_from(page).ok())),
-            heading: Set(new.heading),
-            quote: Set(Some(new.quote)),
-            edited: Set(false),
-            score: Set(i32::from(new.score)),
-            findings: Set(findings),
-            grounding: Set(grounding),
-            duplicate_of: Set(new.duplicate_of.map(Uuid::from)),
-            model: Set(new.model),
-            batch_id: Set(new.batch_id.map(Uuid::from)),
-            created_at: Set(now),
-            updated_at: Set(now),
-            version: Set(1),
-        })
-    });
-    let rows = rows.collect::<Result<Vec<row::ActiveModel>, DbError>>()?;
-    for some in rows.chunks(EXAMPLES_AT_ONCE) {
-        row::Entity::insert_many(some.to_vec())
-            .exec_without_returning(write.connection())
-            .await?;
-    }
-    write.event(EventKind::ExamplesChanged, document_id.0, Some(agent_id));
-    let names = documents::names(write.connection(), &[document_id.0]).await?;
-    let name = names.get(&document_id.0).map_or("", String::as_str);
-    let title = format!("{} examples from “{name}” wait for review.", rows.len());
-    let (kind, subject) = (NotificationKind::ExamplesReady, NotificationSubject::Document);
-    notifications::notify(
-        write,
-        kind,
-        Audience::AtLeast(Role::Reviewer),
-        &title,
-        subject,
-        document_id.0,
-    )
-    .await?;
-    Ok(Some(agent_id))
 }
 
 /// A quotation as it is stored.

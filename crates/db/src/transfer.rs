@@ -194,6 +194,10 @@ impl Import {
             "update datasets set status = 'error', updated_at = $2, \
              error = 'It was exported before it was validated. Delete it and add it again.' \
              where workspace_id = $1 and status in ('uploading', 'validating')",
+            "update batch_items set status = 'waiting' where workspace_id = $1 and status = 'running'",
+            "update batches set status = 'paused', updated_at = $2, \
+             pause = '{\"reason\":\"imported\",\"message\":\"It was under way when it was exported. Continue it here.\"}' \
+             where workspace_id = $1 and status = 'running'",
             "update bases set status = 'error', location = 'not here: ' || location, \
              error = 'Its directory was on another server. Add the directory of this server as another base.' \
              where workspace_id = $1 and source = 'directory'",

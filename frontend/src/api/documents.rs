@@ -2,7 +2,7 @@
 
 use super::{Answer, get, list, order};
 use cerebros_common::{
-    documents::{Document, DocumentQuery, DocumentText, DocumentTextQuery, NewDocument},
+    documents::{Document, DocumentQuery, DocumentText, DocumentTextQuery},
     ids::DocumentId,
     wire::Page,
 };
@@ -21,11 +21,6 @@ pub async fn retry_document(id: DocumentId) -> Answer<Document> {
 
 pub async fn find_text(id: DocumentId, query: DocumentTextQuery) -> Answer<DocumentText> {
     list(&format!("/documents/{id}/text"), &query).await
-}
-
-/// Where a file is uploaded to.
-pub fn upload_address(query: &NewDocument) -> String {
-    super::with_query("/api/v1/documents", query)
 }
 
 pub fn content_address(id: DocumentId) -> String {

@@ -13,7 +13,10 @@ use actix_multipart::Multipart;
 use actix_web::{HttpRequest, delete, get, post, web};
 use cerebros_common::{
     deletions::{DeletionSubject, DeletionTarget},
-    documents::{Chunk, ChunkQuery, Document, DocumentQuery, DocumentText, DocumentTextQuery, FileForm, NewDocument},
+    documents::{
+        Chunk, ChunkQuery, Document, DocumentQuery, DocumentStatus, DocumentText, DocumentTextQuery, FileForm,
+        NewDocument,
+    },
     ids::DocumentId,
     wire::{CursorPage, Envelope, Page},
 };
@@ -163,15 +166,14 @@ async fn list_document_chunks(
 #[get("/documents/{id}/content")]
 async fn find_document_content(app: web::Data<App>, Viewer(scope): Viewer, id: Id<DocumentId>) -> AppResult {
     let located = db::documents::find_located(&scope, &app.db, id.0).await?;
-    let file = app
-        .storage
-        .open_file(&located.blob_key)
-        .await
-        .map_err(AppError::internal)?;
+    if located.document.status == DocumentStatus::Quarantined {
+        return Err(AppError::conflict(
+            "The virus scanner found something in this file: it is not given out.",
+        ));
+    }
+    let blob = app.storage.read(&located.blob_key).await.map_err(AppError::internal)?;
     let media_type = documents::media_type(located.document.format);
-    download::attachment(file, media_type, &located.document.name)
-        .await
-        .map_err(AppError::internal)
+    Ok(download::attachment(blob, media_type, &located.document.name))
 }
 
 /// Read a document once more

@@ -5,7 +5,7 @@ use crate::{Db, DbError, Scope, Write, agents, convert};
 use cerebros_common::{
     events::EventKind,
     examples::{ExampleFinding, FindingKind},
-    ids::{AgentId, ExampleId},
+    ids::{AgentId, BatchId, ExampleId},
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
@@ -149,6 +149,16 @@ pub async fn regroup(
     }
     write.event(EventKind::ExamplesChanged, agent_id.0, Some(agent_id));
     Ok(())
+}
+
+/// Whose examples a batch makes, once it has made some.
+pub async fn agent_of_batch(write: &Write, batch_id: BatchId) -> Result<Option<AgentId>, DbError> {
+    let found = row::Entity::find()
+        .filter(row::Column::WorkspaceId.eq(write.workspace_id()?.0))
+        .filter(row::Column::BatchId.eq(batch_id.0))
+        .one(write.connection())
+        .await?;
+    Ok(found.map(|row| AgentId(row.agent_id)))
 }
 
 /// Whether every example of an agent is signed, which stays so until the end of the transaction.

@@ -9,7 +9,7 @@ use crate::{
     remote::Remote,
     toasts::Toasts,
 };
-use cerebros_common::examples::{ExampleFilter, ExampleReview, ExampleStatus};
+use cerebros_common::examples::{ExampleReview, ExampleStatus};
 use leptos::prelude::*;
 
 #[component]
@@ -23,16 +23,21 @@ pub fn Bulk(reviewing: Reviewing, open: RwSignal<bool>) -> impl IntoView {
 
 #[component]
 fn Form(reviewing: Reviewing, open: RwSignal<bool>) -> impl IntoView {
-    let filter = untrack(|| reviewing.filter());
-    let everything = filter == ExampleFilter::default();
-    let filter = StoredValue::new(filter);
     let status = RwSignal::new(ExampleStatus::Approved);
-    let body = move |dry_run| ExampleReview {
-        agent_id: reviewing.agent,
-        status: status.get(),
-        ids: None,
-        filter: Some(filter.get_value()),
-        dry_run,
+    let filter = StoredValue::new(untrack(|| reviewing.filter()));
+    // Without a wish for a status, what was judged already stays judged.
+    let body = move |dry_run| {
+        let mut filter = filter.get_value();
+        if status.get() != ExampleStatus::Pending {
+            filter.status = filter.status.or(Some(ExampleStatus::Pending));
+        }
+        ExampleReview {
+            agent_id: reviewing.agent,
+            status: status.get(),
+            ids: None,
+            filter: Some(filter),
+            dry_run,
+        }
     };
     let counted = Remote::new(move || review_examples(body(true)));
     let (sending, toasts) = (Sending::new(), Toasts::of_app());
@@ -51,7 +56,7 @@ fn Form(reviewing: Reviewing, open: RwSignal<bool>) -> impl IntoView {
     view! {
         <div class="space-y-4">
             <p class="text-sm text-muted">
-                {if everything { "No filter is set: this is about every example." } else { "This is about the examples that your filters find." }}
+                "This is about the examples that your filters find. Those that were judged already only change if you filter by their status."
             </p>
             <fieldset class="flex flex-wrap gap-4">
                 <legend class="sr-only">"What becomes of them"</legend>

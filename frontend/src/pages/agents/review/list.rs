@@ -16,7 +16,7 @@ const SPARE: usize = 8;
 
 #[component]
 pub fn ExampleList(lines: Signal<Lines>, reviewing: Reviewing) -> impl IntoView {
-    let list = NodeRef::<html::Ul>::new();
+    let list = NodeRef::<html::Div>::new();
     let (top, room) = (RwSignal::new(0_usize), RwSignal::new(800_usize));
     let measure = move || {
         if let Some(list) = list.get_untracked() {
@@ -58,17 +58,17 @@ pub fn ExampleList(lines: Signal<Lines>, reviewing: Reviewing) -> impl IntoView 
     });
     view! {
         <div class="min-w-0">
-            <ul
+            <div
                 node_ref=list
-                class="panel relative h-60 overflow-y-auto overscroll-contain lg:h-[calc(100vh-16rem)] lg:min-h-96"
-                aria-label="Examples"
+                class="panel h-60 overflow-y-auto overscroll-contain lg:h-[calc(100vh-16rem)] lg:min-h-96"
                 on:scroll=move |_| measure()
             >
-                <li role="presentation" aria-hidden="true" style:height=move || lines.with(|lines| format!("{}px", lines.len() * HEIGHT))></li>
-                <For each=window key=|(at, line)| (*at, line.id, line.version) let:item>
-                    <Line at=item.0 line=item.1 reviewing />
-                </For>
-            </ul>
+                <ul class="relative" aria-label="Examples" style:height=move || lines.with(|lines| format!("{}px", lines.len() * HEIGHT))>
+                    <For each=window key=|(at, line)| (*at, line.id, line.version, line.status) let:item>
+                        <Line at=item.0 line=item.1 reviewing />
+                    </For>
+                </ul>
+            </div>
             <Show when=move || reviewing.queue.cut_off.get()>
                 <p class="mt-2 text-sm text-muted">"Only the first 20,000 are listed. Filters narrow the rest."</p>
             </Show>

@@ -147,6 +147,10 @@ impl Reviewing {
     /// Moves the choice down the list, or up.
     pub fn step(self, by: isize) {
         if let Some(next) = self.following(by) {
+            // Whoever goes back wants to see that one, also if somebody else holds it by now.
+            if by < 0 {
+                self.turns.insist_on(next);
+            }
             self.editing.set(None);
             self.chosen.set(Some(next));
         }

@@ -81,7 +81,9 @@ impl Turns {
 
     pub fn forget(self, id: ExampleId) {
         self.known.update_value(|known| drop(known.remove(&id)));
-        self.mine.update_value(|mine| drop(mine.remove(&id)));
+        self.mine.update_value(|mine| {
+            mine.remove(&id);
+        });
     }
 
     pub fn source_of(self, id: ExampleId) -> Option<ExampleSource> {
@@ -100,7 +102,9 @@ impl Turns {
 
     /// A judged example is no longer reserved.
     pub fn let_go(self, id: ExampleId) {
-        self.mine.update_value(|mine| drop(mine.remove(&id)));
+        self.mine.update_value(|mine| {
+            mine.remove(&id);
+        });
     }
 
     pub fn count(self) {
