@@ -22,7 +22,7 @@ use cerebros_common::{
     events::EventKind,
     examples::{
         Example, ExampleHold, ExampleLine, ExampleOrigin, ExampleOutlineQuery, ExampleQuery, ExampleSource,
-        ExampleStatus, FindingKind, Grounding, NewExample,
+        ExampleStatus, FindingKind, NewExample,
     },
     ids::{AgentId, BatchId, ChunkId, DocumentId, ExampleId},
     wire::CursorPage,
