@@ -148,6 +148,15 @@ impl Drop for Claim {
 
 /// Claims a name. `None`: another tab has it.
 pub async fn claim(name: &str) -> Option<Claim> {
+    ask_for(name, true).await
+}
+
+/// Waits until no other tab has the name.
+pub async fn claim_when_free(name: &str) -> Option<Claim> {
+    ask_for(name, false).await
+}
+
+async fn ask_for(name: &str, at_once: bool) -> Option<Claim> {
     let locks = Reflect::get(&window().navigator(), &"locks".into()).unwrap_or(JsValue::UNDEFINED);
     let request = Reflect::get(&locks, &"request".into());
     let Some(request) = request.ok().and_then(|request| request.dyn_into::<Function>().ok()) else {
@@ -155,7 +164,7 @@ pub async fn claim(name: &str) -> Option<Claim> {
     };
     let options = Object::new();
     // A plain object takes every field.
-    drop(Reflect::set(&options, &"ifAvailable".into(), &true.into()));
+    drop(Reflect::set(&options, &"ifAvailable".into(), &at_once.into()));
     let answered = Promise::new(&mut |answer: Function, _: Function| {
         let lead = Closure::once_into_js(move |lock: JsValue| {
             if lock.is_null() {

@@ -21,6 +21,7 @@ pub mod page_head;
 pub mod pager;
 pub mod passage;
 pub mod progress;
+pub mod reading;
 pub mod shown_once;
 pub mod status;
 pub mod tabs;

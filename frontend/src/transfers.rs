@@ -8,6 +8,7 @@ mod part;
 use crate::{
     api::uploads::{delete_upload, list_uploads},
     browser::{self, Claim},
+    session::{Account, Session},
 };
 use cerebros_common::{
     documents::DocumentKind,
@@ -76,11 +77,21 @@ const AT_ONCE: usize = 2;
 
 impl Transfers {
     pub fn provide() {
-        provide_context(Self {
+        let transfers = Self {
             shown: RwSignal::new(Vec::new()),
             next: StoredValue::new(0),
             owner: StoredValue::new(Owner::current().unwrap_or_default()),
+        };
+        let account = Session::of_app().account();
+        Effect::new(move |_| {
+            if account.with(|account| *account == Account::SignedOut) {
+                transfers
+                    .shown
+                    .with_untracked(|shown| shown.iter().for_each(|transfer| transfer.stop()));
+                transfers.shown.set(Vec::new());
+            }
         });
+        provide_context(transfers);
     }
 
     pub fn of_app() -> Self {
@@ -209,7 +220,8 @@ impl Transfers {
             claim,
             ..Inner::default()
         };
-        self.show(
+        let elsewhere = state == TransferState::Elsewhere;
+        let transfer = self.show(
             upload.agent_id,
             upload.kind,
             upload.name,
@@ -217,6 +229,22 @@ impl Transfers {
             state,
             inner,
         );
+        if elsewhere {
+            spawn_local(self.follow(transfer, upload.id));
+        }
+    }
+
+    /// Takes an upload over from another tab when that is closed, and ends with it.
+    async fn follow(self, transfer: Transfer, id: UploadId) {
+        let claim = browser::claim_when_free(&lock_name(id)).await;
+        transfer.inner.update_value(|inner| inner.claim = claim);
+        let paused = is_paused(id);
+        transfer.state.set(if paused {
+            TransferState::Paused
+        } else {
+            TransferState::Waiting
+        });
+        self.advance();
     }
 
     /// Starts as many as may run at once.
@@ -312,6 +340,11 @@ impl Transfer {
     fn is_current(self, run: u64) -> bool {
         self.inner.with_value(|inner| inner.run == run)
     }
+}
+
+/// Forgets what the browser keeps, for a person who leaves it.
+pub async fn forget_files() {
+    kept::clear().await;
 }
 
 fn lock_name(id: UploadId) -> String {

@@ -73,7 +73,7 @@ pub async fn plan(app: &App, scope: &Scope, new: &NewBatch) -> AppResult<Plan> {
         templates.insert(document.id, (kind, version));
     }
     let ids: Vec<_> = documents.iter().map(|document| document.id).collect();
-    let chunks = db::documents::chunk_lengths(scope, &app.db, &ids).await?;
+    let chunks = db::chunks::lengths(scope, &app.db, &ids).await?;
     let sources = chunks.into_iter().filter_map(|(document_id, chunk_id, characters)| {
         let (template, template_version) = *templates.get(&document_id)?;
         Some(Source {
@@ -195,7 +195,7 @@ pub async fn bury(app: Arc<App>, task: RunBatchItem, burial: Burial) -> Result<(
 }
 
 async fn make(app: &App, scope: &Scope, work: ItemWork) -> Result<Outcome, TaskError> {
-    let pages = db::documents::pages(scope, &app.db, &[work.document_id])
+    let pages = db::document_texts::pages(scope, &app.db, &[work.document_id])
         .await
         .map_err(AppError::from)?;
     let pages = pages.into_values().next().unwrap_or_default();

@@ -1,6 +1,9 @@
 //! Finding the concepts of a document in the background.
 
+mod ask;
+
 use crate::{
+    diagrams::ask::task_error,
     documents::extraction::scope_of,
     error::{AppError, AppResult},
     examples::page_at,
@@ -44,11 +47,9 @@ pub async fn order(write: &mut Write, scope: &Scope, document_id: DocumentId) ->
 /// The task. A document that is gone stays gone.
 pub async fn run(app: Arc<App>, task: FindConcepts, lease: Lease) -> Result<(), TaskError> {
     let scope = scope_of(lease.workspace_id())?;
-    let found = match db::documents::find_whole(&scope, &app.db, task.document_id).await {
-        Ok(whole) => tokio::task::spawn_blocking(move || extracted(&whole))
-            .await
-            .map_err(|_| TaskError::retry("Finding concepts failed"))?,
-        Err(DbError::NotFound(_)) => Vec::new(),
+    let (found, failure) = match db::documents::find_whole(&scope, &app.db, task.document_id).await {
+        Ok(whole) => find(&app, &scope, &lease, whole).await?,
+        Err(DbError::NotFound(_)) => (Vec::new(), None),
         Err(error) => return Err(AppError::from(error).into()),
     };
     if lease.cancellation().is_cancelled() {
@@ -59,11 +60,26 @@ pub async fn run(app: Arc<App>, task: FindConcepts, lease: Lease) -> Result<(), 
     db::concepts::store_found(&mut write, task.document_id, found)
         .await
         .map_err(AppError::from)?;
-    db::studies::end(&mut write, task.document_id, None)
+    db::studies::end(&mut write, task.document_id, failure.as_ref())
         .await
         .map_err(AppError::from)?;
     write.commit().await.map_err(AppError::from)?;
     Ok(())
+}
+
+/// By the workspace's language model, or without one from the text itself.
+async fn find(
+    app: &Arc<App>,
+    scope: &Scope,
+    lease: &Lease,
+    whole: WholeDocument,
+) -> Result<(Vec<FoundConcept>, Option<DiagramError>), TaskError> {
+    let by_model = ask::find(app, scope, lease.cancellation(), lease.task_id(), &whole).await;
+    if let Some(found) = by_model.map_err(task_error)? {
+        return Ok(found);
+    }
+    let found = tokio::task::spawn_blocking(move || extracted(&whole)).await;
+    Ok((found.map_err(|_| TaskError::retry("Finding concepts failed"))?, None))
 }
 
 /// Says at the document that the server gave up.

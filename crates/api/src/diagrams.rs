@@ -1,5 +1,6 @@
 //! Diagrams: what the parser says of a source, pictures, and drawing in the background.
 
+pub mod ask;
 mod child;
 pub mod draw;
 mod sanitise;

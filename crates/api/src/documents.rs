@@ -1,6 +1,7 @@
 //! Documents: taking files in, reading them in a child process, and letting them go.
 
 pub mod extraction;
+pub mod reading;
 
 use crate::{
     error::{AppError, AppResult},

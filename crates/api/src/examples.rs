@@ -73,7 +73,7 @@ fn generate(whole: WholeDocument) -> Vec<GeneratedExample> {
             start: chunk.start as usize,
             end: chunk.end as usize,
             page: chunk.page,
-            headings: chunk.heading.iter().cloned().collect(),
+            headings: chunk.headings.clone(),
             text: chunk.text.clone(),
         })
         .collect();

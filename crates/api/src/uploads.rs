@@ -57,7 +57,8 @@ pub struct CompleteUpload {
 impl Task for CompleteUpload {
     const NAME: &'static str = "complete_upload";
     const QUEUE: &'static str = "default";
-    const MAX_ATTEMPTS: u32 = 5;
+    /// Over some minutes: a bucket that is asked again puts the file together all the while.
+    const MAX_ATTEMPTS: u32 = 10;
 }
 
 /// Where an upload's parts are.

@@ -3,6 +3,7 @@
 use crate::{
     examples::Grounding,
     ids::{AgentId, ConceptId, DocumentId},
+    studies::StudyStatus,
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -139,6 +140,14 @@ pub struct ConceptMerge {
 #[serde(deny_unknown_fields)]
 pub struct ConceptSearch {
     pub document_id: DocumentId,
+}
+
+/// A search for concepts that is under way.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ConceptFinding {
+    pub document_id: DocumentId,
+    pub status: StudyStatus,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, Validate)]

@@ -1,6 +1,12 @@
 //! Diagrams, their pictures, and the links that show them.
 
-use crate::{Db, DbError, Scope, Write, concepts::holds, convert, documents, paging::page};
+use crate::{
+    Db, DbError, Scope, Write,
+    concepts::holds,
+    convert, documents,
+    notifications::{self, Audience},
+    paging::page,
+};
 use cerebros_common::{
     audit::{Action, Noun},
     concepts::{ConceptOrigin, Level},
@@ -9,8 +15,10 @@ use cerebros_common::{
     },
     events::EventKind,
     ids::{ConceptId, DiagramId, DocumentId, WorkspaceId},
+    notifications::{NotificationKind, NotificationSubject},
     studies::StudyDiagrams,
     wire::{Page, Paging},
+    workspaces::Role,
 };
 use sea_orm::{
     ActiveModelTrait,
@@ -284,7 +292,7 @@ pub async fn finish(write: &mut Write, id: DiagramId, drawn: Drawn) -> Result<()
     let Some(row) = lock_drawing(write, id).await? else {
         return Ok(());
     };
-    let (document, version) = (row.document_id, row.version);
+    let (document, run, version) = (row.document_id, row.run_id, row.version);
     let ready = drawn.error.is_none();
     let status = if ready {
         DiagramStatus::Ready
@@ -309,7 +317,7 @@ pub async fn finish(write: &mut Write, id: DiagramId, drawn: Drawn) -> Result<()
     row.update(write.connection()).await?;
     put_picture(write, id.0, drawn.svg.as_deref()).await?;
     told(write, id, document);
-    Ok(())
+    tell_end(write, run, document).await
 }
 
 /// Gives up drawing; what there was of a source stays.
@@ -317,7 +325,7 @@ pub async fn fail(write: &mut Write, id: DiagramId, error: &DiagramError) -> Res
     let Some(row) = lock_drawing(write, id).await? else {
         return Ok(());
     };
-    let (document, version) = (row.document_id, row.version);
+    let (document, run, version) = (row.document_id, row.run_id, row.version);
     let mut row = row.into_active_model();
     row.status = Set(convert::name(&DiagramStatus::Failed)?);
     row.error = Set(error_text(Some(error))?);
@@ -325,7 +333,34 @@ pub async fn fail(write: &mut Write, id: DiagramId, error: &DiagramError) -> Res
     row.version = Set(version + 1);
     row.update(write.connection()).await?;
     told(write, id, document);
-    Ok(())
+    tell_end(write, run, document).await
+}
+
+/// Tells the editors when the last diagram of an order is done.
+async fn tell_end(write: &Write, run: Option<Uuid>, document: Option<Uuid>) -> Result<(), DbError> {
+    let (Some(run), Some(document)) = (run, document) else {
+        return Ok(());
+    };
+    let of_run = |status: DiagramStatus| -> Result<_, DbError> {
+        let status = convert::name(&status)?;
+        let found = row::Entity::find().filter(row::Column::RunId.eq(run));
+        Ok(found.filter(row::Column::Status.eq(status)))
+    };
+    let connection = write.connection();
+    if of_run(DiagramStatus::Drawing)?.count(connection).await? > 0 {
+        return Ok(());
+    }
+    let ready = of_run(DiagramStatus::Ready)?.count(connection).await?;
+    let failed = of_run(DiagramStatus::Failed)?.count(connection).await?;
+    let names = documents::names(connection, &[document]).await?;
+    let name = names.get(&document).map_or("", String::as_str);
+    let mut title = format!("{ready} diagrams of “{name}” are drawn");
+    if failed > 0 {
+        title.push_str(&format!("; {failed} failed"));
+    }
+    title.push('.');
+    let (kind, subject) = (NotificationKind::DiagramsReady, NotificationSubject::Document);
+    notifications::notify(write, kind, Audience::AtLeast(Role::Editor), &title, subject, document).await
 }
 
 fn told(write: &mut Write, id: DiagramId, document: Option<Uuid>) {
@@ -572,8 +607,13 @@ fn error_text(error: Option<&DiagramError>) -> Result<Option<String>, DbError> {
     error.map(|error| convert::json("diagram error", error)).transpose()
 }
 
+/// Locks the document of an order first, so that of two that end at once one sees the other.
 async fn lock_drawing(write: &Write, id: DiagramId) -> Result<Option<row::Model>, DbError> {
     let drawing = convert::name(&DiagramStatus::Drawing)?;
+    let found = scoped(&write.scope()?, id).one(write.connection()).await?;
+    if let Some(document) = found.filter(|row| row.run_id.is_some()).and_then(|row| row.document_id) {
+        documents::lock_agent_of(write, DocumentId(document)).await?;
+    }
     let row = scoped(&write.scope()?, id)
         .lock_exclusive()
         .one(write.connection())

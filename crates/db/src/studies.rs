@@ -90,7 +90,7 @@ pub async fn begin(write: &mut Write, document_id: DocumentId) -> Result<bool, D
     documents::lock_agent_of(write, document_id)
         .await?
         .ok_or(DbError::NotFound("document"))?;
-    documents::require_text(write, document_id).await?;
+    documents::require_text(&write.scope()?, write.connection(), document_id).await?;
     let running = convert::name(&StudyStatus::Running)?;
     let state = row::Entity::find_by_id(document_id.0).one(write.connection()).await?;
     write.audit(Action::Started, Noun::Concept, document_id, &[]);

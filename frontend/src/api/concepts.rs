@@ -1,8 +1,8 @@
 //! Concepts of documents.
 
-use super::{Answer, delete, list, patch, post, send, tell};
+use super::{Answer, delete, list, patch, post, send};
 use cerebros_common::{
-    concepts::{Concept, ConceptMerge, ConceptPatch, ConceptQuery, ConceptSearch, NewConcept},
+    concepts::{Concept, ConceptFinding, ConceptMerge, ConceptPatch, ConceptQuery, ConceptSearch, NewConcept},
     ids::{ConceptId, DocumentId},
     wire::Page,
 };
@@ -16,8 +16,8 @@ pub async fn create_concept(body: NewConcept) -> Answer<Concept> {
     post("/concepts", &body).await
 }
 
-pub async fn find_document_concepts(document_id: DocumentId) -> Answer<()> {
-    tell("/concepts/find", &ConceptSearch { document_id }).await
+pub async fn find_document_concepts(document_id: DocumentId) -> Answer<ConceptFinding> {
+    post("/concepts/find", &ConceptSearch { document_id }).await
 }
 
 pub async fn update_concept(id: ConceptId, version: i64, body: ConceptPatch) -> Answer<Concept> {

@@ -1,5 +1,6 @@
 //! One document: what it is, and its text.
 
+mod chunks;
 mod text;
 
 use crate::{
@@ -30,6 +31,7 @@ use cerebros_common::{
     ids::DocumentId,
     workspaces::Role,
 };
+use chunks::ChunksPanel;
 use leptos::prelude::*;
 use text::TextPanel;
 
@@ -51,6 +53,7 @@ fn OneDocument(id: DocumentId) -> impl IntoView {
                 <Facts document=current />
                 <Show when=move || current.with(|document| document.status == DocumentStatus::Ready)>
                     <TextPanel id />
+                    <ChunksPanel id />
                 </Show>
             </div>
         </Loaded>
@@ -144,6 +147,7 @@ fn Facts(document: Signal<Document>) -> impl IntoView {
                         <Fact name="Pages">{or_dash(document.pages.map(|pages| format::count(u64::from(pages))))}</Fact>
                         <Fact name="Characters">{or_dash(document.characters.map(format::count))}</Fact>
                         <Fact name="Virus scan">{scan_says(document.scan)}</Fact>
+                        <Fact name="Tokens">{or_dash(document.tokens.map(format::count))}</Fact>
                         <Fact name="Examples">{format::count(document.examples)}</Fact>
                         <Fact name="Uploaded">
                             <Ago at=document.created_at />

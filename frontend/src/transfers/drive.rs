@@ -31,6 +31,8 @@ const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(400);
 enum Stop {
     /// Paused, cancelled, or begun anew.
     Superseded,
+    /// The server knows nothing of it: it was cancelled elsewhere, or given up.
+    Gone,
     /// To be tried again.
     Lost,
     /// The server was reached, but did not take what was sent.
@@ -69,7 +71,12 @@ impl Transfers {
                 (wait, stuck) = (FIRST_WAIT, 0);
             }
             match stop {
-                Stop::Superseded => return,
+                Stop::Superseded => break self.advance(),
+                Stop::Gone => {
+                    transfer.stop();
+                    self.forget(transfer);
+                    break self.advance();
+                }
                 Stop::Failed(message) => {
                     transfer.stop();
                     transfer.state.set(TransferState::Failed(message));
@@ -97,11 +104,18 @@ impl Transfers {
 async fn attempt(transfer: Transfer, run: u64) -> Result<(), Stop> {
     let file = transfer.inner.with_value(|inner| inner.file.clone());
     let mut upload = match transfer.inner.with_value(|inner| inner.upload) {
-        Some(id) => find_upload(id).await?,
+        Some(id) => find_upload(id).await.map_err(|error| match error.is_missing() {
+            true => Stop::Gone,
+            false => error.into(),
+        })?,
         None => begin(transfer, file.as_ref().ok_or(Stop::Superseded)?).await?,
     };
     current(transfer, run)?;
     if upload.status == UploadStatus::Open {
+        let file = match file {
+            Some(file) => Some(file),
+            None => kept::find(upload.id).await,
+        };
         let Some(file) = file else {
             transfer.state.set(TransferState::NeedsFile);
             return Err(Stop::Superseded);

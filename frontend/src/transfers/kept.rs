@@ -36,6 +36,14 @@ pub async fn forget(id: UploadId) {
     }
 }
 
+pub async fn clear() {
+    if let Ok(store) = open(IdbTransactionMode::Readwrite).await
+        && let Ok(request) = store.clear()
+    {
+        let _ = done(&request).await;
+    }
+}
+
 async fn open(mode: IdbTransactionMode) -> Result<IdbObjectStore, JsValue> {
     let factory = window().and_then(|window| window.indexed_db().ok().flatten());
     let request = factory.ok_or(JsValue::NULL)?.open_with_u32(DATABASE, 1)?;

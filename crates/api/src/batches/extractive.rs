@@ -20,7 +20,7 @@ pub fn make(work: &ItemWork, pages: &[DocumentPage]) -> Vec<GeneratedExample> {
         start,
         end: chunk.end as usize,
         page: chunk.page,
-        headings: chunk.heading.iter().cloned().collect(),
+        headings: chunk.headings.clone(),
         text: chunk.text.clone(),
     };
     let drafts = cerebros_ingest::generate(&work.document_name, &[input]);

@@ -1,5 +1,6 @@
 //! Drawing in the background: from a concept, a text, or a document.
 
+use super::ask::{self, Question, task_error};
 use crate::{
     documents::extraction::scope_of,
     error::{AppError, AppResult},
@@ -116,7 +117,7 @@ pub async fn run(app: Arc<App>, task: DrawDiagram, lease: Lease) -> Result<(), T
     let scope = scope_of(lease.workspace_id())?;
     let waiting = db::diagrams::find_waiting(&scope, &app.db, task.diagram_id).await;
     let drawn = match waiting.map_err(AppError::from)? {
-        Some(waiting) => Some(draw(&app, &scope, waiting).await?),
+        Some(waiting) => Some(draw(&app, &scope, &lease, waiting).await?),
         None => None,
     };
     if lease.cancellation().is_cancelled() {
@@ -149,7 +150,7 @@ pub async fn bury(app: Arc<App>, task: DrawDiagram, burial: Burial) -> Result<()
     Ok(())
 }
 
-async fn draw(app: &App, scope: &Scope, waiting: Waiting) -> AppResult<Drawn> {
+async fn draw(app: &Arc<App>, scope: &Scope, lease: &Lease, waiting: Waiting) -> Result<Drawn, TaskError> {
     let subject = match subject(app, scope, &waiting).await {
         Ok(subject) => subject,
         Err(error) => match error {
@@ -157,11 +158,40 @@ async fn draw(app: &App, scope: &Scope, waiting: Waiting) -> AppResult<Drawn> {
                 let message = "What this was to be drawn from is gone. Draw it from something else.";
                 return Ok(failed(String::new(), Severity::High, message.to_owned()));
             }
-            other => return Err(other.into()),
+            other => return Err(AppError::from(other).into()),
         },
     };
+    let material = material(&subject);
+    let question = Question {
+        diagram: &waiting.diagram,
+        document_id: waiting.diagram.document_id,
+        material: &material,
+    };
+    let by_model = ask::draw(app, scope, lease.cancellation(), &question).await;
+    if let Some(drawn) = by_model.map_err(task_error)? {
+        return Ok(drawn);
+    }
     let drawn = extracted(&waiting, &subject);
-    checked(app, drawn).await
+    Ok(checked(app, drawn).await?)
+}
+
+/// What a language model is shown.
+fn material(subject: &Subject) -> String {
+    let Some(concept) = &subject.concept else {
+        return subject.text.clone();
+    };
+    let quote = concept.source.as_ref().map_or("", |source| source.quote.as_str());
+    let others = subject.concepts.iter().filter(|other| other.id != concept.id).take(20);
+    let others: Vec<String> = others
+        .map(|other| format!("- {}: {}", other.name, other.description))
+        .collect();
+    format!(
+        "Concept: {}\nCategory: {}\n{}\n\nPassage:\n{quote}\n\nOther concepts of the document:\n{}",
+        concept.name,
+        concept.category,
+        concept.description,
+        others.join("\n")
+    )
 }
 
 /// What a diagram is drawn from.

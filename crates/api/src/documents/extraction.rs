@@ -12,10 +12,11 @@ use cerebros_common::{
 };
 use cerebros_db::{
     self as db, Scope,
-    documents::{Extraction, LocatedDocument, NewChunk},
+    chunks::NewChunk,
+    documents::{Extraction, LocatedDocument},
 };
 use cerebros_ingest::{
-    ExtractCode, ExtractError, Reading,
+    ExtractCode, ExtractError, Page, Piece, Reading,
     child::{Exit, outcome_of_exit},
 };
 use cerebros_queue::{Burial, HookError, Lease, Task, TaskError};
@@ -208,7 +209,7 @@ async fn extract(
     let outcome = match exit {
         Ok(exit) => {
             let output = output.clone();
-            let read = move || outcome_of_exit(exit, &output).map(cut);
+            let read = move || outcome_of_exit(exit, &output).map(extraction);
             tokio::task::spawn_blocking(read)
                 .await
                 .map_err(|_| TaskError::retry("Reading the extracted text failed"))
@@ -230,29 +231,27 @@ async fn run_child(app: &App, located: &LocatedDocument, output: &Path, lease: &
     }
 }
 
-fn cut(reading: Reading) -> Extraction {
-    let chunks = reading.pieces.into_iter().map(|piece| NewChunk {
-        start: piece.start as u64,
-        end: piece.end as u64,
-        page: piece.page,
-        heading: piece.headings.last().cloned(),
-        text: reading
-            .text
-            .chars()
-            .skip(piece.start)
-            .take(piece.end - piece.start)
-            .collect(),
-    });
-    let pages = reading.pages.iter().map(|page| DocumentPage {
+fn extraction(reading: Reading) -> Extraction {
+    let page = |page: Page| DocumentPage {
         number: page.number,
         start: page.start as u64,
         end: page.end as u64,
-    });
+    };
+    let chunk = |piece: Piece| NewChunk {
+        start: piece.start as u64,
+        end: piece.end as u64,
+        page: piece.page,
+        headings: piece.headings,
+        tokens: piece.tokens as u64,
+    };
+    let code = |(start, end): (usize, usize)| (start as u64, end as u64);
     Extraction {
         characters: reading.characters as u64,
-        pages: pages.collect(),
-        chunks: chunks.collect(),
-        text: reading.text.clone(),
+        tokens: reading.tokens as u64,
+        pages: reading.pages.into_iter().map(page).collect(),
+        code: reading.code.into_iter().map(code).collect(),
+        chunks: reading.pieces.into_iter().map(chunk).collect(),
+        text: reading.text,
     }
 }
 

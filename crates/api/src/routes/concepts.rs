@@ -10,8 +10,9 @@ use crate::{
 };
 use actix_web::{delete, get, patch, post, web};
 use cerebros_common::{
-    concepts::{Concept, ConceptMerge, ConceptPatch, ConceptQuery, ConceptSearch, NewConcept},
+    concepts::{Concept, ConceptFinding, ConceptMerge, ConceptPatch, ConceptQuery, ConceptSearch, NewConcept},
     ids::ConceptId,
+    studies::StudyStatus,
     wire::{Envelope, Page},
 };
 use cerebros_db as db;
@@ -62,15 +63,24 @@ async fn create_concept(app: web::Data<App>, Editor(scope): Editor, once: Once, 
 /// concepts of the same name, whatever its case, the newer find counts.
 #[utoipa::path(
     tag = "concepts",
+    params(IdempotencyKeyHeader),
     request_body = ConceptSearch,
-    responses((status = 204, description = "They are being looked for")),
+    responses((status = 200, description = "They are being looked for", body = Envelope<ConceptFinding>)),
 )]
 #[post("/concepts/find")]
-async fn find_document_concepts(app: web::Data<App>, Editor(scope): Editor, body: Body<ConceptSearch>) -> AppResult {
-    let mut write = app.db.write(&scope).await?;
-    concepts::order(&mut write, &scope, body.document_id).await?;
-    write.commit().await?;
-    Ok(respond::no_content())
+async fn find_document_concepts(
+    app: web::Data<App>,
+    Editor(scope): Editor,
+    once: Once,
+    body: Body<ConceptSearch>,
+) -> AppResult {
+    let document_id = body.document_id;
+    let work = async |write: &mut db::Write| {
+        concepts::order(write, &scope, document_id).await?;
+        let status = StudyStatus::Running;
+        Answer::ok(ConceptFinding { document_id, status })
+    };
+    once.run(&app, &scope, &body.0, work).await
 }
 
 /// Find a concept

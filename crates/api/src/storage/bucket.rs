@@ -27,6 +27,8 @@ use tokio_util::io::ReaderStream;
 const PIECE_BYTES: u64 = 32 * 1024 * 1024;
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+/// Putting the parts of a large file together takes a store its time.
+const COMPLETE_WITHIN: Duration = Duration::from_secs(600);
 /// What one request lists or deletes at most.
 const AT_ONCE: usize = 1000;
 
@@ -201,6 +203,9 @@ impl Bucket {
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
         let complete = self.client.complete_multipart_upload().bucket(&self.name);
         let complete = complete.key(key).upload_id(id).multipart_upload(parts);
+        let patient = TimeoutConfig::builder().read_timeout(COMPLETE_WITHIN).build();
+        let patient = aws_sdk_s3::config::Builder::new().timeout_config(patient);
+        let complete = complete.customize().config_override(patient);
         complete.send().await.map_err(failed)?;
         Ok(())
     }

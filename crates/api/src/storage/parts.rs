@@ -103,7 +103,11 @@ impl Storage {
                 directory.keep(&joined.map_err(io::Error::other)??, &key).await?;
                 remove_directory(&directory.parts_of(parts)).await
             }
-            Blobs::Bucket(bucket) => bucket.complete(&key, &parts.multipart_id).await,
+            Blobs::Bucket(bucket) => match bucket.complete(&key, &parts.multipart_id).await {
+                // An answer that did not reach us.
+                Err(_) if self.size(&key).await? == Some(size_bytes) => Ok(()),
+                completed => completed,
+            },
         }
     }
 

@@ -79,7 +79,7 @@ fn files_below(directory: &Path) -> usize {
         let entry = entry.unwrap();
         let name = entry.file_name().into_string().unwrap();
         // What the server notes about objects.
-        let own = name.contains(".internal.json") || name.contains(".metadata.json") || name.contains(".json");
+        let own = name.ends_with(".json");
         match entry.file_type().unwrap().is_dir() {
             true => files_below(&entry.path()),
             false => usize::from(!own),

@@ -1,5 +1,5 @@
 use crate::{
-    batches,
+    batches, concepts, diagrams,
     documents::ready,
     examples::all,
     helpers::{Client, Kind, ServerProcess, TestServer},
@@ -90,6 +90,9 @@ pub async fn make(client: &Client) -> Made {
         .send()
         .await
         .unwrap();
+    concepts::found(client, &document).await;
+    let outline = json!({"from": "document", "document_id": document.id});
+    diagrams::drawn(client, &diagrams::draw(client, outline).await).await;
     let manual = json!({"agent_id": agent.id, "prompt": IN_EXAMPLE, "response": "Because."});
     client.post("/api/v1/examples", manual).await.data::<Value>();
     let review = json!({"agent_id": agent.id, "status": "approved"});

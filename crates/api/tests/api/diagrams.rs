@@ -8,8 +8,9 @@ use cerebros_common::{
     diagrams::{Diagram, DiagramCheck, DiagramShare, DiagramStatus, Drawing, SharedDiagram},
     documents::Document,
     errors::ErrorCode,
+    notifications::{Notification, NotificationKind},
     studies::Study,
-    wire::Page,
+    wire::{CursorPage, Page},
 };
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -37,13 +38,13 @@ async fn write(member: &Client, title: &str, source: &str) -> Diagram {
     member.post("/api/v1/diagrams", new(title, source)).await.data()
 }
 
-async fn draw(member: &Client, body: Value) -> Drawing {
+pub async fn draw(member: &Client, body: Value) -> Drawing {
     let answer = member.post("/api/v1/diagrams/draw", body).await;
     assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
     answer.data()
 }
 
-async fn drawn(member: &Client, drawing: &Drawing) -> Vec<Diagram> {
+pub async fn drawn(member: &Client, drawing: &Drawing) -> Vec<Diagram> {
     let mut all = Vec::new();
     for id in &drawing.ids {
         let done = |diagram: &Diagram| diagram.status != DiagramStatus::Drawing;
@@ -154,6 +155,17 @@ async fn each_concept_of_a_document_is_drawn(server: TestServer) {
     }
     let study: Study = member.get(&format!("/api/v1/studies/{}", document.id)).await.data();
     let progress = study.diagrams;
+    let told: CursorPage<Notification> = member.get("/api/v1/notifications").await.data();
+    let ready: Vec<&Notification> = told
+        .items
+        .iter()
+        .filter(|told| told.kind == NotificationKind::DiagramsReady)
+        .collect();
+    assert_eq!(ready.len(), 1);
+    assert!(
+        ready[0].title.starts_with(&format!("{wanted} diagrams of “{name}”")),
+        "{ready:?}"
+    );
     assert_eq!(
         (progress.wanted, progress.done, progress.drawing),
         (wanted as u64, wanted as u64, 0)

@@ -599,9 +599,18 @@ impl Client {
 
     /// Reads `path` after every change until `ready` holds.
     pub async fn wait<T: DeserializeOwned>(&self, path: &str, ready: impl Fn(&T) -> bool) -> T {
+        self.wait_within(DEADLINE, path, ready).await
+    }
+
+    pub async fn wait_within<T: DeserializeOwned>(
+        &self,
+        deadline: Duration,
+        path: &str,
+        ready: impl Fn(&T) -> bool,
+    ) -> T {
         let mut changes = self.changes.clone();
         let mut last = String::new();
-        let waited = tokio::time::timeout(DEADLINE, async {
+        let waited = tokio::time::timeout(deadline, async {
             loop {
                 if let Some(changes) = &mut changes {
                     changes.mark_unchanged();

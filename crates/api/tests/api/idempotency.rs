@@ -199,6 +199,12 @@ fn case(operation: &str, member: &Client, rows: &Rows) -> Option<Case> {
             json!({"document_id": rows.read.id, "name": "B", "level": "beginner", "importance": 1}),
             "select count(*) from concepts",
         ),
+        "find_document_concepts" => json(
+            "/api/v1/concepts/find",
+            json!({"document_id": rows.read.id}),
+            json!({"document_id": rows.document.id}),
+            "select count(*) from tasks where name = 'find_concepts'",
+        ),
         "create_diagram" => json(
             "/api/v1/diagrams",
             json!({"title": "A", "source": "pie\n  \"a\": 1\n", "level": "beginner"}),

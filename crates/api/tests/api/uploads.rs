@@ -400,6 +400,10 @@ async fn what_nobody_names_is_collected(server: TestServer) {
 async fn everything_works_in_a_bucket(server: TestServer) {
     let (bucket, server) = with_bucket(&server).await;
     let member = server.member().await;
+    let csp = member.get("/api/v1/server").await;
+    let csp = csp.header("content-security-policy").unwrap();
+    let allowed = format!("connect-src 'self' {};", bucket.config().origin());
+    assert!(csp.contains(&allowed), "browsers may send files to the bucket: {csp}");
     let made = crate::deletions::make(&member).await;
     let rows = member.get(&format!("/api/v1/datasets/{}/rows", made.dataset.id)).await;
     assert_eq!(rows.status, StatusCode::OK, "{}", rows.text);

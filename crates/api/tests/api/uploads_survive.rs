@@ -151,7 +151,9 @@ async fn a_large_file_survives_kills(server: TestServer) {
     process = process.kill_and_restart().await;
     client = process.client(&client);
     let over = |upload: &Upload| upload.status != UploadStatus::Completing;
-    let done = client.wait(&path, over).await;
+    // In a long run the store is as slow as an unoptimised one is.
+    let deadline = DEADLINE * u32::try_from(1 + (size >> 28)).unwrap();
+    let done = client.wait_within(deadline, &path, over).await;
     assert_eq!((done.status, done.error), (UploadStatus::Done, None));
     peak = peak.max(process.peak_memory());
     let path = format!("/api/v1/documents/{}", done.document_id.unwrap());

@@ -2,7 +2,7 @@
 
 use super::{advance, row as batch_row, set_paused, tell, try_lock};
 use crate::{
-    Db, DbError, Scope, Write, convert, documents,
+    Db, DbError, Scope, Write, chunks, convert, documents,
     examples::{self, GeneratedExample},
     templates,
 };
@@ -105,7 +105,7 @@ pub async fn look(scope: &Scope, db: &Db, batch_id: BatchId, id: BatchItemId) ->
         return Ok(Look::Nothing);
     }
     let document_id = DocumentId(item.document_id);
-    let chunk = documents::find_chunk(scope, db, ChunkId(item.chunk_id)).await?;
+    let chunk = chunks::find(scope, db, ChunkId(item.chunk_id)).await?;
     let document = documents::find(scope, db, document_id).await?;
     let template = convert::parse_name("template", &item.template)?;
     Ok(Look::Work(Box::new(ItemWork {

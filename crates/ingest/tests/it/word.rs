@@ -189,6 +189,18 @@ fn a_doc_keeps_headings_lists_tables_and_notes() {
     }
 }
 
+/// `travel-rules.doc` is for other tests; `WRITE_FIXTURES=1` writes it anew.
+#[test]
+fn the_fixture_holds_the_sample() {
+    let made = doc(&sample(), 13, NOTE);
+    let path = crate::fixture("travel-rules.doc");
+    if std::env::var_os("WRITE_FIXTURES").is_some() {
+        std::fs::write(&path, &made).unwrap();
+    }
+    let kept = std::fs::read(&path).unwrap();
+    assert_eq!(read(&kept, Format::Doc).unwrap(), read(&made, Format::Doc).unwrap());
+}
+
 #[test]
 fn damaged_and_protected_docs_say_so() {
     let good = doc(&sample(), 0, NOTE);

@@ -71,7 +71,7 @@ pub fn Concepts(studio: Studio) -> impl IntoView {
 fn Actions(studio: Studio, study: Study, adding: RwSignal<bool>) -> impl IntoView {
     let id = study.document_id;
     let finding = Sending::in_toasts();
-    let find = Callback::new(move |()| finding.start(find_document_concepts(id), move |()| studio.studies.refetch()));
+    let find = Callback::new(move |()| finding.start(find_document_concepts(id), move |_| studio.studies.refetch()));
     let draw = move |from: DrawFrom| studio.draw(request(from, id));
     let unread = study.status != DocumentStatus::Ready;
     let busy = Signal::derive(move || finding.busy.get() || study.concepts_status == StudyStatus::Running);
@@ -220,7 +220,7 @@ fn Detail(
                 .then(|| view! { <Tag colour=Colour::Amber text="Quotation not found in the document" /> })}
             <p class="text-sm text-muted">{origin(made, model.as_deref())}</p>
             <div class="flex flex-wrap gap-2">
-                <button type="button" class="btn btn-sm" on:click=move |_| studio.address.set("of", &id.to_string())>
+                <button type="button" class="btn btn-sm" on:click=move |_| studio.address.change(&[("of", &id.to_string()), ("diagram", ""), ("edit", "")])>
                     "Its diagrams"
                 </button>
                 <May role=Role::Editor>

@@ -57,7 +57,7 @@ fn Everything(studio: Studio) -> impl IntoView {
             class=ROW
             class:bg-tint-blue=here
             aria-current=move || here().then_some("true")
-            on:click=move |_| studio.address.clear(&["document", "concept", "diagram"])
+            on:click=move |_| studio.address.clear(&["document", "concept", "of", "diagram", "edit"])
         >
             "All documents"
         </button>
@@ -69,8 +69,14 @@ fn One(studio: Studio, study: Study) -> impl IntoView {
     let id = study.document_id;
     let here = move || studio.document.get() == Some(id);
     let choose = move |_| {
-        studio.address.clear(&["concept", "diagram", "edit"]);
-        studio.address.set("document", &id.to_string());
+        let id = id.to_string();
+        studio.address.change(&[
+            ("document", &id),
+            ("concept", ""),
+            ("of", ""),
+            ("diagram", ""),
+            ("edit", ""),
+        ]);
     };
     let Study {
         name,

@@ -85,8 +85,8 @@ pub fn NewEditor(studio: Studio) -> impl IntoView {
             document_id,
         };
         sending.submit(body, create_diagram, move |diagram| {
-            studio.address.clear(&["edit"]);
-            studio.address.set("diagram", &diagram.id.to_string());
+            let id = diagram.id.to_string();
+            studio.address.change(&[("edit", ""), ("diagram", &id)]);
         });
     });
     view! { <Form studio title="Write a diagram" draft sending save known=false /> }

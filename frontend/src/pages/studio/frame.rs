@@ -4,7 +4,7 @@ use crate::browser;
 use js_sys::{Object, Reflect};
 use leptos::{ev, html, prelude::*};
 use std::time::Duration;
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::JsValue;
 use web_sys::MessageEvent;
 
 const TYPING: Duration = Duration::from_millis(300);

@@ -85,7 +85,7 @@ impl Studio {
                 format!("{count} diagrams are being drawn.")
             });
             if let [id] = drawing.ids[..] {
-                self.address.set("diagram", &id.to_string());
+                self.address.change(&[("diagram", &id.to_string()), ("edit", "")]);
             }
             self.studies.refetch();
         });
