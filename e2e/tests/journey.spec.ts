@@ -58,7 +58,7 @@ test("a newcomer goes from the landing page to a chat with their own model", asy
     await expect(examples.first()).toBeVisible();
     const source = page.getByRole("complementary", { name: "Source" });
     await expect(source.locator("mark")).not.toBeEmpty();
-    await expect(source.getByRole("link")).toHaveAttribute("href", /\/documents\/.+\?start=\d+&end=\d+/);
+    await expect(source.getByRole("link")).toHaveAttribute("href", /\/documents\/.+\?at=\d+-\d+/);
 
     await page.keyboard.press("?");
     await expect(page.getByRole("dialog", { name: "Keys" })).toBeVisible();
