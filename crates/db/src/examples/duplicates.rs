@@ -8,8 +8,10 @@ use cerebros_common::{
     ids::{AgentId, BatchId, ExampleId},
 };
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, Select, sea_query::OnConflict,
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+    sea_query::{Expr, ExprTrait, OnConflict},
 };
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -185,11 +187,13 @@ fn of_agent(scope: &Scope, agent_id: AgentId) -> Select<row::Entity> {
 }
 
 fn without_signature(scope: &Scope, agent_id: AgentId) -> Select<row::Entity> {
-    let signed = signature::Entity::find()
+    // Not `not in`: PostgreSQL plans that badly once the table is large.
+    let signature = signature::Entity::find()
         .select_only()
-        .column(signature::Column::ExampleId);
+        .column(signature::Column::ExampleId)
+        .filter(Expr::col((signature::Entity, signature::Column::ExampleId)).equals((row::Entity, row::Column::Id)));
     of_agent(scope, agent_id)
-        .filter(row::Column::Id.not_in_subquery(signed.into_query()))
+        .filter(Expr::exists(signature.into_query()).not())
         .order_by_desc(row::Column::Id)
 }
 
