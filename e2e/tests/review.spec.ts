@@ -98,7 +98,7 @@ test("twenty examples are reviewed by keyboard alone", async ({ page, server }) 
     await expect(page).toHaveURL(/search=remote/);
     await expect(source.locator("mark")).not.toBeEmpty();
     // Out of the field, so that keys count again.
-    await keyboard.press("Tab");
+    await keyboard.press("Enter");
     await keyboard.press("Shift+E");
     const dialog = page.getByRole("dialog", { name: "Edit the example" });
     await expect(dialog.getByLabel("Prompt")).toBeFocused();
@@ -114,7 +114,7 @@ test("twenty examples are reviewed by keyboard alone", async ({ page, server }) 
     if (pictures) await page.screenshot({ path: join(pictures, "review-split.png") });
     await accessible(page);
     await split.getByRole("button", { name: "Split" }).press("Enter");
-    await expect(page.getByText("Split into 2 examples.")).toBeVisible();
+    await expect(page.getByText(/Split into \d+ examples/)).toBeVisible();
     await keyboard.press("u");
     await expect(page.getByText("Undone.").first()).toBeVisible();
   });

@@ -15,13 +15,17 @@ static KEYS: [(&str, &str); 11] = [
     ("Shift + E", "Edit in a dialog"),
     ("s", "Split"),
     ("Ctrl + Enter", "Save while editing"),
-    ("/", "Search"),
+    ("/", "Search; Enter leaves the search"),
     ("?", "Show these keys"),
 ];
 
 /// Keys count while nothing is being typed and no dialog is open.
 pub fn listen(reviewing: Reviewing, map: RwSignal<bool>) {
     let handle = window_event_listener(ev::keydown, move |event| {
+        if matches!(event.key().as_str(), "Enter" | "Escape") && browser::leave_search(&event) {
+            event.prevent_default();
+            return;
+        }
         if event.ctrl_key() || event.meta_key() || event.alt_key() || browser::is_typing(&event) {
             return;
         }
