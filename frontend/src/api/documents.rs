@@ -34,11 +34,6 @@ pub async fn list_chunks(id: DocumentId, query: ChunkQuery) -> Answer<CursorPage
     list(&format!("/documents/{id}/chunks"), &query).await
 }
 
-/// Where a file is uploaded to.
-pub fn upload_address(query: &NewDocument) -> String {
-    super::with_query("/api/v1/documents", query)
-}
-
 pub fn content_address(id: DocumentId) -> String {
     super::address(&format!("/documents/{id}/content"))
 }
