@@ -362,21 +362,6 @@ pub(crate) async fn lock_all(write: &Write, ids: &[DocumentId]) -> Result<bool, 
     Ok(found.len() == ids.len())
 }
 
-/// The text of a chunk, and the character of its document at which it starts.
-pub(crate) async fn chunk_text(
-    connection: &impl ConnectionTrait,
-    id: ChunkId,
-) -> Result<Option<(String, u64)>, DbError> {
-    let found: Option<(String, i64)> = chunk::Entity::find()
-        .select_only()
-        .columns([chunk::Column::Body, chunk::Column::StartAt])
-        .filter(chunk::Column::Id.eq(id.0))
-        .into_tuple()
-        .one(connection)
-        .await?;
-    Ok(found.map(|(text, start)| (text, convert::unsigned(start))))
-}
-
 pub(crate) async fn names(connection: &impl ConnectionTrait, ids: &[Uuid]) -> Result<HashMap<Uuid, String>, DbError> {
     let found: Vec<(Uuid, String)> = row::Entity::find()
         .select_only()

@@ -1,7 +1,7 @@
 //! Changing one example: its words, its status, dividing it, and undoing that.
 
 use super::{changed, find_row, holds, revisions, row, wire_all, wire_one};
-use crate::{DbError, Write, convert, documents};
+use crate::{DbError, Write, chunks, convert};
 use cerebros_common::{
     audit::{Action, Noun},
     examples::{
@@ -267,7 +267,7 @@ async fn store(
 /// Assesses an example against the stored passage that it quotes.
 async fn assessed(write: &Write, row: &row::Model, assess: impl Fn(&Judged) -> Assessed) -> Result<Assessed, DbError> {
     let passage = match row.chunk_id {
-        Some(id) => documents::chunk_text(write.connection(), ChunkId(id)).await?,
+        Some(id) => chunks::text_of(write.connection(), ChunkId(id)).await?,
         None => None,
     };
     let (passage, offset) = passage.unwrap_or_default();
