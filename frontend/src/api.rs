@@ -90,6 +90,16 @@ async fn order<T: DeserializeOwned>(path: &str) -> Answer<T> {
     decode(&exchange(Method::POST, path, None, None).await?)
 }
 
+/// As [`order`], for a certain version.
+async fn order_at<T: DeserializeOwned>(path: &str, version: i64) -> Answer<T> {
+    decode(&exchange(Method::POST, path, Some(version), None).await?)
+}
+
+/// As [`post`], for a certain version.
+async fn send_post<T: DeserializeOwned>(path: &str, version: i64, body: &impl Serialize) -> Answer<T> {
+    send(Method::POST, path, Some(version), body).await
+}
+
 /// A request whose answer has no body.
 async fn tell(path: &str, body: &impl Serialize) -> Answer<()> {
     exchange(Method::POST, path, None, Some(encode(body)?))

@@ -6,6 +6,7 @@ pub mod model;
 use crate::{
     documents::extraction::scope_of,
     error::{AppError, AppResult},
+    examples::duplicates::enqueue_grouping,
     llm::Chosen,
     state::App,
 };
@@ -203,6 +204,10 @@ pub async fn run(app: Arc<App>, task: RunBatchItem, lease: Lease) -> Result<(), 
         }
     };
     enqueue_items(&write, batch, &next.map_err(AppError::from)?).await?;
+    let agent_id = db::examples::agent_of_batch(&write, batch).await;
+    if let Some(agent_id) = agent_id.map_err(AppError::from)? {
+        enqueue_grouping(&write, &scope, agent_id).await?;
+    }
     write.commit().await.map_err(AppError::from)?;
     Ok(())
 }

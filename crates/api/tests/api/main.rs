@@ -42,6 +42,7 @@ mod origins;
 mod peer;
 mod provider_keys;
 mod reading;
+mod review;
 mod scan;
 mod search;
 mod secrets;

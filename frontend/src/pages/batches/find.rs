@@ -92,7 +92,11 @@ fn State(batch: Signal<Batch>, remote: Remote<Batch>) -> impl IntoView {
     });
     let line = move || {
         let of = progress();
-        let mut line = format!("{} of {}", format::count(of.done), format::counted(of.total, "passage", "passages"));
+        let mut line = format!(
+            "{} of {}",
+            format::count(of.done),
+            format::counted(of.total, "passage", "passages")
+        );
         for (count, what) in [(of.failed, "failed"), (of.skipped, "left out")] {
             if count > 0 {
                 line.push_str(&format!(", {} {what}", format::count(count)));
@@ -102,7 +106,9 @@ fn State(batch: Signal<Batch>, remote: Remote<Batch>) -> impl IntoView {
     };
     let made = move || {
         let target = batch.with(|batch| batch.target_count);
-        let of_target = target.map(|target| format!(" of {}", format::count(target))).unwrap_or_default();
+        let of_target = target
+            .map(|target| format!(" of {}", format::count(target)))
+            .unwrap_or_default();
         format!("{}{of_target} examples", format::count(progress().examples))
     };
     view! {

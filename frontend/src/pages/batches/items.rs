@@ -48,7 +48,8 @@ pub fn Items(id: BatchId) -> impl IntoView {
     let options = STATUSES
         .map(|status| (word(&status), batch_item_status(status).1.to_owned()))
         .to_vec();
-    let filter = move || view! { <Choice address key="status" label="Status" all="All passages" options=options.clone() /> };
+    let filter =
+        move || view! { <Choice address key="status" label="Status" all="All passages" options=options.clone() /> };
     view! {
         <Panel title="Passages" actions=ViewFn::from(filter)>
             <Loaded

@@ -105,7 +105,9 @@ fn Order(id: AgentId) -> impl IntoView {
 
 #[component]
 fn OrderForm(id: AgentId, items: Vec<Document>) -> impl IntoView {
-    let work = items.iter().filter(|document| document.kind == DocumentKind::WorkProduct);
+    let work = items
+        .iter()
+        .filter(|document| document.kind == DocumentKind::WorkProduct);
     let form = Form {
         agent: id,
         chosen: RwSignal::new(work.map(|document| document.id).collect()),

@@ -87,7 +87,13 @@ fn One(kind: TemplateKind) -> impl IntoView {
 fn Instructions(current: Signal<Template>, remote: Remote<Template>, text: RwSignal<String>) -> impl IntoView {
     let session = Session::of_app();
     let (sending, toasts) = (Sending::new(), Toasts::of_app());
-    let Template { kind, instructions, frame, version, .. } = current.get_untracked();
+    let Template {
+        kind,
+        instructions,
+        frame,
+        version,
+        ..
+    } = current.get_untracked();
     text.set(instructions.clone());
     let based_on = RwSignal::new((version, instructions));
     // What somebody else saved is taken over, unless something was typed here.
@@ -106,11 +112,15 @@ fn Instructions(current: Signal<Template>, remote: Remote<Template>, text: RwSig
         let body = TemplatePatch {
             instructions: text.get_untracked(),
         };
-        sending.submit(body, |body| update_template(kind, version, body), move |saved| {
-            based_on.set((saved.version, saved.instructions.clone()));
-            toasts.good("The template was saved as a new version.");
-            remote.set(saved);
-        });
+        sending.submit(
+            body,
+            |body| update_template(kind, version, body),
+            move |saved| {
+                based_on.set((saved.version, saved.instructions.clone()));
+                toasts.good("The template was saved as a new version.");
+                remote.set(saved);
+            },
+        );
     };
     let at = move || {
         let template = current.get();

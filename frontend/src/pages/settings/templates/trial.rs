@@ -86,11 +86,16 @@ fn OfDocuments(kind: TemplateKind, instructions: RwSignal<String>, page: Signal<
 #[component]
 fn OfChunks(kind: TemplateKind, instructions: RwSignal<String>, chunks: Signal<CursorPage<Chunk>>) -> impl IntoView {
     let chunk = RwSignal::new(String::new());
-    Effect::new(move |_| chunk.set(chunks.with(|page| page.items.first().map(|chunk| chunk.id.to_string()).unwrap_or_default())));
+    Effect::new(move |_| {
+        chunk.set(chunks.with(|page| page.items.first().map(|chunk| chunk.id.to_string()).unwrap_or_default()))
+    });
     let options = Signal::derive(move || {
         let name = |chunk: &Chunk| {
             let number = format!("{}", chunk.index + 1);
-            let named = chunk.heading.as_ref().map_or(number.clone(), |heading| format!("{number}: {heading}"));
+            let named = chunk
+                .heading
+                .as_ref()
+                .map_or(number.clone(), |heading| format!("{number}: {heading}"));
             (chunk.id.to_string(), named)
         };
         chunks.with(|page| page.items.iter().map(name).collect())
@@ -98,12 +103,18 @@ fn OfChunks(kind: TemplateKind, instructions: RwSignal<String>, chunks: Signal<C
     let sending = Sending::new();
     let trial: RwSignal<Option<TemplateTrial>> = RwSignal::new(None);
     let run = Callback::new(move |()| {
-        let Ok(chunk_id) = chunk.get_untracked().parse::<ChunkId>() else { return };
+        let Ok(chunk_id) = chunk.get_untracked().parse::<ChunkId>() else {
+            return;
+        };
         let body = TemplateTest {
             chunk_id,
             instructions: Some(instructions.get_untracked()),
         };
-        sending.submit(body, |body| test_template(kind, body), move |answer| trial.set(Some(answer)));
+        sending.submit(
+            body,
+            |body| test_template(kind, body),
+            move |answer| trial.set(Some(answer)),
+        );
     });
     view! {
         <Select
@@ -125,7 +136,10 @@ fn OfChunks(kind: TemplateKind, instructions: RwSignal<String>, chunks: Signal<C
 
 #[component]
 fn Answer(trial: TemplateTrial) -> impl IntoView {
-    let cost = trial.cost_micros.map(|cost| format!(", {}", format::dollars(cost))).unwrap_or_default();
+    let cost = trial
+        .cost_micros
+        .map(|cost| format!(", {}", format::dollars(cost)))
+        .unwrap_or_default();
     let about = format!(
         "{}: {} tokens in, {} out{cost}",
         trial.model,
