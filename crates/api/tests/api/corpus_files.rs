@@ -108,8 +108,10 @@ fn deep_tree(depth: usize) -> Vec<u8> {
         };
         objects.push(format!("<< /Type /Pages {parent} /Kids [{} 0 R] /Count 1 >>", number + 1).into_bytes());
     }
-    let parent = 1 + depth;
-    objects.push(format!("<< /Type /Page /Parent {parent} 0 R /MediaBox [0 0 595 842] >>").into_bytes());
+    let (parent, contents) = (1 + depth, 3 + depth);
+    let page = format!("<< /Type /Page /Parent {parent} 0 R /MediaBox [0 0 595 842] /Contents {contents} 0 R");
+    objects.push(format!("{page} /Resources << /Font << /F {FONT} >> >> >>").into_bytes());
+    objects.push(stream(b"BT /F 12 Tf 72 700 Td (Found at the bottom) Tj ET", ""));
     pdf(&objects, "")
 }
 
@@ -221,7 +223,7 @@ pub fn all(size: usize) -> Vec<CorpusFile> {
             End::Error("pdf_encrypted"),
         ),
         holding("long.pdf", pages(&long, "", ""), "Page 50, line 39"),
-        file("deep tree.pdf", deep_tree(10_000), End::Error("pdf_damaged")),
+        holding("deep tree.pdf", deep_tree(10_000), "Found at the bottom"),
         file("deep array.pdf", deep_array(10_000), End::Error("pdf_damaged")),
         file(
             "bomb.pdf",

@@ -33,7 +33,7 @@ pub(super) fn split(lines: Vec<Line>, body: f32) -> Vec<Piece> {
         let first = run.iter().flatten().min().copied().unwrap_or_default();
         tables.push((first, table(&mut segments, &run)));
     }
-    join_bullets(&mut segments, &rows, body);
+    join_bullets(&mut segments, &rows);
     let mut pieces = Vec::new();
     tables.sort_by_key(|(at, _)| *at);
     let mut tables = tables.into_iter().peekable();
@@ -112,7 +112,7 @@ fn gap(segments: &[Option<Line>], above: &[usize], below: &[usize]) -> f32 {
 /// Short texts side by side: not the lines of two columns of prose, not a bullet with its item.
 fn is_tabular(segments: &[Option<Line>], row: &[usize]) -> bool {
     let cells = cells(segments, row);
-    if cells.len() < 2 || is_marker(cells[0]) || cells.len() == 2 && is_section_number(&cells[0].text()) {
+    if cells.len() < 2 || is_marker(cells[0]) || numbers_a_heading(cells[0], cells[1], cells.len()) {
         return false;
     }
     let chars: usize = cells.iter().map(|cell| cell.chars()).sum();
@@ -177,7 +177,7 @@ fn columns(segments: &[Option<Line>], run: &[Vec<usize>]) -> Vec<(f32, f32)> {
 }
 
 /// A marker or a heading's number that poppler set apart goes back before the text at its right.
-fn join_bullets(segments: &mut [Option<Line>], rows: &[Vec<usize>], body: f32) {
+fn join_bullets(segments: &mut [Option<Line>], rows: &[Vec<usize>]) {
     for row in rows {
         let [marker, item] = row[..] else {
             continue;
@@ -185,8 +185,7 @@ fn join_bullets(segments: &mut [Option<Line>], rows: &[Vec<usize>], body: f32) {
         let (Some(left), Some(right)) = (&segments[marker], &segments[item]) else {
             continue;
         };
-        let near = right.x0() - left.x1() < body * 4.0;
-        if !(is_marker(left) || near && is_section_number(&left.text())) {
+        if !(is_marker(left) || numbers_a_heading(left, right, row.len())) {
             continue;
         }
         let words = segments[marker].take().map(|line| line.words).unwrap_or_default();
@@ -194,6 +193,11 @@ fn join_bullets(segments: &mut [Option<Line>], rows: &[Vec<usize>], body: f32) {
             item.words.splice(0..0, words);
         }
     }
+}
+
+/// A section's number with its title: columns stand further apart.
+fn numbers_a_heading(number: &Line, title: &Line, cells: usize) -> bool {
+    cells == 2 && title.x0() - number.x1() < title.size() * 2.5 && is_section_number(&number.text())
 }
 
 /// `3`, `2.2`, `A.1`.
