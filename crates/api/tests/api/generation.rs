@@ -44,7 +44,7 @@ fn impatient(config: &mut Config) {
 }
 
 /// Makes the peer the language model of the one workspace that there is.
-async fn use_model(client: &Client, database_url: &str, peer: &Peer) {
+pub async fn use_model(client: &Client, database_url: &str, peer: &Peer) {
     let key = client.request(Method::PUT, "/api/v1/provider-keys/openai");
     let key = Answer::of(key.json(&json!({"secret": "sk-scripted-0123456789"}))).await;
     assert_eq!(key.status, StatusCode::OK, "{}", key.text);
@@ -66,7 +66,7 @@ async fn use_model(client: &Client, database_url: &str, peer: &Peer) {
 const COST_MICROS: u64 = PROMPT_TOKENS + 4 * COMPLETION_TOKENS;
 
 /// Two examples of whole lines in the middle of a passage, and one that its text talked the model into.
-fn write(user: &str) -> Value {
+pub fn write(user: &str) -> Value {
     let lines: Vec<&str> = user.lines().filter(|line| line.starts_with("Shelf ")).collect();
     let middle = lines.len() / 2;
     let mut examples: Vec<Value> = (1..=2)

@@ -1,22 +1,24 @@
 //! `Idempotency-Key`: every operation that documents it, repeated, at once, with other content, and across kills.
 
 use crate::{
-    batches, concepts, contract,
+    batches, concepts, contract, generation,
     helpers::{Answer, Client, DEADLINE, Kind, ServerProcess, TestServer},
+    peer::{Asked, Peer, Turn},
     training::{built_in_base, end_of, ready_dataset, rows, start_job},
     uploads,
 };
+use cerebros_api::Config;
 use cerebros_common::{
     agents::Agent,
     batches::Batch,
     datasets::Dataset,
     diagrams::Diagram,
-    documents::{Document, DocumentStatus},
+    documents::{Chunk, Document, DocumentStatus},
     errors::ErrorCode,
     examples::Example,
     jobs::Job,
     uploads::Upload,
-    wire::Page,
+    wire::{CursorPage, Page},
 };
 use futures_util::future::join_all;
 use reqwest::{Method, RequestBuilder, StatusCode, header};
@@ -59,6 +61,8 @@ struct Rows {
     example: Example,
     /// Ready.
     shelves: Document,
+    /// One of its chunks.
+    chunk: Chunk,
 }
 
 /// A request, one with other content, and what the first adds a row to.
@@ -93,6 +97,10 @@ async fn rows_of(server: &TestServer, member: &Client) -> Rows {
         .json(&json!({"instructions": "Ask."}));
     assert_eq!(Answer::of(saved).await.status, StatusCode::OK);
     let shelves = batches::reference(member, &agent, "shelves.txt", 1).await;
+    let chunks: CursorPage<Chunk> = member
+        .get(&format!("/api/v1/documents/{}/chunks", shelves.id))
+        .await
+        .data();
     let [failed, paused] = [0, 1].map(|_| json!({"agent_id": agent.id, "document_ids": [shelves.id]}));
     let failed = batches::start(member, failed).await;
     let failed = batches::rests(member, &failed).await;
@@ -114,6 +122,7 @@ async fn rows_of(server: &TestServer, member: &Client) -> Rows {
         paused,
         failed,
         example,
+        chunk: chunks.items.into_iter().next().unwrap(),
         shelves,
         dataset,
     }
@@ -276,6 +285,12 @@ fn case(operation: &str, member: &Client, rows: &Rows) -> Option<Case> {
             rows.failed.id.to_string(),
             "select count(*) from audit where noun = 'batch' and action = 'retried'",
         ),
+        "test_template" => json(
+            "/api/v1/templates/prose/test",
+            json!({"chunk_id": rows.chunk.id}),
+            json!({"chunk_id": rows.chunk.id, "instructions": "Ask why."}),
+            "select count(*) from llm_calls",
+        ),
         "restore_template" => json(
             "/api/v1/templates/prose/restore",
             json!({"version": 1}),
@@ -303,6 +318,9 @@ fn essence(answer: &Answer) -> (StatusCode, Vec<Option<String>>, Vec<u8>) {
 }
 
 async fn every_operation_has_one_effect_per_key(server: TestServer) {
+    let reach = |config: &mut Config| config.llm.networks = vec!["127.0.0.0/8".parse().unwrap()];
+    let server = server.restart_with(reach).await;
+    let peer = Peer::start(|_: &Asked| Turn::Good, generation::write).await;
     let member = server.member().await;
     let rows = rows_of(&server, &member).await;
     server
@@ -317,6 +335,10 @@ async fn every_operation_has_one_effect_per_key(server: TestServer) {
     let mut seen = 0;
     for (_, _, operation) in documented {
         let id = operation["operationId"].as_str().unwrap();
+        if id == "test_template" {
+            // Not before: the others do without a language model.
+            generation::use_model(&member, &server.config.database_url, &peer).await;
+        }
         let case = case(id, &member, &rows).unwrap_or_else(|| panic!("{id} has no entry in the idempotency test"));
         assert!(operation["responses"]["422"].is_object(), "{id} does not document 422");
         let before = server.number(case.effect).await;
@@ -349,6 +371,7 @@ async fn every_operation_has_one_effect_per_key(server: TestServer) {
         seen += 1;
     }
     assert!(seen >= 9, "{seen}");
+    server.stop().await;
 }
 
 async fn an_unusable_key_is_refused_by_name(server: TestServer) {
