@@ -38,10 +38,6 @@ impl Address {
         self.query.with(|query| query.get(key)).filter(|text| !text.is_empty())
     }
 
-    pub fn number(self, key: &str) -> Option<u64> {
-        self.text(key)?.parse().ok()
-    }
-
     /// From 1; for lists.
     pub fn page(self) -> Option<u32> {
         self.text("page")?.parse().ok().filter(|page| *page > 0)
