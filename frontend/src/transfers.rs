@@ -56,6 +56,9 @@ struct Inner {
     file: Option<File>,
     /// What the server calls it, once it was begun there.
     upload: Option<UploadId>,
+    /// Makes it begin once there, however often that is tried.
+    key: String,
+    cancelled: bool,
     /// Counts starts: a run that is not the last one ends.
     run: u64,
     active: HashMap<u32, XmlHttpRequest>,
@@ -121,6 +124,7 @@ impl Transfers {
         let state = objection.map_or(TransferState::Waiting, TransferState::Failed);
         let inner = Inner {
             file: Some(file.clone()),
+            key: random_key(),
             ..Inner::default()
         };
         self.show(agent_id, kind, file.name(), file.size() as u64, state, inner);
@@ -284,6 +288,7 @@ impl Transfers {
     pub fn remove(self, transfer: Transfer) {
         transfer.stop();
         remember_pause(transfer, false);
+        transfer.inner.update_value(|inner| inner.cancelled = true);
         self.forget(transfer);
         if let Some(id) = transfer.inner.with_value(|inner| inner.upload) {
             spawn_local(async move {
@@ -345,6 +350,11 @@ impl Transfer {
 /// Forgets what the browser keeps, for a person who leaves it.
 pub async fn forget_files() {
     kept::clear().await;
+}
+
+fn random_key() -> String {
+    let some = || format!("{:013x}", (js_sys::Math::random() * 2_f64.powi(52)) as u64);
+    [some(), some()].concat()
 }
 
 fn lock_name(id: UploadId) -> String {

@@ -6,6 +6,7 @@ use cerebros_common::{
     uploads::{NewUpload, PartAddress, PartAddresses, PartNumbers, Upload, UploadEnd, UploadQuery},
     wire::Page,
 };
+use gloo_net::http::Method;
 
 pub async fn list_uploads(agent_id: AgentId) -> Answer<Vec<Upload>> {
     let query = UploadQuery {
@@ -17,8 +18,12 @@ pub async fn list_uploads(agent_id: AgentId) -> Answer<Vec<Upload>> {
     Ok(page.items)
 }
 
-pub async fn create_upload(new: &NewUpload) -> Answer<Upload> {
-    post("/uploads", new).await
+/// Asked again with the same key, it is the same upload.
+pub async fn create_upload(new: &NewUpload, key: &str) -> Answer<Upload> {
+    let request = super::request(Method::POST, "/uploads", None)
+        .header("Content-Type", "application/json")
+        .header("Idempotency-Key", key);
+    super::decode(&super::answer(request.body(super::encode(new)?)).await?)
 }
 
 pub async fn find_upload(id: UploadId) -> Answer<Upload> {

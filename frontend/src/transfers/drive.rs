@@ -1,10 +1,10 @@
 //! A transfer from its first part to the document.
 
-use super::{Transfer, TransferState, Transfers, kept, lock_name, part::Part};
+use super::{Transfer, TransferState, Transfers, kept, lock_name, part::Part, remember_pause};
 use crate::{
     api::{
         ApiError,
-        uploads::{complete_upload, create_upload, find_upload, part_addresses},
+        uploads::{complete_upload, create_upload, delete_upload, find_upload, part_addresses},
     },
     browser,
 };
@@ -154,12 +154,21 @@ async fn begin(transfer: Transfer, file: &File) -> Result<Upload, Stop> {
         size_bytes: transfer.bytes,
         sha256: None,
     };
-    let upload = create_upload(&new).await?;
+    let key = transfer.inner.with_value(|inner| inner.key.clone());
+    let upload = create_upload(&new, &key).await?;
+    if transfer.inner.with_value(|inner| inner.cancelled) {
+        // What the server keeps expires there.
+        let _ = delete_upload(upload.id).await;
+        return Err(Stop::Superseded);
+    }
     let claim = browser::claim(&lock_name(upload.id)).await;
     transfer.inner.update_value(|inner| {
         inner.upload = Some(upload.id);
         inner.claim = claim;
     });
+    if transfer.state.get_untracked() == TransferState::Paused {
+        remember_pause(transfer, true);
+    }
     kept::keep(upload.id, file).await;
     Ok(upload)
 }

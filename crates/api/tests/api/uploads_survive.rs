@@ -15,7 +15,12 @@ use futures_util::stream;
 use reqwest::{Method, header};
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use std::{collections::HashMap, process::Stdio, sync::Arc, time::Instant};
+use std::{
+    collections::HashMap,
+    process::Stdio,
+    sync::{Arc, LazyLock},
+    time::Instant,
+};
 use tokio::sync::watch;
 
 on_both_databases!(a_large_file_survives_kills);
@@ -26,21 +31,15 @@ fn setting(name: &str, usual: u64) -> u64 {
     std::env::var(name).map_or(usual, |value| value.parse().unwrap())
 }
 
-/// The bytes of the file from `start` on, up to a piece: noise that each offset determines, under the head of a PDF.
+/// A piece of the file, which starts at a multiple of its length: noise, stamped with where it is, under the head of a PDF.
 fn piece(start: u64, end: u64) -> Bytes {
-    let noise = |block: u64| {
-        let mut z = block
-            .wrapping_add(0x9E37_79B9_7F4A_7C15)
-            .wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z ^= z >> 27;
-        z.wrapping_mul(0x94D0_49BB_1331_11EB).to_le_bytes()
-    };
-    let end = end.min(start + PIECE);
-    let mut bytes: Vec<u8> = (start / 8..end.div_ceil(8)).flat_map(noise).collect();
-    bytes.truncate((end - start) as usize);
+    static NOISE: LazyLock<Vec<u8>> = LazyLock::new(|| (0..PIECE).map(|_| rand::random()).collect());
+    let mut bytes = NOISE.clone();
+    bytes[..8].copy_from_slice(&start.to_le_bytes());
     if start == 0 {
         bytes[..9].copy_from_slice(b"%PDF-1.7\n");
     }
+    bytes.truncate((end - start).min(PIECE) as usize);
     Bytes::from(bytes)
 }
 
