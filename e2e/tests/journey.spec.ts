@@ -58,7 +58,7 @@ test("a newcomer goes from the landing page to a chat with their own model", asy
     await expect(examples.first()).toBeVisible();
     const source = page.getByRole("complementary", { name: "Source" });
     await expect(source.locator("mark")).not.toBeEmpty();
-    await expect(source.getByRole("link")).toHaveAttribute("href", /\/documents\/.+\?start=\d+&end=\d+/);
+    await expect(source.getByRole("link")).toHaveAttribute("href", /\/documents\/.+\?at=\d+-\d+/);
 
     await page.keyboard.press("?");
     await expect(page.getByRole("dialog", { name: "Keys" })).toBeVisible();
@@ -92,7 +92,8 @@ test("a newcomer goes from the landing page to a chat with their own model", asy
     await page.goto("/dashboard");
     await page.getByRole("link", { name: "Continue Policy guide" }).click();
     await expect(page).toHaveURL(/\/wizard\/2$/);
-    await page.getByRole("button", { name: "Approve all pending" }).click();
+    await page.getByRole("button", { name: "Judge all listed" }).click();
+    await expect(page.getByRole("dialog").getByText(/\d+ examples will be approved/)).toBeVisible();
     await page.getByRole("dialog").getByRole("button", { name: "Approve all" }).click();
     await expect(main.getByText(/\d+ approved · 0 pending · 1 rejected/)).toBeVisible();
     await page.getByRole("link", { name: "Continue" }).click();

@@ -6,6 +6,7 @@ pub mod agents;
 pub mod api_keys;
 pub mod audit;
 pub mod bases;
+pub mod batches;
 pub mod chat;
 pub mod concepts;
 pub mod dashboard;
@@ -25,6 +26,7 @@ pub mod notifications;
 pub mod provider_keys;
 pub mod search;
 pub mod studies;
+pub mod templates;
 pub mod uploads;
 pub mod workspaces;
 
@@ -86,6 +88,16 @@ async fn post<T: DeserializeOwned>(path: &str, body: &impl Serialize) -> Answer<
 /// Asks for something to happen, without a body.
 async fn order<T: DeserializeOwned>(path: &str) -> Answer<T> {
     decode(&exchange(Method::POST, path, None, None).await?)
+}
+
+/// As [`order`], for a certain version.
+async fn order_at<T: DeserializeOwned>(path: &str, version: i64) -> Answer<T> {
+    decode(&exchange(Method::POST, path, Some(version), None).await?)
+}
+
+/// As [`post`], for a certain version.
+async fn send_post<T: DeserializeOwned>(path: &str, version: i64, body: &impl Serialize) -> Answer<T> {
+    send(Method::POST, path, Some(version), body).await
 }
 
 /// A request whose answer has no body.

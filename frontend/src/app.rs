@@ -6,6 +6,7 @@ use crate::{
     facts::Facts,
     pages::{
         agents::{find::AgentPage, wizard::WizardPage},
+        batches::find::BatchPage,
         dashboard::DashboardPage,
         datasets::{find::DatasetPage, list::DatasetsPage},
         deletions::receipt::ReceiptPage,
@@ -19,7 +20,7 @@ use crate::{
         settings::{
             First, Settings, api_keys::ApiKeysPage, audit::AuditPage, data::DataPage, members::MembersPage,
             notifications::NotificationsPage, profile::ProfilePage, provider_keys::ProviderKeysPage,
-            sessions::SessionsPage, workspace::WorkspacePage,
+            sessions::SessionsPage, templates::TemplatesPage, workspace::WorkspacePage,
         },
         shared::SharedPage,
         shell::Shell,
@@ -71,6 +72,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/assistants/:id/wizard/:step") view=WizardPage />
                     <Route path=path!("/documents/:id") view=DocumentPage />
                     <Route path=path!("/studio") view=StudioPage />
+                    <Route path=path!("/batches/:id") view=BatchPage />
                     <Route path=path!("/datasets") view=DatasetsPage />
                     <Route path=path!("/datasets/:id") view=DatasetPage />
                     <Route path=path!("/datasets/:id/train") view=NewJobPage />
@@ -87,6 +89,7 @@ pub fn App() -> impl IntoView {
                         <Route path=path!("/members") view=MembersPage />
                         <Route path=path!("/api-keys") view=ApiKeysPage />
                         <Route path=path!("/provider-keys") view=ProviderKeysPage />
+                        <Route path=path!("/templates") view=TemplatesPage />
                         <Route path=path!("/data") view=DataPage />
                         <Route path=path!("/audit") view=AuditPage />
                     </ParentRoute>

@@ -92,6 +92,28 @@ pub fn focus(id: &str) {
     }
 }
 
+/// Puts the focus on the first element that a selector finds.
+pub fn focus_first(selector: &str) {
+    let found = document().query_selector(selector).ok().flatten();
+    if let Some(element) = found.and_then(|element| element.dyn_into::<web_sys::HtmlElement>().ok()) {
+        // As in `focus`.
+        drop(element.focus());
+    }
+}
+
+/// Takes the focus out of a search field, if the key goes to one.
+pub fn leave_search(event: &web_sys::KeyboardEvent) -> bool {
+    let target = event
+        .target()
+        .and_then(|target| target.dyn_into::<web_sys::HtmlInputElement>().ok());
+    let Some(field) = target.filter(|field| field.type_() == "search") else {
+        return false;
+    };
+    // As in `focus`.
+    drop(field.blur());
+    true
+}
+
 /// Whether the key goes to something that takes text, or to a dialog.
 pub fn is_typing(event: &web_sys::KeyboardEvent) -> bool {
     let Some(target) = event.target().and_then(|target| target.dyn_into::<Element>().ok()) else {

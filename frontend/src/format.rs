@@ -33,6 +33,16 @@ pub fn quantity(number: u64) -> String {
     scaled(number, &["", " K", " M", " B"])
 }
 
+/// Millionths of a US dollar: `$12.30`, `$0.0042`.
+pub fn dollars(micros: i64) -> String {
+    let value = micros as f64 / 1e6;
+    if micros == 0 || value.abs() >= 1.0 {
+        format!("${value:.2}")
+    } else {
+        format!("${value:.4}")
+    }
+}
+
 fn scaled(number: u64, units: &[&str]) -> String {
     let mut value = number as f64;
     let mut unit = 0;
@@ -120,6 +130,10 @@ mod tests {
             ["100 %", "98.2 %", "0 %"]
         );
         assert_eq!([loss(2.48174), loss(123.456)], ["2.4817", "123.5"]);
+        assert_eq!(
+            [dollars(0), dollars(4200), dollars(12_300_000)],
+            ["$0.00", "$0.0042", "$12.30"]
+        );
     }
 
     #[test]

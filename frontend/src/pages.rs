@@ -1,6 +1,7 @@
 //! One module per noun. Pages fetch, and own the state that the address holds.
 
 pub mod agents;
+pub mod batches;
 mod by_id;
 pub mod dashboard;
 pub mod datasets;

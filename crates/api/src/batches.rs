@@ -1,16 +1,20 @@
 //! Making examples of many chunks: what a batch takes, and the task that works on one item.
 
 mod extractive;
+pub mod model;
 
 use crate::{
     documents::extraction::scope_of,
     error::{AppError, AppResult},
+    examples::duplicates::enqueue_grouping,
+    llm::Chosen,
     state::App,
 };
 use cerebros_common::{
     batches::{BatchEstimate, BatchItemError, BatchPause, ItemErrorKind, MAX_ITEMS, NewBatch},
     documents::Document,
     ids::{BatchId, BatchItemId},
+    llm_calls::Usage,
     templates::TemplateKind,
 };
 use cerebros_db::{
@@ -110,23 +114,56 @@ fn spread<T>(list: Vec<T>) -> Vec<T> {
 }
 
 /// What a plan would take. Without a language model it costs nothing.
-pub fn estimate(new: &NewBatch, plan: &Plan) -> BatchEstimate {
+///
+/// At best every call gives as many examples as were asked for, at short length; at worst every chunk is asked, and its
+/// answer takes all that it may.
+pub fn estimate(new: &NewBatch, plan: &Plan, chosen: Option<&Chosen>) -> BatchEstimate {
     let chunks = plan.sources.len() as u64;
     let per_chunk = new.per_chunk(chunks);
     let most = chunks * u64::from(per_chunk);
-    BatchEstimate {
+    let examples = new.target_count.map_or(most, |target| target.min(most));
+    let mut estimate = BatchEstimate {
         documents: plan.documents.len() as u64,
         chunks,
         per_chunk,
-        examples: new.target_count.map_or(most, |target| target.min(most)),
-        model: None,
+        examples,
+        model: chosen.map(|chosen| chosen.model.clone()),
         calls_min: 0,
         calls_max: 0,
         tokens_min: 0,
         tokens_max: 0,
         cost_micros_min: None,
         cost_micros_max: None,
-    }
+    };
+    let Some(chosen) = chosen else { return estimate };
+    let asks = if new.judge { 2 } else { 1 };
+    let fewest = examples.div_ceil(u64::from(per_chunk));
+    estimate.calls_min = fewest * asks;
+    estimate.calls_max = chunks * asks;
+    let least = plan.sources.iter().take(usize::try_from(fewest).unwrap_or(usize::MAX));
+    let least = usage(least, asks, u64::from(per_chunk) * SHORT_EXAMPLE, LONG_TOKEN);
+    let longest = u64::from(per_chunk * model::TOKENS_AN_EXAMPLE);
+    let most = usage(plan.sources.iter(), asks, longest, SHORT_TOKEN);
+    estimate.tokens_min = least.prompt_tokens + least.completion_tokens;
+    estimate.tokens_max = most.prompt_tokens + most.completion_tokens;
+    estimate.cost_micros_min = chosen.price.as_ref().map(|price| price.cost_micros(least));
+    estimate.cost_micros_max = chosen.price.as_ref().map(|price| price.cost_micros(most));
+    estimate
+}
+
+/// Tokens of a short example.
+const SHORT_EXAMPLE: u64 = 100;
+/// Characters of a token, in easy and in hard text.
+const LONG_TOKEN: u64 = 5;
+const SHORT_TOKEN: u64 = 3;
+/// Tokens of the frame and the instructions.
+const FRAME_TOKENS: u64 = 400;
+
+fn usage<'a>(sources: impl Iterator<Item = &'a Source>, asks: u64, answer: u64, token: u64) -> Usage {
+    sources.fold(Usage::default(), |sum, source| Usage {
+        prompt_tokens: sum.prompt_tokens + asks * (FRAME_TOKENS + source.characters / token) + (asks - 1) * answer,
+        completion_tokens: sum.completion_tokens + answer + (asks - 1) * answer / 4,
+    })
 }
 
 /// How the work on an item ended.
@@ -148,7 +185,7 @@ pub async fn run(app: Arc<App>, task: RunBatchItem, lease: Lease) -> Result<(), 
     let scope = scope_of(lease.workspace_id())?;
     let outcome = match db::batches::look(&scope, &app.db, task.batch_id, task.item_id).await {
         Ok(Look::Nothing) => None,
-        Ok(Look::Work(work)) => Some(make(&app, &scope, *work).await?),
+        Ok(Look::Work(work)) => Some(make(&app, &scope, *work, &lease).await?),
         Err(DbError::NotFound(_)) => Some(Outcome::failed(ItemErrorKind::Permanent, "Its chunk is gone.")),
         Err(error) => return Err(AppError::from(error).into()),
     };
@@ -167,6 +204,10 @@ pub async fn run(app: Arc<App>, task: RunBatchItem, lease: Lease) -> Result<(), 
         }
     };
     enqueue_items(&write, batch, &next.map_err(AppError::from)?).await?;
+    let agent_id = db::examples::agent_of_batch(&write, batch).await;
+    if let Some(agent_id) = agent_id.map_err(AppError::from)? {
+        enqueue_grouping(&write, &scope, agent_id).await?;
+    }
     write.commit().await.map_err(AppError::from)?;
     Ok(())
 }
@@ -189,7 +230,10 @@ pub async fn bury(app: Arc<App>, task: RunBatchItem, burial: Burial) -> Result<(
     Ok(())
 }
 
-async fn make(app: &App, scope: &Scope, work: ItemWork) -> Result<Outcome, TaskError> {
+async fn make(app: &Arc<App>, scope: &Scope, work: ItemWork, lease: &Lease) -> Result<Outcome, TaskError> {
+    if work.by_model {
+        return model::make(app, scope, lease.cancellation(), &work, lease.is_last_attempt()).await;
+    }
     let pages = db::document_texts::pages(scope, &app.db, &[work.document_id])
         .await
         .map_err(AppError::from)?;
@@ -197,10 +241,7 @@ async fn make(app: &App, scope: &Scope, work: ItemWork) -> Result<Outcome, TaskE
     let examples = tokio::task::spawn_blocking(move || extractive::make(&work, &pages))
         .await
         .map_err(|_| TaskError::retry("Making examples failed"))?;
-    Ok(Outcome::Settled(Ok(Done {
-        examples,
-        ..Done::default()
-    })))
+    Ok(Outcome::Settled(Ok(Done { examples, note: None })))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use crate::{
     error::{AppError, AppResult},
+    examples::duplicates::enqueue_grouping,
     jobs,
     keys::{Keys, Purpose},
     state::App,
@@ -9,8 +10,8 @@ use crate::{
     uploads,
 };
 use cerebros_common::{
-    deletions::{Deletion, DeletionTarget, Receipt, ReceiptStatement},
-    ids::{DeletionId, JobId, WorkspaceId},
+    deletions::{Deletion, DeletionSubject, DeletionTarget, Receipt, ReceiptStatement},
+    ids::{DeletionId, DocumentId, JobId, WorkspaceId},
 };
 use cerebros_db::{self as db, Scope, Write, deletions::Work};
 use cerebros_queue::{Enqueue, Lease, Task, TaskError, enqueue};
@@ -31,8 +32,16 @@ impl Task for Erase {
 
 /// Deletes something as part of a transaction: out of reach with its commit, gone soon after.
 pub async fn begin(write: &mut Write, target: DeletionTarget, version: Option<i64>) -> AppResult<Deletion> {
+    let agent_id = match target.subject {
+        DeletionSubject::Document => db::documents::lock_agent_of(write, DocumentId(target.id)).await?,
+        _ => None,
+    };
     let deletion = db::deletions::begin(write, target, version).await?;
     enqueue_erasure(write, deletion.id).await?;
+    if let Some(agent_id) = agent_id {
+        let scope = Scope::system(write.workspace_id()?);
+        enqueue_grouping(write, &scope, agent_id).await?;
+    }
     Ok(deletion)
 }
 

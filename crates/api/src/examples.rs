@@ -1,14 +1,18 @@
-//! Making examples of a document's text.
+//! Making examples of a document's text, and what is thought of them.
 
-use crate::{documents::extraction::scope_of, error::AppError, state::App};
-use cerebros_common::{
-    documents::DocumentPage,
-    examples::{ExampleOrigin, Grounding},
-    ids::DocumentId,
+pub mod duplicates;
+pub mod quality;
+
+use crate::{documents::extraction::scope_of, error::AppError, llm, state::App};
+use cerebros_common::{documents::DocumentPage, examples::ExampleOrigin, ids::DocumentId};
+use cerebros_db::{
+    self as db, DbError, Scope, Write,
+    documents::WholeDocument,
+    examples::{GeneratedExample, Judged, Quoted},
 };
-use cerebros_db::{self as db, DbError, Scope, Write, documents::WholeDocument, examples::GeneratedExample};
 use cerebros_ingest::{Chunk, Draft, blocks::Heading};
 use cerebros_queue::{Enqueue, Lease, QueueError, Task, TaskError, enqueue};
+use quality::assess;
 use serde::{Deserialize, Serialize};
 use std::{collections::HashMap, sync::Arc};
 
@@ -34,9 +38,13 @@ pub async fn enqueue_generation(write: &Write, scope: &Scope, document_id: Docum
     Ok(())
 }
 
-/// Makes and stores the examples of a document. One that is gone, or has some already, stays as it is.
+/// Makes and stores the examples of a document. One that is gone, or has some already, stays as it is; so does one of a
+/// workspace with a language model: there a person starts a batch, and nothing is spent unasked.
 pub async fn run(app: Arc<App>, task: GenerateExamples, lease: Lease) -> Result<(), TaskError> {
     let scope = scope_of(lease.workspace_id())?;
+    if llm::chosen(&app, &scope).await?.is_some() {
+        return Ok(());
+    }
     let generated = match db::documents::find_whole(&scope, &app.db, task.document_id).await {
         Ok(whole) => tokio::task::spawn_blocking(move || generate(whole))
             .await
@@ -49,9 +57,12 @@ pub async fn run(app: Arc<App>, task: GenerateExamples, lease: Lease) -> Result<
     }
     let mut write = app.db.write(&scope).await.map_err(AppError::from)?;
     lease.complete(write.connection()).await?;
-    db::examples::insert_generated(&mut write, task.document_id, generated)
+    let agent_id = db::examples::insert_generated(&mut write, task.document_id, generated)
         .await
         .map_err(AppError::from)?;
+    if let Some(agent_id) = agent_id {
+        duplicates::enqueue_grouping(&write, &scope, agent_id).await?;
+    }
     write.commit().await.map_err(AppError::from)?;
     Ok(())
 }
@@ -81,6 +92,18 @@ fn generate(whole: WholeDocument) -> Vec<GeneratedExample> {
                 tracing::error!(document.id = %whole.document.id, "a generated example misquotes its document");
                 return None;
             }
+            let quoted = Quoted {
+                quote: &draft.quote,
+                passage: &chunk.text,
+                start: draft.start.saturating_sub(chunk.start as usize),
+                end: draft.end.saturating_sub(chunk.start as usize),
+            };
+            let assessed = assess(&Judged {
+                prompt: &draft.prompt,
+                reasoning: &draft.reasoning,
+                response: &draft.response,
+                quoted: Some(quoted),
+            });
             Some(GeneratedExample {
                 chunk_id: chunk.id,
                 page: page_at(&whole.pages, draft.start as u64),
@@ -92,9 +115,9 @@ fn generate(whole: WholeDocument) -> Vec<GeneratedExample> {
                 end: draft.end as u64,
                 quote: draft.quote,
                 origin: ExampleOrigin::Extractive,
-                score: 100,
-                findings: Vec::new(),
-                grounding: Grounding::Grounded,
+                score: assessed.score,
+                findings: assessed.findings,
+                grounding: assessed.grounding,
                 duplicate_of: None,
                 model: None,
                 batch_id: None,

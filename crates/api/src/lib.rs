@@ -49,6 +49,7 @@ mod state;
 mod storage;
 mod tasks;
 pub mod telemetry;
+mod templates;
 mod upload;
 mod uploads;
 mod uses;

@@ -164,10 +164,12 @@ fn access(method: &str, operation: &Operation) -> Access {
             Member(Role::Admin, KeyScope::Admin)
         }
         "find_receipt" => Open,
+        "review_examples" | "claim_examples" | "release_examples" | "judge_example" | "undo_example" => {
+            Member(Role::Reviewer, KeyScope::Write)
+        }
         "find_shared_diagram" | "find_shared_picture" => Open,
         // Its address is signed.
         "put_part" => Open,
-        "review_examples" => Member(Role::Reviewer, KeyScope::Write),
         "create_base" | "delete_base" => Member(Role::Editor, KeyScope::Train),
         "create_job" | "cancel_job" | "resume_job" => Member(Role::Editor, KeyScope::Train),
         "create_chat_completion" => Member(Role::Viewer, KeyScope::Chat),

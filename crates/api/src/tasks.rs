@@ -29,6 +29,7 @@ pub fn start(app: &Arc<App>) -> anyhow::Result<Vec<JoinHandle<anyhow::Result<()>
     let waker = Waker::default();
     let runner = Runner::new(app.db.write_connection().clone(), app.clone(), waker.clone())
         .queue("default", 2)
+        .register(examples::duplicates::run)
         .queue("training", app.config.training_concurrency)
         .register(jobs::train)
         .on_dead(jobs::bury)

@@ -37,7 +37,7 @@ pub struct Batch {
 }
 
 /// Counted anew from the items each time: `total` is the sum of the five states.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BatchProgress {
     /// Chunks of the batch whose document is still there.

@@ -1,7 +1,10 @@
 //! Training examples: prompt, reasoning, response, and where in a document they come from.
 
+mod review;
+
 use crate::ids::{AgentId, BatchId, ChunkId, DocumentId, ExampleId};
 use chrono::{DateTime, Utc};
+pub use review::*;
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
@@ -24,12 +27,14 @@ pub struct Example {
     /// What lowered the score, dearest first.
     pub findings: Vec<ExampleFinding>,
     pub grounding: Grounding,
-    /// The first of those that say nearly the same; null where no other does.
+    /// The first of those that say nearly the same, maybe itself; null where no other does.
     pub duplicate_of: Option<ExampleId>,
     /// Which language model wrote it; null where none did.
     pub model: Option<String>,
     /// The batch that made it.
     pub batch_id: Option<BatchId>,
+    /// Who reviews it just now; null where nobody does.
+    pub held: Option<ExampleHold>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     /// Also in the `ETag` header; send it back in `If-Match`.
@@ -164,46 +169,31 @@ pub struct ExamplePatch {
     pub status: Option<ExampleStatus>,
 }
 
-/// Sets the status of many examples of one agent at once.
+/// Sets the status of many examples of one agent at once. Those that somebody else holds stay as they are.
 #[derive(Debug, Clone, Serialize, Deserialize, Validate)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ExampleReview {
     pub agent_id: AgentId,
     pub status: ExampleStatus,
-    /// Which ones; null or absent means every pending one.
+    /// Only these; null or absent means all that the filter finds, and without a filter every pending one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[validate(length(min = 1, max = 1000, message = "must have 1 to 1000 ids"))]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<ExampleId>>, min_items = 1, max_items = 1000))]
     pub ids: Option<Vec<ExampleId>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[validate(nested)]
+    pub filter: Option<ExampleFilter>,
+    /// Only counts what would change.
+    #[serde(default)]
+    pub dry_run: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ExampleReviewResult {
-    /// How many examples changed.
+    /// How many examples changed, or would.
     pub changed: u64,
-}
-
-#[derive(Debug, Clone, Default, Serialize, Deserialize, Validate)]
-#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
-#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
-#[serde(deny_unknown_fields)]
-pub struct ExampleQuery {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", param(value_type = Option<AgentId>))]
-    pub agent_id: Option<AgentId>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", param(value_type = Option<DocumentId>))]
-    pub document_id: Option<DocumentId>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<ExampleStatus>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[validate(length(max = 200, message = "must have at most 200 characters"))]
-    #[cfg_attr(feature = "openapi", param(max_length = 200))]
-    pub cursor: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[validate(range(min = 1, max = 100, message = "must be 1 to 100"))]
-    #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 100))]
-    pub limit: Option<u32>,
+    /// How many stay as they are because somebody else reviews them.
+    pub held: u64,
 }

@@ -25,7 +25,7 @@ pub async fn list(scope: &Scope, db: &Db, query: &AgentQuery) -> Result<Page<Age
     let paging = Paging::new(query.page, query.limit);
     let mut found = row::Entity::find().filter(row::Column::WorkspaceId.eq(scope.workspace_id.0));
     if let Some(search) = &query.search {
-        let pattern = format!("%{}%", escape_like(&search.to_lowercase()));
+        let pattern = format!("%{}%", convert::escape_like(&search.to_lowercase()));
         found = found
             .filter(Expr::expr(Func::lower(Expr::col(row::Column::Name))).like(LikeExpr::new(pattern).escape('\\')));
     }
@@ -233,10 +233,6 @@ fn has_status(status: AgentStatus) -> Result<Condition, DbError> {
     } else {
         any
     })
-}
-
-pub(crate) fn escape_like(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }
 
 async fn wire_one(connection: &impl ConnectionTrait, row: row::Model) -> Result<Agent, DbError> {

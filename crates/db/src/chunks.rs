@@ -8,7 +8,7 @@ use cerebros_common::{
 };
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 use uuid::Uuid;
 
@@ -127,6 +127,18 @@ pub(crate) async fn insert(write: &Write, id: DocumentId, text: &str, chunks: Ve
             .await?;
     }
     Ok(())
+}
+
+/// The text of a chunk, and the character of its document at which it starts.
+pub(crate) async fn text_of(connection: &impl ConnectionTrait, id: ChunkId) -> Result<Option<(String, u64)>, DbError> {
+    let found: Option<(String, i64)> = row::Entity::find()
+        .select_only()
+        .columns([row::Column::Body, row::Column::StartAt])
+        .filter(row::Column::Id.eq(id.0))
+        .into_tuple()
+        .one(connection)
+        .await?;
+    Ok(found.map(|(text, start)| (text, convert::unsigned(start))))
 }
 
 /// How many bytes so many characters take.

@@ -1,6 +1,6 @@
 //! Concepts of documents. Names are unique within a document, whatever their case.
 
-use crate::{Db, DbError, Scope, Write, agents::escape_like, convert, documents, paging::page};
+use crate::{Db, DbError, Scope, Write, convert, convert::escape_like, documents, paging::page};
 use cerebros_common::{
     audit::{Action, Noun},
     concepts::{Concept, ConceptOrigin, ConceptPatch, ConceptQuery, ConceptSource, Level, NewConcept},

@@ -96,7 +96,7 @@ pub async fn list(scope: &Scope, db: &Db, query: &DiagramQuery) -> Result<Page<D
     }
     if let Some(tag) = &query.tag {
         let quoted = convert::json("tag", &clean_tag(tag))?;
-        let pattern = format!("%{}%", crate::agents::escape_like(&quoted));
+        let pattern = format!("%{}%", crate::convert::escape_like(&quoted));
         found = found.filter(Expr::col(row::Column::Tags).like(LikeExpr::new(pattern).escape('\\')));
     }
     if let Some(search) = &query.search {
@@ -223,7 +223,7 @@ async fn blank(write: &Write, title: String) -> Result<row::Model, DbError> {
 /// The title's letters and digits; a number after it where another diagram has it.
 async fn free_slug(write: &Write, title: &str) -> Result<String, DbError> {
     let stem = slug_of(title);
-    let pattern = format!("{}%", crate::agents::escape_like(&stem));
+    let pattern = format!("{}%", crate::convert::escape_like(&stem));
     let taken: Vec<String> = row::Entity::find()
         .filter(row::Column::WorkspaceId.eq(write.workspace_id()?.0))
         .filter(Expr::col(row::Column::Slug).like(LikeExpr::new(pattern).escape('\\')))

@@ -339,7 +339,7 @@ pub async fn blob_keys_of_agent(write: &Write, agent_id: AgentId) -> Result<Vec<
 }
 
 /// The agent of a document, which stays as it is until the transaction ends. `None`: it is gone.
-pub(crate) async fn lock_agent_of(write: &Write, id: DocumentId) -> Result<Option<AgentId>, DbError> {
+pub async fn lock_agent_of(write: &Write, id: DocumentId) -> Result<Option<AgentId>, DbError> {
     Ok(lock(write, id).await?.map(|row| AgentId(row.agent_id)))
 }
 

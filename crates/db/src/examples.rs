@@ -1,51 +1,40 @@
 //! Training examples. Those that were generated name the passage they come from.
 
-use crate::{
-    Db, DbError, Scope, Write, agents, convert, documents,
-    notifications::{self, Audience},
-};
+mod change;
+mod duplicates;
+mod filter;
+mod generated;
+mod holds;
+mod reviews;
+mod revisions;
+
+use crate::{Db, DbError, Scope, Write, agents, convert, documents};
+pub use change::{Assessed, Judged, Quoted, delete, split, undo, update};
+pub use duplicates::{Signed, Unsigned, agent_of_batch, all_signed, regroup, sign, signed, unsigned};
+pub use filter::After;
+pub(crate) use generated::add_generated;
+pub use generated::{GeneratedExample, insert_generated};
+pub use holds::{claim, release};
+pub use reviews::{preview, review, summary};
+
 use cerebros_common::{
     audit::{Action, Noun},
     events::EventKind,
     examples::{
-        Example, ExampleFinding, ExampleOrigin, ExamplePatch, ExampleQuery, ExampleReview, ExampleSource,
-        ExampleStatus, Grounding, NewExample,
+        Example, ExampleHold, ExampleLine, ExampleOrigin, ExampleOutlineQuery, ExampleQuery, ExampleSource,
+        ExampleStatus, FindingKind, NewExample,
     },
     ids::{AgentId, BatchId, ChunkId, DocumentId, ExampleId},
-    notifications::{NotificationKind, NotificationSubject},
     wire::CursorPage,
-    workspaces::Role,
 };
+use filter::{condition, ordered};
 use sea_orm::{
-    ActiveModelTrait,
-    ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Select,
-    sea_query::{Expr, ExprTrait},
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect, Select,
+    sea_query::{Expr, Func},
 };
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use uuid::Uuid;
-
-/// An example whose quotation was checked. Offsets count characters of the document's text.
-#[derive(Debug, Clone)]
-pub struct GeneratedExample {
-    pub prompt: String,
-    pub reasoning: String,
-    pub response: String,
-    pub chunk_id: ChunkId,
-    pub start: u64,
-    pub end: u64,
-    pub page: Option<u32>,
-    pub heading: Option<String>,
-    pub quote: String,
-    pub origin: ExampleOrigin,
-    pub score: u8,
-    pub findings: Vec<ExampleFinding>,
-    /// `Ungrounded`: the span is that of the chunk.
-    pub grounding: Grounding,
-    pub duplicate_of: Option<ExampleId>,
-    pub model: Option<String>,
-    pub batch_id: Option<BatchId>,
-}
 
 /// What training needs of an example.
 #[derive(Debug, Clone)]
@@ -57,40 +46,94 @@ pub struct ApprovedExample {
     pub response: String,
 }
 
-/// Examples per insert: 20 values each stay well below the databases' limits on parameters.
-const EXAMPLES_AT_ONCE: usize = 200;
-
-/// Newest first, the examples of one document in the order of its text; those after the example `after`.
+/// Those after `after`, in the order that the query asks for.
 pub async fn list(
     scope: &Scope,
     db: &Db,
     query: &ExampleQuery,
-    after: Option<ExampleId>,
+    after: Option<After>,
     limit: u32,
 ) -> Result<CursorPage<Example>, DbError> {
-    let mut found = row::Entity::find().filter(row::Column::WorkspaceId.eq(scope.workspace_id.0));
-    if let Some(agent_id) = query.agent_id {
-        found = found.filter(row::Column::AgentId.eq(agent_id.0));
-    }
-    if let Some(document_id) = query.document_id {
-        found = found.filter(row::Column::DocumentId.eq(document_id.0));
-    }
-    if let Some(status) = query.status {
-        found = found.filter(row::Column::Status.eq(convert::name(&status)?));
-    }
-    if let Some(after) = after {
-        found = found.filter(row::Column::Id.lt(after.0));
-    }
-    let mut rows = found
-        .order_by_desc(row::Column::Id)
+    let sort = query.sort.unwrap_or_default();
+    let found = row::Entity::find().filter(condition(scope, query.agent_id, &query.filter())?);
+    let rows = ordered(found, sort, after)
         .limit(u64::from(limit) + 1)
         .all(db.read())
         .await?;
-    let more = rows.len() > limit as usize;
-    rows.truncate(limit as usize);
-    let next_cursor = rows.last().filter(|_| more).map(|row| row.id.to_string());
+    let (rows, next_cursor) = stretch(rows, limit, |row| After::of(sort, row.score, row.id));
     let items = wire_all(db.read(), rows).await?;
     Ok(CursorPage { items, next_cursor })
+}
+
+/// As [`list`], with no more than a long list shows.
+pub async fn outline(
+    scope: &Scope,
+    db: &Db,
+    query: &ExampleOutlineQuery,
+    after: Option<After>,
+    limit: u32,
+) -> Result<CursorPage<ExampleLine>, DbError> {
+    use row::Column as C;
+    let sort = query.sort.unwrap_or_default();
+    let found = row::Entity::find().filter(condition(scope, query.agent_id, &query.filter())?);
+    let beginning = Func::cust("substr").args([Expr::col(C::Prompt), Expr::value(1), Expr::value(160)]);
+    let rows: Vec<Line> = ordered(found, sort, after)
+        .select_only()
+        .columns([
+            C::Id,
+            C::Status,
+            C::Origin,
+            C::Grounding,
+            C::Score,
+            C::Edited,
+            C::DuplicateOf,
+            C::Version,
+        ])
+        .column_as(Expr::expr(beginning), "prompt")
+        .limit(u64::from(limit) + 1)
+        .into_model()
+        .all(db.read())
+        .await?;
+    let (rows, next_cursor) = stretch(rows, limit, |row| After::of(sort, row.score, row.id));
+    let items = rows.into_iter().map(Line::wire).collect::<Result<_, _>>()?;
+    Ok(CursorPage { items, next_cursor })
+}
+
+/// Cuts off what was read to see whether more follows.
+fn stretch<R>(mut rows: Vec<R>, limit: u32, after: impl Fn(&R) -> After) -> (Vec<R>, Option<String>) {
+    let more = rows.len() > limit as usize;
+    rows.truncate(limit as usize);
+    let next = rows.last().filter(|_| more).map(|row| after(row).to_string());
+    (rows, next)
+}
+
+#[derive(FromQueryResult)]
+struct Line {
+    id: Uuid,
+    prompt: String,
+    status: String,
+    origin: String,
+    grounding: String,
+    score: i32,
+    edited: bool,
+    duplicate_of: Option<Uuid>,
+    version: i64,
+}
+
+impl Line {
+    fn wire(self) -> Result<ExampleLine, DbError> {
+        Ok(ExampleLine {
+            id: ExampleId(self.id),
+            prompt: self.prompt,
+            status: convert::parse_name("example status", &self.status)?,
+            origin: convert::parse_name("example origin", &self.origin)?,
+            grounding: convert::parse_name("grounding", &self.grounding)?,
+            score: u8::try_from(self.score).unwrap_or_default(),
+            edited: self.edited,
+            duplicate_of: self.duplicate_of.map(ExampleId),
+            version: self.version,
+        })
+    }
 }
 
 pub async fn find(scope: &Scope, db: &Db, id: ExampleId) -> Result<Example, DbError> {
@@ -102,7 +145,7 @@ pub async fn find(scope: &Scope, db: &Db, id: ExampleId) -> Result<Example, DbEr
 }
 
 /// Adds an example that a person wrote; it starts approved.
-pub async fn insert(write: &mut Write, new: &NewExample) -> Result<Example, DbError> {
+pub async fn insert(write: &mut Write, new: &NewExample, assessed: Assessed) -> Result<Example, DbError> {
     agents::require(write, new.agent_id).await?;
     let now = convert::now();
     let row = row::Model {
@@ -122,9 +165,9 @@ pub async fn insert(write: &mut Write, new: &NewExample) -> Result<Example, DbEr
         heading: None,
         quote: None,
         edited: false,
-        score: 100,
-        findings: "[]".to_owned(),
-        grounding: convert::name(&Grounding::None)?,
+        score: i32::from(assessed.score),
+        findings: convert::json("example findings", &assessed.findings)?,
+        grounding: convert::name(&assessed.grounding)?,
         duplicate_of: None,
         model: None,
         batch_id: None,
@@ -141,181 +184,65 @@ pub async fn insert(write: &mut Write, new: &NewExample) -> Result<Example, DbEr
     wire_one(write.connection(), row).await
 }
 
-/// Adds what was made of a document, once: a document that is gone, or has examples already, stays as it is.
-pub async fn insert_generated(
-    write: &mut Write,
-    document_id: DocumentId,
-    generated: Vec<GeneratedExample>,
-) -> Result<(), DbError> {
-    let Some(agent_id) = documents::lock_agent_of(write, document_id).await? else {
-        return Ok(());
-    };
-    let earlier = row::Entity::find()
-        .filter(row::Column::DocumentId.eq(document_id.0))
-        .one(write.connection())
-        .await?;
-    if earlier.is_some() || generated.is_empty() {
-        return Ok(());
-    }
-    let count = insert_rows(write, agent_id, document_id, generated).await?;
-    write.event(EventKind::ExamplesChanged, document_id.0, Some(agent_id));
-    let names = documents::names(write.connection(), &[document_id.0]).await?;
-    let name = names.get(&document_id.0).map_or("", String::as_str);
-    let title = format!("{count} examples from “{name}” wait for review.");
-    let (kind, subject) = (NotificationKind::ExamplesReady, NotificationSubject::Document);
-    notifications::notify(
-        write,
-        kind,
-        Audience::AtLeast(Role::Reviewer),
-        &title,
-        subject,
-        document_id.0,
-    )
-    .await
+/// A quotation as it is stored.
+#[derive(Debug, Clone)]
+pub struct StoredQuote {
+    pub example: Example,
+    pub quote: String,
+    pub chunk_id: ChunkId,
+    pub start: u64,
+    pub end: u64,
 }
 
-/// Adds examples of a document that has some already, and tells how many: what stands there word for word is left out. The
-/// caller holds the document.
-pub(crate) async fn add_generated(
-    write: &mut Write,
-    agent_id: AgentId,
+/// Up to `limit` examples that quote a document, after the example `after`, oldest first.
+pub async fn quotes_of(
+    scope: &Scope,
+    db: &Db,
     document_id: DocumentId,
-    mut generated: Vec<GeneratedExample>,
-) -> Result<u64, DbError> {
-    let prompts: Vec<&str> = generated.iter().map(|new| new.prompt.as_str()).collect();
-    let there: Vec<(String, String)> = row::Entity::find()
+    after: Option<ExampleId>,
+    limit: u64,
+) -> Result<Vec<StoredQuote>, DbError> {
+    let rows = row::Entity::find()
+        .filter(row::Column::WorkspaceId.eq(scope.workspace_id.0))
         .filter(row::Column::DocumentId.eq(document_id.0))
-        .filter(row::Column::Prompt.is_in(prompts))
-        .select_only()
-        .columns([row::Column::Prompt, row::Column::Response])
-        .into_tuple()
-        .all(write.connection())
+        .filter(row::Column::Quote.is_not_null())
+        .filter(row::Column::Id.gt(after.map_or(Uuid::nil(), |id| id.0)))
+        .order_by_asc(row::Column::Id)
+        .limit(limit)
+        .all(db.read())
         .await?;
-    let mut there: HashSet<(String, String)> = there.into_iter().collect();
-    generated.retain(|new| there.insert((new.prompt.clone(), new.response.clone())));
-    if generated.is_empty() {
-        return Ok(0);
-    }
-    let count = insert_rows(write, agent_id, document_id, generated).await?;
-    write.event(EventKind::ExamplesChanged, document_id.0, Some(agent_id));
-    Ok(count)
-}
-
-async fn insert_rows(
-    write: &Write,
-    agent_id: AgentId,
-    document_id: DocumentId,
-    generated: Vec<GeneratedExample>,
-) -> Result<u64, DbError> {
-    let (workspace_id, now) = (write.workspace_id()?.0, convert::now());
-    let status = convert::name(&ExampleStatus::Pending)?;
-    // Lists go by falling id: made backwards, the ids put the examples in the order of the text.
-    let rows = generated.into_iter().rev().map(|new| {
-        let findings = convert::json("example findings", &new.findings)?;
-        let (origin, grounding) = (convert::name(&new.origin)?, convert::name(&new.grounding)?);
-        Ok(row::ActiveModel {
-            id: Set(Uuid::now_v7()),
-            workspace_id: Set(workspace_id),
-            agent_id: Set(agent_id.0),
-            document_id: Set(Some(document_id.0)),
-            chunk_id: Set(Some(new.chunk_id.0)),
-            prompt: Set(new.prompt),
-            reasoning: Set(new.reasoning),
-            response: Set(new.response),
-            status: Set(status.clone()),
-            origin: Set(origin),
-            start_at: Set(Some(convert::signed(new.start))),
-            end_at: Set(Some(convert::signed(new.end))),
-            page: Set(new.page.and_then(|page| i32::try_from(page).ok())),
-            heading: Set(new.heading),
-            quote: Set(Some(new.quote)),
-            edited: Set(false),
-            score: Set(i32::from(new.score)),
-            findings: Set(findings),
-            grounding: Set(grounding),
-            duplicate_of: Set(new.duplicate_of.map(Uuid::from)),
-            model: Set(new.model),
-            batch_id: Set(new.batch_id.map(Uuid::from)),
-            created_at: Set(now),
-            updated_at: Set(now),
-            version: Set(1),
+    let examples = wire_all(db.read(), rows).await?;
+    let quotes = examples.into_iter().filter_map(|example| {
+        let source = example.source.clone()?;
+        Some(StoredQuote {
+            example,
+            quote: source.quote,
+            chunk_id: source.chunk_id,
+            start: source.start,
+            end: source.end,
         })
     });
-    let rows = rows.collect::<Result<Vec<row::ActiveModel>, DbError>>()?;
-    for some in rows.chunks(EXAMPLES_AT_ONCE) {
-        row::Entity::insert_many(some.to_vec())
-            .exec_without_returning(write.connection())
-            .await?;
-    }
-    Ok(rows.len() as u64)
+    Ok(quotes.collect())
 }
 
-/// Changes an example at `version`; `None` changes whatever version there is.
-pub async fn update(
+/// Takes over what was found of examples that are still at the versions that were read; tells how many those were.
+pub async fn reassess(
     write: &mut Write,
-    id: ExampleId,
-    version: Option<i64>,
-    patch: &ExamplePatch,
-) -> Result<Example, DbError> {
-    let current = lock(write, id, version).await?;
-    let mut row = current.clone().into_active_model();
-    let mut reworded = false;
-    for (column, old, new) in [
-        (&mut row.prompt, &current.prompt, &patch.prompt),
-        (&mut row.reasoning, &current.reasoning, &patch.reasoning),
-        (&mut row.response, &current.response, &patch.response),
-    ] {
-        if let Some(new) = new {
-            reworded |= new != old;
-            *column = Set(new.clone());
+    document_id: DocumentId,
+    found: Vec<(ExampleId, i64, Assessed)>,
+) -> Result<u64, DbError> {
+    let mut count = 0;
+    for (id, version, assessed) in found {
+        let mut row = find_row(write, id).await?;
+        if row.version != version {
+            continue;
         }
+        change::apply(&mut row, assessed, &[FindingKind::Duplication, FindingKind::Judge])?;
+        let row = row.into_active_model().reset_all().update(write.connection()).await?;
+        changed(write, &row);
+        count += 1;
     }
-    if let Some(status) = patch.status {
-        row.status = Set(convert::name(&status)?);
-    }
-    let generated = current.origin != convert::name(&ExampleOrigin::Manual)?;
-    row.edited = Set(current.edited || (generated && reworded));
-    row.updated_at = Set(convert::now());
-    row.version = Set(current.version + 1);
-    let row = row.update(write.connection()).await?;
-    changed(write, &row);
-    let fields = [
-        patch.prompt.is_some().then_some("prompt"),
-        patch.reasoning.is_some().then_some("reasoning"),
-        patch.response.is_some().then_some("response"),
-        patch.status.is_some().then_some("status"),
-    ];
-    write.audit(Action::Updated, Noun::Example, id, &convert::present(fields));
-    wire_one(write.connection(), row).await
-}
-
-pub async fn delete(write: &mut Write, id: ExampleId, version: Option<i64>) -> Result<(), DbError> {
-    let row = lock(write, id, version).await?;
-    row::Entity::delete_by_id(id.0).exec(write.connection()).await?;
-    changed(write, &row);
-    write.audit(Action::Deleted, Noun::Example, id, &[]);
-    Ok(())
-}
-
-/// Sets the status of many examples of an agent and tells how many changed.
-pub async fn review(write: &mut Write, review: &ExampleReview) -> Result<u64, DbError> {
-    agents::require(write, review.agent_id).await?;
-    let status = convert::name(&review.status)?;
-    let mut found = row::Entity::update_many()
-        .col_expr(row::Column::Status, Expr::value(status.clone()))
-        .col_expr(row::Column::UpdatedAt, Expr::value(convert::now()))
-        .col_expr(row::Column::Version, Expr::col(row::Column::Version).add(1))
-        .filter(row::Column::AgentId.eq(review.agent_id.0))
-        .filter(row::Column::Status.ne(status));
-    found = match &review.ids {
-        Some(ids) => found.filter(row::Column::Id.is_in(ids.iter().map(|id| id.0))),
-        None => found.filter(row::Column::Status.eq(convert::name(&ExampleStatus::Pending)?)),
-    };
-    let count = found.exec(write.connection()).await?.rows_affected;
-    if count > 0 {
-        write.event(EventKind::ExamplesChanged, review.agent_id.0, Some(review.agent_id));
-    }
-    write.audit(Action::Reviewed, Noun::Agent, review.agent_id, &["status"]);
+    write.audit(Action::Updated, Noun::Document, document_id, &["grounding"]);
     Ok(count)
 }
 
@@ -348,19 +275,22 @@ pub async fn approved(
     Ok(approved.collect())
 }
 
-async fn lock(write: &Write, id: ExampleId, version: Option<i64>) -> Result<row::Model, DbError> {
-    let row = scoped(&write.scope()?, id)
+async fn find_row(write: &Write, id: ExampleId) -> Result<row::Model, DbError> {
+    scoped(&write.scope()?, id)
         .lock_exclusive()
         .one(write.connection())
         .await?
-        .ok_or(DbError::NotFound("example"))?;
-    match version {
-        Some(version) if version != row.version => Err(DbError::Stale {
-            noun: "example",
-            current: row.version,
-        }),
-        _ => Ok(row),
-    }
+        .ok_or(DbError::NotFound("example"))
+}
+
+fn is_generated(row: &row::Model) -> Result<bool, DbError> {
+    Ok(row.origin != convert::name(&ExampleOrigin::Manual)?)
+}
+
+/// `$1, $2, ...` from a number on.
+fn marks(from: usize, count: usize) -> String {
+    let marks: Vec<String> = (from..from + count).map(|index| format!("${index}")).collect();
+    marks.join(", ")
 }
 
 fn changed(write: &mut Write, row: &row::Model) {
@@ -382,10 +312,16 @@ async fn wire_one(connection: &impl ConnectionTrait, row: row::Model) -> Result<
 async fn wire_all(connection: &impl ConnectionTrait, rows: Vec<row::Model>) -> Result<Vec<Example>, DbError> {
     let ids: Vec<Uuid> = rows.iter().filter_map(|row| row.document_id).collect();
     let names = documents::names(connection, &ids).await?;
-    rows.into_iter().map(|row| wire(row, &names)).collect()
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+    let mut holds = holds::holds(connection, &ids).await?;
+    let wired = rows.into_iter().map(|row| {
+        let held = holds.remove(&row.id);
+        wire(row, &names, held)
+    });
+    wired.collect()
 }
 
-fn wire(row: row::Model, names: &HashMap<Uuid, String>) -> Result<Example, DbError> {
+fn wire(row: row::Model, names: &HashMap<Uuid, String>, held: Option<ExampleHold>) -> Result<Example, DbError> {
     let source = match (row.document_id, row.chunk_id, row.start_at.zip(row.end_at), row.quote) {
         (Some(document_id), Some(chunk_id), Some((start, end)), Some(quote)) => Some(ExampleSource {
             document_id: DocumentId(document_id),
@@ -415,6 +351,7 @@ fn wire(row: row::Model, names: &HashMap<Uuid, String>) -> Result<Example, DbErr
         duplicate_of: row.duplicate_of.map(ExampleId),
         model: row.model,
         batch_id: row.batch_id.map(BatchId),
+        held,
         created_at: row.created_at,
         updated_at: row.updated_at,
         version: row.version,

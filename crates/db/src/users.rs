@@ -19,6 +19,7 @@ use sea_orm::{
     SqlErr, Statement,
     sea_query::{Expr, LockType},
 };
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// An account with its password hash, for sign-in.
@@ -240,6 +241,17 @@ pub(crate) async fn set_email_unscoped(write: &mut Write, user_id: UserId, email
 async fn tell_of_change(write: &Write, user_id: UserId, title: &str) -> Result<(), DbError> {
     let (kind, subject) = (NotificationKind::CredentialsChanged, NotificationSubject::Account);
     notifications::notify(write, kind, Audience::User(user_id), title, subject, user_id.0).await
+}
+
+pub(crate) async fn names(connection: &impl ConnectionTrait, ids: &[Uuid]) -> Result<HashMap<Uuid, String>, DbError> {
+    let found: Vec<(Uuid, String)> = row::Entity::find()
+        .select_only()
+        .columns([row::Column::Id, row::Column::Name])
+        .filter(row::Column::Id.is_in(ids.iter().copied()))
+        .into_tuple()
+        .all(connection)
+        .await?;
+    Ok(found.into_iter().collect())
 }
 
 pub(crate) fn wire(row: row::Model) -> User {

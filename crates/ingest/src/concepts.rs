@@ -166,7 +166,7 @@ impl Finder {
     }
 
     fn add(&mut self, name: &str, category: &str, depth: Depth, weight: i32, quote: Option<(&str, usize, usize)>) {
-        let name = flat(name.trim_matches(|c: char| !c.is_alphanumeric() && c != ')'));
+        let name = capital(&flat(name.trim_matches(|c: char| !c.is_alphanumeric() && c != ')')));
         let key = name.to_lowercase();
         let words = key.split(' ').count();
         let usable =
@@ -214,6 +214,21 @@ struct Place {
     text: String,
     start: usize,
     end: usize,
+}
+
+/// "home office" as "Home office"; names with capitals of their own stay.
+fn capital(name: &str) -> String {
+    let first = name.split(' ').next().unwrap_or_default();
+    if !first.chars().all(char::is_lowercase) {
+        return name.to_owned();
+    }
+    let mut chars = name.chars();
+    chars
+        .next()
+        .into_iter()
+        .flat_map(char::to_uppercase)
+        .chain(chars)
+        .collect()
 }
 
 fn depth_of(level: u8) -> Depth {

@@ -3,8 +3,7 @@
 use super::{Answer, get, list, order};
 use cerebros_common::{
     documents::{
-        Chunk, ChunkQuery, Document, DocumentMatch, DocumentQuery, DocumentSearchQuery, DocumentText,
-        DocumentTextQuery, NewDocument,
+        Chunk, ChunkQuery, Document, DocumentMatch, DocumentQuery, DocumentSearchQuery, DocumentText, DocumentTextQuery,
     },
     ids::DocumentId,
     wire::{CursorPage, Page},

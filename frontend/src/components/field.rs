@@ -1,7 +1,7 @@
 //! Form fields: a label, a control, a hint, and what is wrong with it.
 
 use super::icon::Icon;
-use leptos::prelude::*;
+use leptos::{oco::Oco, prelude::*};
 
 /// A line of text.
 #[component]
@@ -59,17 +59,19 @@ pub fn Field(
 #[component]
 pub fn TextArea(
     label: &'static str,
-    name: &'static str,
+    /// Also its id.
+    #[prop(into)]
+    name: Oco<'static, str>,
     value: RwSignal<String>,
     #[prop(into)] error: Signal<Option<String>>,
     #[prop(optional)] hint: &'static str,
     #[prop(default = 3)] rows: u32,
 ) -> impl IntoView {
     view! {
-        <Labelled label name error hint>
+        <Labelled label name=name.clone() error hint>
             <textarea
-                id=name
-                name=name
+                id=name.clone()
+                name=name.clone()
                 rows=rows
                 class="textarea w-full"
                 class:textarea-error=move || error.with(Option::is_some)
@@ -117,14 +119,14 @@ pub fn Select(
 #[component]
 fn Labelled(
     label: &'static str,
-    name: &'static str,
+    #[prop(into)] name: Oco<'static, str>,
     error: Signal<Option<String>>,
     hint: &'static str,
     children: Children,
 ) -> impl IntoView {
     view! {
         <div class="space-y-1">
-            <label for=name class="block text-sm font-medium">
+            <label for=name.clone() class="block text-sm font-medium">
                 {label}
             </label>
             {children()}

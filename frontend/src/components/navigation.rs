@@ -17,7 +17,7 @@ static PLACES: [Place; 6] = [
         href: "/dashboard",
         name: "Dashboard",
         icon: icondata::LuLayoutDashboard,
-        also: &["/assistants", "/documents"],
+        also: &["/assistants", "/documents", "/batches"],
     },
     Place {
         href: "/studio",

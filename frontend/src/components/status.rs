@@ -2,8 +2,13 @@
 
 use super::tag::{Colour, Tag};
 use cerebros_common::{
-    agents::AgentStatus, bases::BaseStatus, datasets::DatasetStatus, documents::DocumentStatus,
-    examples::ExampleStatus, jobs::JobStatus,
+    agents::AgentStatus,
+    bases::BaseStatus,
+    batches::{BatchItemStatus, BatchStatus},
+    datasets::DatasetStatus,
+    documents::DocumentStatus,
+    examples::ExampleStatus,
+    jobs::JobStatus,
 };
 use leptos::prelude::*;
 
@@ -72,6 +77,35 @@ fn base_status(status: BaseStatus) -> Look {
         BaseStatus::Ready => (Colour::Green, "Ready", false),
         BaseStatus::Error => (Colour::Red, "Error", false),
     }
+}
+
+fn batch_status(status: BatchStatus) -> Look {
+    match status {
+        BatchStatus::Running => (Colour::Purple, "Running", true),
+        BatchStatus::Paused => (Colour::Amber, "Paused", false),
+        BatchStatus::Done => (Colour::Green, "Done", false),
+        BatchStatus::Cancelled => (Colour::Grey, "Cancelled", false),
+    }
+}
+
+pub fn batch_item_status(status: BatchItemStatus) -> Look {
+    match status {
+        BatchItemStatus::Waiting => (Colour::Grey, "Waiting", false),
+        BatchItemStatus::Running => (Colour::Purple, "Running", true),
+        BatchItemStatus::Done => (Colour::Green, "Done", false),
+        BatchItemStatus::Failed => (Colour::Red, "Failed", false),
+        BatchItemStatus::Skipped => (Colour::Grey, "Left out", false),
+    }
+}
+
+#[component]
+pub fn BatchTag(status: BatchStatus) -> impl IntoView {
+    look(batch_status(status))
+}
+
+#[component]
+pub fn BatchItemTag(status: BatchItemStatus) -> impl IntoView {
+    look(batch_item_status(status))
 }
 
 #[component]

@@ -8,6 +8,7 @@ pub mod notifications;
 pub mod profile;
 pub mod provider_keys;
 pub mod sessions;
+pub mod templates;
 pub mod workspace;
 
 use crate::{
@@ -45,7 +46,7 @@ static YOURS: [Part; 3] = [
     ),
 ];
 
-static WORKSPACE: [Part; 6] = [
+static WORKSPACE: [Part; 7] = [
     Part::new("/settings/workspace", "Workspace", icondata::LuBuilding2, Role::Viewer),
     Part::new("/settings/members", "Members", icondata::LuUsers, Role::Viewer),
     Part::new("/settings/api-keys", "API keys", icondata::LuKeyRound, Role::Admin),
@@ -54,6 +55,12 @@ static WORKSPACE: [Part; 6] = [
         "Provider keys",
         icondata::LuPlug,
         Role::Admin,
+    ),
+    Part::new(
+        "/settings/templates",
+        "Prompt templates",
+        icondata::LuMessageSquareQuote,
+        Role::Viewer,
     ),
     Part::new("/settings/data", "Data", icondata::LuArchive, Role::Viewer),
     Part::new("/settings/audit", "Audit log", icondata::LuScrollText, Role::Admin),

@@ -37,7 +37,7 @@ pub fn StudioPage() -> impl IntoView {
                         let icon = if light.get() { icondata::LuMoon } else { icondata::LuSun };
                         view! { <Icon icon /> }
                     }}
-                    {move || if light.get() { "Dark" } else { "Light" }}
+                    {move || if light.get() { "Dark studio" } else { "Light studio" }}
                 </button>
             </div>
             <div class="grid items-start gap-4 lg:grid-cols-[13rem_minmax(0,1fr)] xl:grid-cols-[13rem_16rem_minmax(0,1fr)]">

@@ -5,7 +5,7 @@ use crate::{
     error::AppResult,
     extract::{Body, Editor, Id, Query, Viewer},
     idempotency::{Answer, Begun, IdempotencyKeyHeader, Once},
-    paging, respond,
+    llm, paging, respond,
     state::App,
 };
 use actix_web::{get, post, web};
@@ -57,8 +57,9 @@ async fn create_batch(app: web::Data<App>, Editor(scope): Editor, once: Once, bo
         Begun::Now(turn) => turn,
     };
     let plan = batches::plan(&app, &scope, &body).await?;
+    let model = llm::chosen(&app, &scope).await?.map(|chosen| chosen.model);
     let work = async |write: &mut db::Write| {
-        let (batch, next) = db::batches::insert(write, &body, &plan.sources, None).await?;
+        let (batch, next) = db::batches::insert(write, &body, &plan.sources, model).await?;
         batches::enqueue_items(write, batch.id, &next).await?;
         Answer::created(format!("/api/v1/batches/{}", batch.id), batch)
     };
@@ -76,7 +77,8 @@ async fn create_batch(app: web::Data<App>, Editor(scope): Editor, once: Once, bo
 #[post("/batches/estimate")]
 async fn estimate_batch(app: web::Data<App>, Editor(scope): Editor, body: Body<NewBatch>) -> AppResult {
     let plan = batches::plan(&app, &scope, &body).await?;
-    Ok(respond::ok(batches::estimate(&body, &plan)))
+    let chosen = llm::chosen(&app, &scope).await?;
+    Ok(respond::ok(batches::estimate(&body, &plan, chosen.as_ref())))
 }
 
 /// Find a batch

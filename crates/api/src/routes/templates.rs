@@ -3,13 +3,15 @@
 use crate::{
     error::{AppError, AppResult},
     extract::{Body, Editor, IfMatch, IfMatchHeader, IfNoneMatchHeader, Query, Viewer},
-    idempotency::{Answer, IdempotencyKeyHeader, Once},
+    idempotency::{Answer, Begun, IdempotencyKeyHeader, Once},
     respond,
     state::App,
+    templates,
 };
 use actix_web::{get, patch, post, web};
 use cerebros_common::{
-    templates::{Template, TemplateKind, TemplatePatch, TemplateRestore, TemplateVersion},
+    audit::{Action, Noun},
+    templates::{Template, TemplateKind, TemplatePatch, TemplateRestore, TemplateTest, TemplateTrial, TemplateVersion},
     wire::{Envelope, Page, PageQuery, Paging},
 };
 use cerebros_db as db;
@@ -21,7 +23,8 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(find_template)
         .service(update_template)
         .service(list_template_versions)
-        .service(restore_template);
+        .service(restore_template)
+        .service(test_template);
 }
 
 /// List templates
@@ -121,6 +124,36 @@ async fn restore_template(
         Ok(Answer::ok(template)?.version(version))
     };
     once.run(&app, &scope, &body.0, work).await
+}
+
+/// Try a template out
+///
+/// Asks the workspace's language model for examples of one chunk. They are shown as they would be stored; none is.
+#[utoipa::path(
+    tag = "templates",
+    params(("kind" = TemplateKind, Path), IdempotencyKeyHeader),
+    request_body = TemplateTest,
+    responses((status = 200, description = "What the model made of the chunk", body = Envelope<TemplateTrial>)),
+)]
+#[post("/templates/{kind}/test")]
+async fn test_template(
+    app: web::Data<App>,
+    Editor(scope): Editor,
+    once: Once,
+    kind: web::Path<String>,
+    body: Body<TemplateTest>,
+) -> AppResult {
+    let kind = known(&kind)?;
+    let turn = match once.begin(&app, &scope, &body.0).await? {
+        Begun::Before(answer) => return Ok(answer),
+        Begun::Now(turn) => turn,
+    };
+    let trial = templates::try_out(&app, &scope, kind, &body).await?;
+    let work = async |write: &mut db::Write| {
+        write.audit(Action::Requested, Noun::Template, scope.workspace_id, &[]);
+        Answer::ok(trial)
+    };
+    turn.run(work).await
 }
 
 fn known(kind: &str) -> AppResult<TemplateKind> {

@@ -105,7 +105,8 @@ fn noun_of(operation: &str, field: &str) -> &'static str {
         "model_id" => "models",
         "workspace_id" => "workspaces",
         "user_id" | "actor" => "users",
-        "ids" => "examples",
+        "ids" | "duplicate_of" => "examples",
+        "batch_id" => "batches",
         other => panic!("{operation}: of which noun is `{other}`? Add it to the walk"),
     }
 }
@@ -176,7 +177,11 @@ impl Operation {
             "string" => json!(self.text(&schema, name, aim)),
             "integer" | "number" => schema.get("minimum").cloned().unwrap_or(json!(1)),
             "boolean" => json!(false),
-            "array" => json!([self.fill(document, &schema["items"], name, aim)]),
+            "array" => {
+                let least = schema["minItems"].as_u64().unwrap_or(1).max(1);
+                let items = (0..least).map(|_| self.fill(document, &schema["items"], name, aim));
+                Value::Array(items.collect())
+            }
             _ => {
                 let mut object = Map::new();
                 for (name, property) in schema["properties"].as_object().into_iter().flatten() {

@@ -112,8 +112,11 @@ async fn only_work_products_give_examples(server: TestServer) {
 async fn generation_run_twice_makes_no_example_twice(server: TestServer) {
     let member = server.member().await;
     let agent = agent(&member).await;
-    let (_, before) = generated(&member, &agent, "policy.pdf", PDF).await;
+    let (document, _) = generated(&member, &agent, "policy.pdf", PDF).await;
+    server.until_idle("group_examples").await;
+    let before = all(&member, &format!("document_id={}", document.id)).await;
     server.rerun("generate_examples").await;
+    server.until_idle("group_examples").await;
     assert_eq!(all(&member, "").await, before);
 }
 
@@ -145,6 +148,7 @@ async fn an_example_is_written_changed_and_deleted(server: TestServer) {
     assert_eq!(stale.error, ErrorCode::StaleVersion);
 
     let (_, examples) = generated(&member, &agent, "policy.pdf", PDF).await;
+    server.until_idle("group_examples").await;
     let example = &examples[0];
     let approved: Example = member
         .patch(&path(example), 1, json!({"status": "approved"}))
@@ -162,6 +166,7 @@ async fn an_example_is_written_changed_and_deleted(server: TestServer) {
         .data();
     assert!(reworded.edited);
     assert_eq!(reworded.source, example.source);
+    server.until_idle("group_examples").await;
     assert_eq!(member.get(&path(example)).await.data::<Example>(), reworded);
 
     let unconditional = member.delete(&path(&manual)).await.problem();

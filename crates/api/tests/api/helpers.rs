@@ -211,6 +211,25 @@ impl TestServer {
         connection.close().await.unwrap();
     }
 
+    /// Waits until no task of a type is waiting or running.
+    pub async fn until_idle(&self, task: &str) {
+        let connection = Database::connect(&self.config.database_url).await.unwrap();
+        let mut changes = self.changes.clone();
+        let idle = async {
+            loop {
+                changes.mark_unchanged();
+                let sql = format!("select 1 from tasks where name = '{task}' and status in ('queued', 'running')");
+                let statement = Statement::from_string(connection.get_database_backend(), sql);
+                if connection.query_one_raw(statement).await.unwrap().is_none() {
+                    return;
+                }
+                changes.changed().await.unwrap();
+            }
+        };
+        tokio::time::timeout(DEADLINE, idle).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
     pub async fn edit_session(&self, column: &str, at: chrono::DateTime<chrono::Utc>, id: SessionId) {
         let id = match self.kind {
             Kind::Sqlite => format!("x'{}'", id.0.simple()),

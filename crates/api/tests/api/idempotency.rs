@@ -56,6 +56,7 @@ struct Rows {
     paused: Batch,
     /// Done, with a failed item.
     failed: Batch,
+    example: Example,
     /// Ready.
     shelves: Document,
 }
@@ -70,7 +71,7 @@ struct Case {
 async fn rows_of(server: &TestServer, member: &Client) -> Rows {
     let agent: Agent = member.post("/api/v1/agents", json!({"name": "Policies"})).await.data();
     let example = json!({"agent_id": agent.id, "prompt": "p", "response": "r"});
-    member.post("/api/v1/examples", example).await.data::<Example>();
+    let example: Example = member.post("/api/v1/examples", example).await.data();
     let upload = format!("/api/v1/documents?agent_id={}&kind=reference", agent.id);
     let document: Document = member.upload(&upload, "broken.pdf", "%PDF-1.7\nbroken").await.data();
     let path = format!("/api/v1/documents/{}", document.id);
@@ -112,6 +113,7 @@ async fn rows_of(server: &TestServer, member: &Client) -> Rows {
         job: end_of(member, &job).await,
         paused,
         failed,
+        example,
         shelves,
         dataset,
     }
@@ -220,6 +222,19 @@ fn case(operation: &str, member: &Client, rows: &Rows) -> Option<Case> {
             rows.diagram.id.to_string(),
             "select count(*) from tasks where name = 'draw_diagram'",
         ),
+        "split_example" => {
+            let path = format!("/api/v1/examples/{}/split", rows.example.id);
+            let request = |last: &str| {
+                let parts = json!([{"prompt": "a", "response": "b"}, {"prompt": "c", "response": last}]);
+                let request = member.request(Method::POST, &path).header(header::IF_MATCH, "*");
+                request.json(&json!({"parts": parts}))
+            };
+            Some(Case {
+                request: request("d"),
+                other: request("e"),
+                effect: "select count(*) from examples",
+            })
+        }
         "create_dataset" => json(
             "/api/v1/datasets",
             json!({"agent_id": agent, "name": "D"}),

@@ -16,7 +16,7 @@ use cerebros_common::{
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Statement,
     sea_query::{Expr, ExprTrait},
 };
 use uuid::Uuid;
@@ -52,9 +52,8 @@ pub struct ItemWork {
 #[derive(Debug, Clone, Default)]
 pub struct Done {
     pub examples: Vec<GeneratedExample>,
-    pub prompt_tokens: u64,
-    pub completion_tokens: u64,
-    pub cost_micros: Option<i64>,
+    /// What went wrong although there are examples.
+    pub note: Option<BatchItemError>,
 }
 
 /// Items of a batch after the position `after`, in the order in which they are worked on.
@@ -166,17 +165,21 @@ pub async fn finish_item(
             }
             let stored = examples::add_generated(write, agent_id, document_id, examples).await?;
             item.status = Set(convert::name(&BatchItemStatus::Done)?);
-            item.error = Set(None);
+            item.error = Set(done
+                .note
+                .map(|note| convert::json("batch item error", &note))
+                .transpose()?);
             item.examples = Set(i32::try_from(stored).unwrap_or(i32::MAX));
-            item.prompt_tokens = Set(convert::signed(done.prompt_tokens));
-            item.completion_tokens = Set(convert::signed(done.completion_tokens));
-            item.cost_micros = Set(done.cost_micros);
         }
         Err(error) => {
             item.status = Set(convert::name(&BatchItemStatus::Failed)?);
             item.error = Set(Some(convert::json("batch item error", &error)?));
         }
     }
+    let (prompt_tokens, completion_tokens, cost_micros) = spent(write, id).await?;
+    item.prompt_tokens = Set(prompt_tokens);
+    item.completion_tokens = Set(completion_tokens);
+    item.cost_micros = Set(cost_micros);
     item.update(write.connection()).await?;
     if failed && only_failures(write, &batch).await? {
         let message = format!(
@@ -209,6 +212,22 @@ async fn halt(write: &mut Write, batch: batch_row::Model, pause: &BatchPause) ->
     let batch = set_paused(write, batch, pause).await?;
     write.audit(Action::Failed, Noun::Batch, batch.id, &[]);
     tell(write, &batch, "A batch stopped on an error and waits for you.").await
+}
+
+/// What all questions about an item took, whatever came of them.
+async fn spent(write: &Write, id: BatchItemId) -> Result<(i64, i64, Option<i64>), DbError> {
+    let sql = "select cast(coalesce(sum(prompt_tokens), 0) as bigint) as prompt_tokens, \
+               cast(coalesce(sum(completion_tokens), 0) as bigint) as completion_tokens, \
+               cast(sum(cost_micros) as bigint) as cost_micros from llm_calls where workspace_id = $1 and subject_id = $2";
+    let tx = write.connection();
+    let values = [write.workspace_id()?.0.into(), id.0.into()];
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
+    let found = tx.query_one_raw(statement).await?.ok_or(DbError::NotFound("sum"))?;
+    Ok((
+        found.try_get("", "prompt_tokens")?,
+        found.try_get("", "completion_tokens")?,
+        found.try_get("", "cost_micros")?,
+    ))
 }
 
 /// How many more examples the batch wants.

@@ -241,6 +241,21 @@ pub const CONTENT: &[Table] = &[
         ],
     },
     Table {
+        name: "example_revisions",
+        rows: OF_WORKSPACE,
+        order: "example_id, version",
+        columns: &[
+            is("example_id", Id),
+            is("version", Int),
+            is("workspace_id", Id),
+            is("status", Word(word::<ExampleStatus>)),
+            is("edited", Bool),
+            may("prompt", Text),
+            may("reasoning", Text),
+            may("response", Text),
+        ],
+    },
+    Table {
         name: "concepts",
         rows: OF_WORKSPACE,
         order: "id",

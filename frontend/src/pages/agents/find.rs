@@ -14,7 +14,7 @@ use crate::{
         tabs::{Tabs, open_tab},
     },
     format,
-    pages::by_id::by_id,
+    pages::{batches::new::Generate, by_id::by_id},
     remote::Remote,
 };
 use cerebros_common::{
@@ -26,10 +26,11 @@ use cerebros_common::{
 };
 use leptos::prelude::*;
 
-static TABS: [(&str, &str); 5] = [
+static TABS: [(&str, &str); 6] = [
     ("chat", "Chat"),
     ("documents", "Documents"),
     ("examples", "Examples"),
+    ("generate", "Generate"),
     ("models", "Models"),
     ("api", "API"),
 ];
@@ -68,6 +69,7 @@ fn OneAgent(id: AgentId) -> impl IntoView {
             {move || match tab.get() {
                 "documents" => view! { <AllDocuments id /> }.into_any(),
                 "examples" => view! { <Review agent /> }.into_any(),
+                "generate" => view! { <Generate id /> }.into_any(),
                 "models" => view! { <ModelsPart agent changed=refresh /> }.into_any(),
                 "api" => view! { <Connect id /> }.into_any(),
                 _ => view! { <Chat agent /> }.into_any(),

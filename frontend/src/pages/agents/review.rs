@@ -1,39 +1,43 @@
-//! Reviewing the examples of an assistant: a list, the chosen example, and the passage it comes from.
+//! Reviewing the examples of an assistant: a queue, the chosen example, and the passage it comes from.
 
 mod add;
+mod bulk;
 mod detail;
 mod editor;
+mod filters;
 mod keys;
 mod list;
+mod passages;
+mod progress;
+mod queue;
 mod source;
+mod split;
 mod state;
+mod turns;
 
 use crate::{
-    address::{Address, word},
-    api::documents::list_documents,
+    address::Address,
     components::{
-        filters::Choice,
         icon::Icon,
         loaded::{Empty, Loaded},
         may::May,
-        progress::Progress,
-        status::example_status,
     },
-    format,
-    remote::Remote,
 };
 use add::AddExample;
+use bulk::Bulk;
 use cerebros_common::{
     agents::{Agent, AgentExamples},
-    documents::{DocumentKind, DocumentQuery},
-    examples::ExampleStatus,
     workspaces::Role,
 };
 use detail::Detail;
+use editor::EditDialog;
+use filters::Filters;
 use keys::{KeyMap, listen};
 use leptos::prelude::*;
 use list::ExampleList;
-use state::{ApproveAll, Reviewing};
+use progress::Counts;
+use split::SplitDialog;
+use state::Reviewing;
 
 #[component]
 pub fn Review(agent: Signal<Agent>) -> impl IntoView {
@@ -41,106 +45,59 @@ pub fn Review(agent: Signal<Agent>) -> impl IntoView {
     let id = agent.with_untracked(|agent| agent.id);
     let counts = Signal::derive(move || agent.with(|agent| agent.examples));
     let reviewing = Reviewing::new(id, address);
-    let (adding, all, keys) = (RwSignal::new(false), RwSignal::new(false), RwSignal::new(false));
+    let (adding, bulk, keys) = (RwSignal::new(false), RwSignal::new(false), RwSignal::new(false));
     listen(reviewing, keys);
+    let lines = reviewing.queue.lines;
     view! {
-        <Counts counts />
-        <Bar agent=id address counts adding all keys />
-        <Loaded remote=reviewing.examples is_empty=Vec::is_empty empty=move || view! { <Nothing address counts adding /> } let:examples>
-            <div class="grid gap-6 lg:grid-cols-[16rem_minmax(0,1fr)]">
-                <ExampleList examples reviewing />
+        <Counts counts reviewing />
+        <Filters reviewing />
+        <Bar reviewing adding bulk keys />
+        <Loaded remote=lines is_empty=Vec::is_empty empty=move || view! { <Nothing address counts adding /> } let:lines>
+            <div class="grid gap-4 pb-16 sm:pb-0 lg:grid-cols-[18rem_minmax(0,1fr)] lg:gap-6">
+                <ExampleList lines reviewing />
                 <Detail reviewing />
             </div>
         </Loaded>
-        <AddExample agent=id open=adding done=Callback::new(move |()| reviewing.examples.refetch()) />
-        <ApproveAll agent=id open=all counts done=Callback::new(move |()| reviewing.examples.refetch()) />
+        <AddExample agent=id open=adding done=Callback::new(move |()| lines.refetch()) />
+        <Bulk reviewing open=bulk />
+        <EditDialog reviewing />
+        <SplitDialog reviewing />
         <KeyMap open=keys />
     }
 }
 
 #[component]
-fn Counts(counts: Signal<AgentExamples>) -> impl IntoView {
-    let total = move || counts.with(|counts| counts.pending + counts.approved + counts.rejected);
-    let part = Signal::derive(move || {
-        let reviewed = total() - counts.get().pending;
-        if total() == 0 {
-            0.0
-        } else {
-            reviewed as f64 / total() as f64
-        }
-    });
-    view! {
-        <div class="panel mb-4 space-y-2 p-4">
-            <div class="flex flex-wrap justify-between gap-x-6 gap-y-1 text-sm">
-                <span class="font-medium">
-                    {move || format!("{} of {} reviewed", format::count(total() - counts.get().pending), format::counted(total(), "example", "examples"))}
-                </span>
-                <span class="text-muted" aria-live="polite">
-                    {move || {
-                        let counts = counts.get();
-                        format!(
-                            "{} approved · {} pending · {} rejected",
-                            format::count(counts.approved),
-                            format::count(counts.pending),
-                            format::count(counts.rejected),
-                        )
-                    }}
-                </span>
-            </div>
-            <Progress part label="Reviewed" />
-        </div>
-    }
-}
-
-#[component]
-fn Bar(
-    agent: cerebros_common::ids::AgentId,
-    address: Address,
-    counts: Signal<AgentExamples>,
-    adding: RwSignal<bool>,
-    all: RwSignal<bool>,
-    keys: RwSignal<bool>,
-) -> impl IntoView {
-    let documents = Remote::new(move || {
-        list_documents(DocumentQuery {
-            agent_id: Some(agent),
-            kind: Some(DocumentKind::WorkProduct),
-            limit: Some(100),
-            ..DocumentQuery::default()
-        })
-    });
-    let names = Signal::derive(move || {
-        let items = documents.get().map(|page| page.items).unwrap_or_default();
-        items
-            .into_iter()
-            .map(|document| (document.id.to_string(), document.name))
-            .collect::<Vec<_>>()
-    });
-    let statuses = [ExampleStatus::Pending, ExampleStatus::Approved, ExampleStatus::Rejected];
-    let statuses = statuses
-        .map(|status| (word(&status), example_status(status).1.to_owned()))
-        .to_vec();
+fn Bar(reviewing: Reviewing, adding: RwSignal<bool>, bulk: RwSignal<bool>, keys: RwSignal<bool>) -> impl IntoView {
+    let none = move || reviewing.queue.lines.with(Vec::is_empty).unwrap_or(true);
     view! {
         <div class="mb-4 flex flex-wrap items-center gap-2">
-            <Choice address key="status" label="Status" all="All statuses" options=statuses />
-            <Choice address key="document" label="Document" all="All documents" options=names />
-            <span class="hidden grow sm:block"></span>
+            <p class="grow text-sm text-muted" aria-live="polite">
+                {move || {
+                    let count = reviewing.queue.lines.with(Vec::len)?;
+                    let more = if reviewing.queue.cut_off.get() { " or more" } else { "" };
+                    Some(format!("{}{more} listed", crate::format::counted(count as u64, "example", "examples")))
+                }}
+            </p>
             <May role=Role::Reviewer>
-                <button type="button" class="btn btn-ghost" on:click=move |_| keys.set(true)>
+                <button type="button" class="btn btn-ghost btn-sm" disabled=move || !reviewing.can_undo.get() title="Undo (u)" on:click=move |_| reviewing.undo()>
+                    <Icon icon=icondata::LuUndo2 />
+                    "Undo"
+                </button>
+                <button type="button" class="btn btn-ghost btn-sm" title="Keys (?)" on:click=move |_| keys.set(true)>
                     <Icon icon=icondata::LuKeyboard />
                     "Keys"
                 </button>
             </May>
             <May role=Role::Editor>
-                <button type="button" class="btn" on:click=move |_| adding.set(true)>
+                <button type="button" class="btn btn-sm" on:click=move |_| adding.set(true)>
                     <Icon icon=icondata::LuPlus />
                     "Add example"
                 </button>
             </May>
             <May role=Role::Reviewer>
-                <button type="button" class="btn btn-primary" disabled=move || counts.get().pending == 0 on:click=move |_| all.set(true)>
+                <button type="button" class="btn btn-sm" disabled=none on:click=move |_| bulk.set(true)>
                     <Icon icon=icondata::LuCheckCheck />
-                    "Approve all pending"
+                    "Judge all listed"
                 </button>
             </May>
         </div>
@@ -169,11 +126,11 @@ fn Nothing(address: Address, counts: Signal<AgentExamples>, adding: RwSignal<boo
                 }
             }
         >
-            <Empty icon=icondata::LuCircleCheck title="No example matches" text="Choose another status or document to see more.">
+            <Empty icon=icondata::LuCircleCheck title="No example matches" text="Set other filters to see more.">
                 <button
                     type="button"
                     class="btn"
-                    on:click=move |_| address.clear(&["status", "document"])
+                    on:click=move |_| address.clear(&queue::FILTERS)
                 >
                     "Show all examples"
                 </button>

@@ -170,7 +170,7 @@ fn Card(studio: Studio, diagram: Diagram) -> impl IntoView {
         >
             <span class="flex h-36 items-center justify-center bg-white p-2 text-ink-grey">
                 {match picture {
-                    Some(src) => view! { <img src=src alt="" loading="lazy" class="max-h-full max-w-full" /> }.into_any(),
+                    Some(src) => view! { <img src=src alt="" class="size-full object-contain" /> }.into_any(),
                     None => view! { <span class="text-[#4a5568]"><Icon icon=icondata::LuWorkflow class="size-6" /></span> }.into_any(),
                 }}
             </span>

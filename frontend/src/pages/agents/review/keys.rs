@@ -1,23 +1,31 @@
 //! The keys of the review.
 
-use super::state::Reviewing;
+use super::state::{Mode, Reviewing};
 use crate::{browser, components::dialog::Dialog};
 use cerebros_common::examples::ExampleStatus;
 use leptos::{ev, prelude::*};
 
-static KEYS: [(&str, &str); 7] = [
+static KEYS: [(&str, &str); 11] = [
     ("j", "Next example"),
     ("k", "Previous example"),
     ("a", "Approve, and go on"),
     ("r", "Reject, and go on"),
+    ("u", "Undo what you did last"),
     ("e", "Edit"),
+    ("Shift + E", "Edit in a dialog"),
+    ("s", "Split"),
     ("Ctrl + Enter", "Save while editing"),
+    ("/", "Search; Enter leaves the search"),
     ("?", "Show these keys"),
 ];
 
 /// Keys count while nothing is being typed and no dialog is open.
 pub fn listen(reviewing: Reviewing, map: RwSignal<bool>) {
     let handle = window_event_listener(ev::keydown, move |event| {
+        if matches!(event.key().as_str(), "Enter" | "Escape") && browser::leave_search(&event) {
+            event.prevent_default();
+            return;
+        }
         if event.ctrl_key() || event.meta_key() || event.alt_key() || browser::is_typing(&event) {
             return;
         }
@@ -26,7 +34,11 @@ pub fn listen(reviewing: Reviewing, map: RwSignal<bool>) {
             "k" => reviewing.step(-1),
             "a" => reviewing.judge(ExampleStatus::Approved),
             "r" => reviewing.judge(ExampleStatus::Rejected),
-            "e" => reviewing.edit(),
+            "u" => reviewing.undo(),
+            "e" => reviewing.edit(Mode::Inline),
+            "E" => reviewing.edit(Mode::Dialog),
+            "s" => reviewing.edit(Mode::Split),
+            "/" => browser::focus_first("input[type=search]"),
             "?" => map.set(true),
             _ => return,
         }

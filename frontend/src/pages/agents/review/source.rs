@@ -1,29 +1,23 @@
 //! The passage that an example was made from, in the text around it.
 
+use super::passages::Passages;
 use crate::{
-    api::documents::find_text,
     components::{icon::Icon, loaded::Loaded, passage::Passage},
     remote::Remote,
 };
-use cerebros_common::{documents::DocumentTextQuery, examples::ExampleSource};
+use cerebros_common::examples::{ExampleSource, Grounding};
 use leptos::prelude::*;
 
-/// Characters shown on each side of the quote.
-const AROUND: u64 = 500;
-
 #[component]
-pub fn Source(source: Memo<Option<ExampleSource>>) -> impl IntoView {
+pub fn Source(source: Memo<Option<(ExampleSource, Grounding)>>, passages: Passages) -> impl IntoView {
     let surroundings = Remote::new(move || {
         let source = source.get();
         async move {
-            let Some(source) = source else { return Ok(None) };
-            let offset = source.start.saturating_sub(AROUND);
-            let query = DocumentTextQuery {
-                offset: Some(offset),
-                length: Some((source.end + AROUND - offset).min(100_000)),
+            let Some((source, grounding)) = source else {
+                return Ok(None);
             };
-            let text = find_text(source.document_id, query).await?;
-            Ok(Some((source, text)))
+            let text = passages.find(&source).await?;
+            Ok(Some((source, grounding, text)))
         }
     });
     view! {
@@ -38,12 +32,15 @@ pub fn Source(source: Memo<Option<ExampleSource>>) -> impl IntoView {
                         }
                             .into_any()
                     }
-                    Some((source, text)) => {
-                        let span = Some((source.start, source.end));
+                    Some((source, grounding, text)) => {
+                        let found = grounding == Grounding::Grounded;
+                        let span = found.then_some((source.start, source.end));
+                        let quote = (!found).then(|| source.quote.clone());
                         view! {
                             <div class="panel overflow-hidden">
                                 <Origin source />
-                                <div class="max-h-96 overflow-y-auto p-4" tabindex="0" role="region" aria-label="Text around the quote">
+                                {quote.map(|quote| view! { <Missing quote /> })}
+                                <div class="max-h-72 overflow-y-auto p-4 lg:max-h-[28rem]" tabindex="0" role="region" aria-label="Text around the quote">
                                     <Passage text=text.text offset=text.offset pages=text.pages span />
                                 </div>
                             </div>
@@ -53,6 +50,17 @@ pub fn Source(source: Memo<Option<ExampleSource>>) -> impl IntoView {
                 }}
             </Loaded>
         </aside>
+    }
+}
+
+/// A quotation that does not stand in the document.
+#[component]
+fn Missing(quote: String) -> impl IntoView {
+    view! {
+        <div class="border-b border-line bg-tint-amber px-4 py-2 text-sm text-ink-amber">
+            <p class="font-medium">"This quotation does not stand in the document:"</p>
+            <blockquote class="mt-1 max-h-40 overflow-y-auto break-words whitespace-pre-wrap" tabindex="0">{quote}</blockquote>
+        </div>
     }
 }
 

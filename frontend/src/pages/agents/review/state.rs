@@ -1,109 +1,157 @@
 //! What is under review, and what can be done with it.
 
+use super::{
+    passages::Passages,
+    queue::{self, Queue},
+    turns::Turns,
+};
 use crate::{
     address::Address,
     api::{
-        Answer,
-        examples::{delete_example, list_examples, review_examples, update_example},
+        ApiError,
+        examples::{delete_example, find_example, judge_example, undo_example},
     },
-    components::dialog::Confirm,
-    format,
     forms::Sending,
-    remote::{Remote, read_on},
+    remote::Remote,
     session::Session,
     toasts::Toasts,
 };
 use cerebros_common::{
-    agents::AgentExamples,
     errors::ErrorCode,
-    events::EventKind,
-    examples::{Example, ExamplePatch, ExampleQuery, ExampleReview, ExampleStatus},
+    examples::{Example, ExampleJudgement, ExampleLine, ExampleStatus},
     ids::{AgentId, ExampleId},
     workspaces::Role,
 };
 use leptos::{prelude::*, task::spawn_local};
+use std::sync::Arc;
 
-const STRETCH: u32 = 100;
+/// How an example is being changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Inline,
+    Dialog,
+    Split,
+}
 
 #[derive(Clone, Copy)]
 pub struct Reviewing {
-    pub examples: Remote<Vec<Example>>,
-    /// Whether more examples follow those that are loaded.
-    pub more: RwSignal<bool>,
-    pub wanted: RwSignal<usize>,
+    pub agent: AgentId,
+    pub address: Address,
+    pub queue: Queue,
+    pub turns: Turns,
+    pub passages: Passages,
     pub chosen: RwSignal<Option<ExampleId>>,
-    pub editing: RwSignal<bool>,
+    /// The chosen example in full.
+    pub example: Remote<Option<Arc<Example>>>,
+    /// What is being changed: the example as it was when that began, so that nothing typed is lost when it changes.
+    pub editing: RwSignal<Option<(Mode, Arc<Example>)>>,
     pub deleting: RwSignal<bool>,
-    agent: AgentId,
+    /// What was done here, for undoing.
+    done: StoredValue<Vec<ExampleId>>,
+    pub can_undo: RwSignal<bool>,
     toasts: Toasts,
     session: Session,
 }
 
 impl Reviewing {
     pub fn new(agent: AgentId, address: Address) -> Self {
-        let more = RwSignal::new(false);
-        let wanted = RwSignal::new(STRETCH as usize);
-        let examples = Remote::new(move || {
-            let query = ExampleQuery {
-                agent_id: Some(agent),
-                document_id: address.word("document"),
-                status: address.word("status"),
-                cursor: None,
-                limit: Some(STRETCH),
-            };
-            read_on(wanted.get(), more, move |cursor| {
-                list_examples(ExampleQuery {
-                    cursor,
-                    ..query.clone()
-                })
-            })
-        })
-        .live(move |event| event.agent_id == Some(agent) && event.kind == EventKind::ExamplesChanged);
+        let queue = Queue::new(agent, address);
+        let chosen = RwSignal::new(None);
+        let turns = Turns::new(agent, address, queue);
+        let version = Memo::new(move |_| {
+            let id = chosen.get()?;
+            queue.line(id).map(|line| (id, line.version))
+        });
+        let example = Remote::new(move || {
+            let wanted = version.get();
+            async move {
+                let Some((id, version)) = wanted else { return Ok(None) };
+                match turns.known(id, version) {
+                    Some(known) => Ok(Some(known)),
+                    None => Ok(Some(Arc::new(find_example(id).await?))),
+                }
+            }
+        });
         let reviewing = Self {
-            examples,
-            more,
-            wanted,
-            chosen: RwSignal::new(None),
-            editing: RwSignal::new(false),
-            deleting: RwSignal::new(false),
             agent,
+            address,
+            queue,
+            turns,
+            passages: Passages::new(),
+            chosen,
+            example,
+            editing: RwSignal::new(None),
+            deleting: RwSignal::new(false),
+            done: StoredValue::new(Vec::new()),
+            can_undo: RwSignal::new(false),
             toasts: Toasts::of_app(),
             session: Session::of_app(),
         };
-        // The chosen example stays chosen while it is there; else the first one is.
-        Effect::new(move |_| {
-            let chosen = reviewing.chosen.get();
-            let fallback = examples.with(|examples| {
-                let there = examples.iter().any(|example| Some(example.id) == chosen);
-                (!there).then(|| examples.first().map(|example| example.id))
-            });
-            // Choosing nothing again would run this again, for ever.
-            if let Some(Some(first)) = fallback.filter(|first| *first != Some(chosen)) {
-                reviewing.editing.set(false);
-                reviewing.chosen.set(first);
-            }
-        });
+        reviewing.keep_a_choice();
+        reviewing.take_turns();
         reviewing
     }
 
-    pub fn current(self) -> Option<Example> {
-        let chosen = self.chosen.get();
-        self.examples
-            .with(|examples| examples.iter().find(|example| Some(example.id) == chosen).cloned())
-            .flatten()
+    /// The chosen example stays chosen while it is listed; else the first one is.
+    fn keep_a_choice(self) {
+        Effect::new(move |_| {
+            let chosen = self.chosen.get();
+            let first = self.queue.lines.with(|lines| {
+                let there = lines.iter().any(|line| Some(line.id) == chosen);
+                (!there).then(|| lines.first().map(|line| line.id))
+            });
+            // Choosing nothing again would run this again, for ever.
+            if let Some(Some(first)) = first.filter(|first| *first != Some(chosen)) {
+                self.chosen.set(first);
+            }
+        });
+    }
+
+    /// Reserves the chosen example and some that follow; moves on where somebody else came first.
+    fn take_turns(self) {
+        Effect::new(move |_| {
+            let Some(id) = self.chosen.get() else { return };
+            if !self.may(Role::Reviewer) {
+                return;
+            }
+            self.passages
+                .prefetch(self.following(1).and_then(|id| self.turns.source_of(id)));
+            self.turns.see_to(id, move |granted| {
+                let still = self.chosen.try_get_untracked() == Some(Some(id));
+                if let Some(first) = granted.filter(|_| still && self.turns.moves_on(id)) {
+                    self.chosen.set(Some(first));
+                }
+                self.example.refetch();
+            });
+        });
+    }
+
+    fn following(self, by: isize) -> Option<ExampleId> {
+        untrack(|| {
+            let at = self.queue.position(self.chosen.get())?;
+            let next = at.checked_add_signed(by)?;
+            self.queue
+                .lines
+                .with(|lines| lines.get(next).map(|line| line.id))
+                .flatten()
+        })
+    }
+
+    /// Goes to an example that a person picked.
+    pub fn choose(self, id: ExampleId) {
+        self.turns.insist_on(id);
+        self.editing.set(None);
+        self.chosen.set(Some(id));
     }
 
     /// Moves the choice down the list, or up.
     pub fn step(self, by: isize) {
-        let chosen = self.chosen.get_untracked();
-        let next = untrack(|| {
-            self.examples.with(|examples| {
-                let at = examples.iter().position(|example| Some(example.id) == chosen)?;
-                examples.get(at.checked_add_signed(by)?).map(|example| example.id)
-            })
-        });
-        if let Some(Some(next)) = next {
-            self.editing.set(false);
+        if let Some(next) = self.following(by) {
+            // Whoever goes back wants to see that one, also if somebody else holds it by now.
+            if by < 0 {
+                self.turns.insist_on(next);
+            }
+            self.editing.set(None);
             self.chosen.set(Some(next));
         }
     }
@@ -112,109 +160,108 @@ impl Reviewing {
         untrack(|| self.session.may(role))
     }
 
-    pub fn edit(self) {
-        if self.may(Role::Editor) {
-            self.editing.set(true);
+    fn current(self) -> Option<Arc<Example>> {
+        let chosen = self.chosen.get_untracked();
+        let current = untrack(|| self.example.get()).flatten();
+        current.filter(|example| Some(example.id) == chosen)
+    }
+
+    pub fn edit(self, mode: Mode) {
+        if let Some(example) = self.current().filter(|_| self.may(Role::Editor)) {
+            self.editing.set(Some((mode, example)));
         }
     }
 
-    /// Sets the status of the chosen example, and goes on to the next one.
+    /// Sets the status of the chosen example, and goes on to the next one. What is shown changes at once.
     pub fn judge(self, status: ExampleStatus) {
-        let Some(example) = untrack(|| self.current()).filter(|_| self.may(Role::Reviewer)) else {
+        let chosen = self.chosen.get_untracked();
+        let line = chosen.and_then(|id| untrack(|| self.queue.line(id)));
+        let Some(line) = line.filter(|line| self.may(Role::Reviewer) && line.status != status) else {
             return;
         };
+        self.editing.set(None);
+        self.queue
+            .replace(line.id, |old| Some(ExampleLine { status, ..old.clone() }));
+        self.turns.let_go(line.id);
         self.step(1);
-        let body = ExampleReview {
-            agent_id: self.agent,
-            status,
-            ids: Some(vec![example.id]),
-        };
         spawn_local(async move {
-            self.settle(review_examples(body).await.map(|_| Example {
-                status,
-                version: example.version + i64::from(example.status != status),
-                ..example
-            }));
+            match judge_example(line.id, line.version, ExampleJudgement { status }).await {
+                Ok(changed) => {
+                    self.turns.count();
+                    self.settle(changed);
+                }
+                Err(error) => {
+                    self.queue.replace(line.id, |old| {
+                        Some(ExampleLine {
+                            status: line.status,
+                            ..old.clone()
+                        })
+                    });
+                    self.refused(line.id, &error);
+                }
+            }
         });
     }
 
-    pub fn save(self, sending: Sending, example: &Example, body: ExamplePatch) {
-        let (id, version) = (example.id, example.version);
-        sending.submit(
-            body,
-            move |body| update_example(id, version, body),
-            move |changed| {
-                self.editing.set(false);
-                self.settle(Ok(changed));
-            },
-        );
+    /// Takes over what the server made of an example.
+    pub fn settle(self, changed: Example) {
+        self.done.update_value(|done| done.push(changed.id));
+        self.can_undo.set(true);
+        self.turns.know(changed.clone());
+        self.queue.put(&ExampleLine::from(&changed));
+    }
+
+    /// Undoes what was last done here, and shows it.
+    pub fn undo(self) {
+        if !self.may(Role::Reviewer) {
+            return;
+        }
+        let Some(id) = self.done.try_update_value(Vec::pop).flatten() else {
+            return;
+        };
+        self.can_undo.set(self.done.with_value(|done| !done.is_empty()));
+        self.editing.set(None);
+        spawn_local(async move {
+            let found = async {
+                let now = find_example(id).await?;
+                undo_example(id, now.version).await
+            };
+            match found.await {
+                Ok(changed) => {
+                    self.turns.know(changed.clone());
+                    self.queue.put(&ExampleLine::from(&changed));
+                    self.turns.insist_on(id);
+                    self.chosen.set(Some(id));
+                    self.toasts.good("Undone.");
+                }
+                Err(error) => self.refused(id, &error),
+            }
+        });
     }
 
     pub fn delete(self, sending: Sending) {
-        let Some(example) = untrack(|| self.current()) else {
+        let Some(example) = self.current() else {
             return;
         };
         sending.start(delete_example(example.id, example.version), move |()| {
             self.deleting.set(false);
             self.step(1);
-            self.examples.refetch();
+            self.queue.remove(example.id);
         });
     }
 
-    /// Shows the new state of an example at once; the event that follows brings the rest.
-    fn settle(self, answer: Answer<Example>) {
-        match answer {
-            Ok(changed) => {
-                let fresh = untrack(|| self.examples.get()).map(|mut examples| {
-                    if let Some(place) = examples.iter_mut().find(|example| example.id == changed.id) {
-                        *place = changed;
-                    }
-                    examples
-                });
-                if let Some(fresh) = fresh {
-                    self.examples.set(fresh);
-                }
-            }
-            Err(error) => {
-                self.toasts.bad(&error);
-                if error.code() == Some(ErrorCode::StaleVersion) || error.is_missing() {
-                    self.examples.refetch();
-                }
-            }
+    /// Says why something was not done, and shows the example as it is.
+    fn refused(self, id: ExampleId, error: &ApiError) {
+        self.toasts.bad(error);
+        let outdated = matches!(error.code(), Some(ErrorCode::StaleVersion | ErrorCode::Conflict));
+        if outdated || error.is_missing() {
+            self.turns.forget(id);
+            self.queue.look_at(id);
+            self.example.refetch();
         }
     }
-}
 
-#[component]
-pub fn ApproveAll(
-    agent: AgentId,
-    open: RwSignal<bool>,
-    counts: Signal<AgentExamples>,
-    done: Callback<()>,
-) -> impl IntoView {
-    let sending = Sending::new();
-    let toasts = Toasts::of_app();
-    let confirmed = Callback::new(move |()| {
-        let body = ExampleReview {
-            agent_id: agent,
-            status: ExampleStatus::Approved,
-            ids: None,
-        };
-        sending.start(review_examples(body), move |result| {
-            open.set(false);
-            toasts.good(format!(
-                "{} approved.",
-                format::counted(result.changed, "example", "examples")
-            ));
-            done.run(());
-        });
-    });
-    view! {
-        <Confirm open title="Approve all pending examples?" action="Approve all" tone="btn btn-primary" sending confirmed>
-            <p>
-                {move || format::counted(counts.get().pending, "example", "examples")}
-                " of all documents will count as reviewed and can be trained on. You can still reject single ones afterwards."
-            </p>
-        </Confirm>
+    pub fn filter(self) -> cerebros_common::examples::ExampleFilter {
+        queue::filter_of(self.address)
     }
 }
