@@ -27,6 +27,9 @@ impl Task for GenerateExamples {
     const MAX_ATTEMPTS: u32 = 5;
 }
 
+/// Chunks of a document that examples are made of unasked: some two million characters.
+const MOST_CHUNKS: usize = 500;
+
 /// Asks for the examples of a document, in the transaction that stores its text.
 pub async fn enqueue_generation(write: &Write, scope: &Scope, document_id: DocumentId) -> Result<(), QueueError> {
     let options = Enqueue {
@@ -46,7 +49,7 @@ pub async fn run(app: Arc<App>, task: GenerateExamples, lease: Lease) -> Result<
         return Ok(());
     }
     let generated = match db::documents::find_whole(&scope, &app.db, task.document_id).await {
-        Ok(whole) => tokio::task::spawn_blocking(move || generate(whole))
+        Ok(whole) => tokio::task::spawn_blocking(move || generate(start_of(whole)))
             .await
             .map_err(|_| TaskError::retry("Making examples failed"))?,
         Err(DbError::NotFound(_)) => Vec::new(),
@@ -65,6 +68,20 @@ pub async fn run(app: Arc<App>, task: GenerateExamples, lease: Lease) -> Result<
     }
     write.commit().await.map_err(AppError::from)?;
     Ok(())
+}
+
+/// Of a long document the start alone: memory stays bounded, and nobody reviews more. A batch goes over all of it.
+fn start_of(mut whole: WholeDocument) -> WholeDocument {
+    whole.chunks.truncate(MOST_CHUNKS);
+    let end = whole.chunks.last().map_or(0, |chunk| chunk.end);
+    let byte = usize::try_from(end)
+        .ok()
+        .and_then(|end| whole.text.char_indices().nth(end));
+    if let Some((byte, _)) = byte {
+        whole.text.truncate(byte);
+        whole.text.shrink_to_fit();
+    }
+    whole
 }
 
 /// Drafts whose quotation really stands where they say, checked against the stored text.

@@ -1,7 +1,10 @@
 //! Documents with their extracted text and chunks.
 
+mod room;
 mod sources;
 
+pub use room::check_room;
+pub(crate) use room::{require_new, require_room};
 pub use sources::list_ready;
 
 use crate::{
@@ -15,8 +18,7 @@ use crate::{
 use cerebros_common::{
     audit::{Action, Noun},
     documents::{
-        Chunk, Document, DocumentError, DocumentFormat, DocumentKind, DocumentPage, DocumentQuery, DocumentStatus,
-        MAX_DOCUMENTS_PER_KIND, Scan,
+        Chunk, Document, DocumentError, DocumentFormat, DocumentKind, DocumentPage, DocumentQuery, DocumentStatus, Scan,
     },
     events::EventKind,
     ids::{AgentId, DocumentId, UploadId},
@@ -25,8 +27,8 @@ use cerebros_common::{
     workspaces::Role,
 };
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Statement, sea_query::SelectStatement,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, Select, Statement, sea_query::SelectStatement,
 };
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -143,12 +145,6 @@ pub(crate) fn among(scope: &Scope, ids: &[DocumentId]) -> SelectStatement {
         .filter(row::Column::WorkspaceId.eq(scope.workspace_id.0))
         .filter(row::Column::Id.is_in(ids.iter().map(|id| id.0)))
         .into_query()
-}
-
-/// Refuses what [`insert`] would refuse before anything is uploaded.
-pub async fn check_room(scope: &Scope, db: &Db, agent_id: AgentId, kind: DocumentKind) -> Result<(), DbError> {
-    agents::find(scope, db, agent_id).await?;
-    require_room(db.read(), agent_id, kind).await
 }
 
 /// Adds a document that waits to be read.
@@ -371,40 +367,6 @@ pub(crate) async fn names(connection: &impl ConnectionTrait, ids: &[Uuid]) -> Re
         .all(connection)
         .await?;
     Ok(found.into_iter().collect())
-}
-
-async fn require_room(connection: &impl ConnectionTrait, agent_id: AgentId, kind: DocumentKind) -> Result<(), DbError> {
-    let count = row::Entity::find()
-        .filter(row::Column::AgentId.eq(agent_id.0))
-        .filter(row::Column::Kind.eq(convert::name(&kind)?))
-        .count(connection)
-        .await?;
-    if count < MAX_DOCUMENTS_PER_KIND {
-        return Ok(());
-    }
-    Err(DbError::Conflict(format!(
-        "There are {count} documents of this kind already; at most {MAX_DOCUMENTS_PER_KIND} are taken. Delete one first."
-    )))
-}
-
-/// # Errors
-/// `DbError::Conflict` when the agent has this very file.
-pub(crate) async fn require_new(
-    connection: &impl ConnectionTrait,
-    agent_id: AgentId,
-    sha256: &str,
-) -> Result<(), DbError> {
-    let same = row::Entity::find()
-        .filter(row::Column::AgentId.eq(agent_id.0))
-        .filter(row::Column::Sha256.eq(sha256))
-        .one(connection)
-        .await?;
-    let Some(same) = same else { return Ok(()) };
-    let message = format!(
-        "This file is here already, as \"{}\". Delete that document first if you want to upload it again.",
-        same.name
-    );
-    Err(DbError::Conflict(message))
 }
 
 async fn lock(write: &Write, id: DocumentId) -> Result<Option<row::Model>, DbError> {
