@@ -66,7 +66,7 @@ openapi:
     "$CARGO_TARGET_DIR/debug/cerebros" openapi > openapi/openapi.json.new
     mv openapi/openapi.json.new openapi/openapi.json
 
-# Measure: `train` (against PyTorch PEFT), `validate` (JSONL rows) or `login` (a storm of sign-ins; `bench login dev` skips the release build)
+# Measure: `train` (against PyTorch PEFT), `validate` (JSONL rows) `login` (a storm of sign-ins), `ingest` (chunks and PDF pages a second) or `ingest-load` (requests beside it); `bench login dev` skips the release build
 bench name profile="release":
     #!/usr/bin/env bash
     set -euo pipefail
@@ -78,7 +78,11 @@ bench name profile="release":
         login)
             cargo build --profile {{ profile }} -p cerebros-api --bin cerebros
             exec python3 crates/api/benches/login.py "$CARGO_TARGET_DIR/{{ if profile == "dev" { "debug" } else { profile } }}/cerebros" ;;
-        *) echo "There is no bench {{ name }}: choose train, validate or login." >&2; exit 2 ;;
+        ingest) exec cargo bench -p cerebros-ingest --bench ingest ;;
+        ingest-load)
+            cargo build --profile {{ profile }} -p cerebros-api --bin cerebros
+            exec python3 crates/api/benches/ingest_load.py "$CARGO_TARGET_DIR/{{ if profile == "dev" { "debug" } else { profile } }}/cerebros" ;;
+        *) echo "There is no bench {{ name }}: choose train, validate, login, ingest or ingest-load." >&2; exit 2 ;;
     esac
 
 _packages names:

@@ -64,6 +64,7 @@ export async function fillWorkspace(request: APIRequestContext, url: string): Pr
     const question = { model: `agent:${agent.id}`, max_tokens: 16, messages: [{ role: "user", content }] };
     expect((await request.post(`${url}/v1/chat/completions`, { data: question })).status()).toBe(200);
   }
+  const diagram = await post("/diagrams", { title: "May I work at home?", source: "flowchart LR\n  A[Ask] --> B{Allowed?}\n", level: "beginner" });
   await post("/api-keys", { name: "Nightly report" });
   const document = (await documents()).find((document: { name: string }) => document.name.endsWith(".pdf"));
   const { start, end } = examples.find((example: { source: { document_id: string } }) => example.source.document_id === document.id).source;
@@ -84,7 +85,7 @@ export async function fillWorkspace(request: APIRequestContext, url: string): Pr
     ["wizard-4", `${assistant}/wizard/4`],
     ["wizard-5", `${assistant}/wizard/5`],
     ["wizard-5-empty", `/assistants/${draft.id}/wizard/5`],
-    ["document", `/documents/${document.id}?start=${start}&end=${end}`],
+    ["document", `/documents/${document.id}?at=${start}-${end}`],
     ["datasets", "/datasets"],
     ["dataset", `/datasets/${dataset.id}`],
     ["dataset-findings", `/datasets/${uploaded.id}?tab=findings`],
@@ -102,6 +103,8 @@ export async function fillWorkspace(request: APIRequestContext, url: string): Pr
     ["settings-provider-keys", "/settings/provider-keys"],
     ["settings-data", "/settings/data"],
     ["settings-audit", "/settings/audit"],
+    ["studio", "/studio"],
+    ["studio-diagram", `/studio?diagram=${diagram.id}`],
     ["outbox", "/outbox"],
     ["missing", "/no-such-page"],
   ]);
@@ -138,6 +141,7 @@ export const outside = new Map([
   ["verify-email", `/verify-email#token=${token}`],
   ["confirm-email", `/confirm-email#token=${token}`],
   ["invitation-used", "/invitation"],
+  ["shared-used", `/shared/${token}`],
   ["outbox-empty", "/outbox"],
   ["privacy", "/privacy"],
   ["terms", "/terms"],

@@ -64,6 +64,19 @@ impl Address {
         self.go(&query);
     }
 
+    /// Changes several things at once; what is empty goes.
+    pub fn change(self, changes: &[(&str, &str)]) {
+        let mut query = self.query.get_untracked();
+        query.remove("page");
+        for (key, value) in changes {
+            query.remove(key);
+            if !value.is_empty() {
+                query.replace((*key).to_owned(), (*value).to_owned());
+            }
+        }
+        self.go(&query);
+    }
+
     pub fn clear(self, keys: &[&str]) {
         let mut query = self.query.get_untracked();
         for key in keys.iter().chain(&["page"]) {

@@ -21,7 +21,9 @@ use crate::{
             notifications::NotificationsPage, profile::ProfilePage, provider_keys::ProviderKeysPage,
             sessions::SessionsPage, workspace::WorkspacePage,
         },
+        shared::SharedPage,
         shell::Shell,
+        studio::StudioPage,
         training::{find::JobPage, list::JobsPage, new::NewJobPage},
         welcome::{
             confirm_email::ConfirmEmail, forgot_password::ForgotPassword, magic_link::MagicLink,
@@ -31,6 +33,7 @@ use crate::{
     session::Session,
     theme::provide_theme,
     toasts::Toasts,
+    transfers::Transfers,
 };
 use leptos::prelude::*;
 use leptos_router::{
@@ -44,6 +47,7 @@ pub fn App() -> impl IntoView {
     Toasts::provide();
     Facts::provide();
     Session::provide(Events::provide());
+    Transfers::provide();
     view! {
         <Router>
             <Routes fallback=|| view! { <Missing /> }>
@@ -58,6 +62,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/invitation") view=InvitationPage />
                 <Route path=path!("/outbox") view=OutboxPage />
                 <Route path=path!("/receipts/:id") view=ReceiptPage />
+                <Route path=path!("/shared/:token") view=SharedPage />
                 <Route path=path!("/privacy") view=Privacy />
                 <Route path=path!("/terms") view=Terms />
                 <ParentRoute path=path!("") view=Shell>
@@ -65,6 +70,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/assistants/:id") view=AgentPage />
                     <Route path=path!("/assistants/:id/wizard/:step") view=WizardPage />
                     <Route path=path!("/documents/:id") view=DocumentPage />
+                    <Route path=path!("/studio") view=StudioPage />
                     <Route path=path!("/datasets") view=DatasetsPage />
                     <Route path=path!("/datasets/:id") view=DatasetPage />
                     <Route path=path!("/datasets/:id/train") view=NewJobPage />

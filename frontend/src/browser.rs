@@ -1,8 +1,9 @@
 //! Thin access to the browser.
 
+use js_sys::{Function, Object, Promise, Reflect};
 use leptos::{leptos_dom::helpers::set_timeout, prelude::*};
 use std::time::Duration;
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Element, ScrollBehavior, ScrollIntoViewOptions, ScrollLogicalPosition, Storage, Window};
 
@@ -120,4 +121,77 @@ pub fn settled(wait: Duration, work: impl Fn() + 'static) -> impl Fn() + Clone +
             wait,
         );
     }
+}
+
+/// A name that no other tab of this browser has while this lives.
+pub struct Claim {
+    /// Gives it back; none where the browser knows no locks.
+    release: Option<Function>,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if let Some(release) = &self.release {
+            drop(release.call0(&JsValue::UNDEFINED));
+        }
+    }
+}
+
+/// Claims a name. `None`: another tab has it.
+pub async fn claim(name: &str) -> Option<Claim> {
+    ask_for(name, true).await
+}
+
+/// Waits until no other tab has the name.
+pub async fn claim_when_free(name: &str) -> Option<Claim> {
+    ask_for(name, false).await
+}
+
+async fn ask_for(name: &str, at_once: bool) -> Option<Claim> {
+    let locks = Reflect::get(&window().navigator(), &"locks".into()).unwrap_or(JsValue::UNDEFINED);
+    let request = Reflect::get(&locks, &"request".into());
+    let Some(request) = request.ok().and_then(|request| request.dyn_into::<Function>().ok()) else {
+        return Some(Claim { release: None });
+    };
+    let options = Object::new();
+    // A plain object takes every field.
+    drop(Reflect::set(&options, &"ifAvailable".into(), &at_once.into()));
+    let answered = Promise::new(&mut |answer: Function, _: Function| {
+        let lead = Closure::once_into_js(move |lock: JsValue| {
+            if lock.is_null() {
+                drop(answer.call1(&JsValue::UNDEFINED, &JsValue::NULL));
+                return JsValue::UNDEFINED;
+            }
+            let held = Promise::new(&mut |release: Function, _: Function| {
+                drop(answer.call1(&JsValue::UNDEFINED, &release));
+            });
+            held.into()
+        });
+        // The promise lasts as long as the lock is held; nothing waits for it.
+        drop(request.call3(&locks, &name.into(), &options, &lead));
+    });
+    let release = JsFuture::from(answered).await.ok()?.dyn_into().ok()?;
+    Some(Claim { release: Some(release) })
+}
+
+/// Lets time pass.
+pub async fn pass(time: Duration) {
+    let passed = Promise::new(&mut |resolve: Function, _: Function| {
+        set_timeout(move || drop(resolve.call0(&JsValue::UNDEFINED)), time);
+    });
+    // It is never refused.
+    drop(JsFuture::from(passed).await);
+}
+
+/// Lets time pass, or less if the network comes back.
+pub async fn pass_or_online(time: Duration) {
+    let passed = Promise::new(&mut |resolve: Function, _: Function| {
+        let online = resolve.clone();
+        let options = web_sys::AddEventListenerOptions::new();
+        options.set_once(true);
+        // Without the event, the time passes.
+        drop(window().add_event_listener_with_callback_and_add_event_listener_options("online", &online, &options));
+        set_timeout(move || drop(resolve.call0(&JsValue::UNDEFINED)), time);
+    });
+    drop(JsFuture::from(passed).await);
 }

@@ -26,6 +26,11 @@ impl Facts {
         self.0.with(|facts| facts.mail || facts.outbox).unwrap_or_default()
     }
 
+    /// How large a document may be, once the server has answered.
+    pub fn max_document_bytes(self) -> Option<u64> {
+        self.0.with(|facts| facts.max_document_bytes)
+    }
+
     pub fn outbox(self) -> bool {
         self.0.with(|facts| facts.outbox).unwrap_or_default()
     }

@@ -19,6 +19,7 @@ mod remote;
 mod session;
 mod theme;
 mod toasts;
+mod transfers;
 mod uploads;
 mod words;
 

@@ -13,6 +13,8 @@ pub mod missing;
 pub mod models;
 pub mod outbox;
 pub mod settings;
+pub mod shared;
 pub mod shell;
+pub mod studio;
 pub mod training;
 pub mod welcome;

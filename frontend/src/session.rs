@@ -1,6 +1,6 @@
 //! Who is signed in, and in which workspace.
 
-use crate::{api, browser, events::Events, toasts};
+use crate::{api, browser, events::Events, toasts, transfers};
 use api::{Answer, ApiError};
 use cerebros_common::{
     accounts,
@@ -130,6 +130,8 @@ impl Session {
 
     pub async fn sign_out(self) -> Answer<()> {
         api::accounts::sign_out().await?;
+        // Others may use this browser next.
+        transfers::forget_files().await;
         self.leave();
         self.tell_others();
         Ok(())

@@ -44,6 +44,14 @@ pub const DATASETS: Limits = Limits {
 };
 
 impl Limits {
+    /// The same with the server's own limit, once it is known.
+    pub fn up_to(self, bytes: Option<u64>) -> Self {
+        Self {
+            bytes: bytes.unwrap_or(self.bytes),
+            ..self
+        }
+    }
+
     /// Why a file would be refused.
     pub fn objection(&self, name: &str, bytes: u64) -> Option<String> {
         let extension = name
@@ -101,13 +109,6 @@ impl Uploads {
             });
         });
         uploads
-    }
-
-    /// Files still on their way.
-    pub fn pending(self) -> u64 {
-        let failed = |upload: &&Upload| matches!(upload.state.get(), UploadState::Failed(_));
-        self.shown
-            .with(|shown| shown.iter().filter(|upload| !failed(upload)).count() as u64)
     }
 
     pub fn add(self, file: File, address: String, objection: Option<String>) {

@@ -34,6 +34,9 @@ pub fn target(notification: &Notification) -> String {
             format!("/assistants/{id}?tab=examples")
         }
         NotificationSubject::Agent => format!("/assistants/{id}"),
+        NotificationSubject::Document if notification.kind == NotificationKind::DiagramsReady => {
+            format!("/studio?document={id}")
+        }
         NotificationSubject::Document => format!("/documents/{id}"),
         NotificationSubject::Batch => format!("/batches/{id}"),
         NotificationSubject::Dataset => format!("/datasets/{id}"),

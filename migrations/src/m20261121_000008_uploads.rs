@@ -1,4 +1,4 @@
-//! Uploads in parts.
+//! Uploads in parts, and what the virus scanner said of a document.
 
 use crate::ddl;
 use sea_orm_migration::prelude::*;
@@ -6,9 +6,32 @@ use sea_orm_migration::prelude::*;
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
-const UP: &[&str] = &[];
+const UP: &[&str] = &[
+    "create table uploads (
+        id {uuid} primary key,
+        workspace_id {uuid} not null references workspaces (id) on delete cascade,
+        agent_id {uuid} not null references agents (id) on delete cascade,
+        user_id {uuid} not null references users (id) on delete cascade,
+        kind text not null,
+        name text not null,
+        size_bytes bigint not null,
+        sha256 text,
+        part_bytes bigint not null,
+        multipart_id text not null,
+        status text not null,
+        error_code text,
+        error_message text,
+        created_at {time} not null,
+        expires_at {time} not null
+    )",
+    "create index uploads_agent on uploads (agent_id, user_id, id)",
+    "create index uploads_workspace on uploads (workspace_id, status)",
+    "create index uploads_user on uploads (user_id)",
+    "create index uploads_expiry on uploads (expires_at)",
+    "alter table documents add column scan text",
+];
 
-const DOWN: &[&str] = &[];
+const DOWN: &[&str] = &["alter table documents drop column scan", "drop table uploads"];
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {

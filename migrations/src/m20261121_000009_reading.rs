@@ -6,9 +6,19 @@ use sea_orm_migration::prelude::*;
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
-const UP: &[&str] = &[];
+const UP: &[&str] = &[
+    "alter table documents add column tokens bigint",
+    "alter table document_texts add column code text not null default '[]'",
+    "alter table chunks add column headings text not null default '[]'",
+    "alter table chunks add column tokens integer not null default 0",
+];
 
-const DOWN: &[&str] = &[];
+const DOWN: &[&str] = &[
+    "alter table chunks drop column tokens",
+    "alter table chunks drop column headings",
+    "alter table document_texts drop column code",
+    "alter table documents drop column tokens",
+];
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {

@@ -82,10 +82,10 @@ pub async fn resolve(app: &App, scope: &Scope, name: &str) -> AppResult<Target> 
     let base = db::bases::find_located(scope, &app.db, model.model.base_id)
         .await
         .map_err(not_found)?;
-    let archive = app.storage.path(&model.blob_key);
+    let adapter = app.storage.unpacked(&model.blob_key).await.map_err(AppError::io)?;
     Ok(Target {
         base_dir: bases::directory(&app.config, &base),
-        adapter_dir: archive.parent().map(PathBuf::from),
+        adapter_dir: Some(adapter),
         agent_id: agent_id.or(model.model.agent_id),
         model_id: Some(model_id),
     })

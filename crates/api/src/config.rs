@@ -31,6 +31,10 @@ pub struct Config {
     pub max_document_bytes: u64,
     /// Largest uploaded dataset, in bytes.
     pub max_dataset_bytes: u64,
+    /// Where files are kept instead of `data_dir`.
+    pub s3: Option<S3Config>,
+    /// The virus scanner.
+    pub clamd: Option<Clamd>,
     /// Training jobs that run at once.
     pub training_concurrency: usize,
     /// Threads of one training job.
@@ -50,6 +54,58 @@ pub struct Config {
     pub llm: LlmConfig,
     /// The executable that is run as the training, inference and extraction child.
     pub child_program: PathBuf,
+}
+
+/// An S3 bucket, or what speaks like one.
+#[derive(Clone)]
+pub struct S3Config {
+    pub bucket: String,
+    /// `None`: Amazon's for the region.
+    pub endpoint: Option<Url>,
+    /// Where browsers reach it, if not at `endpoint`.
+    pub public_endpoint: Option<Url>,
+    pub region: String,
+    pub access_key_id: String,
+    pub secret_access_key: String,
+}
+
+impl S3Config {
+    /// What browsers send files to.
+    pub fn origin(&self) -> String {
+        match self.public_endpoint.as_ref().or(self.endpoint.as_ref()) {
+            Some(url) => url.origin().ascii_serialization(),
+            None => format!("https://s3.{}.amazonaws.com", self.region),
+        }
+    }
+}
+
+/// Without the keys.
+impl fmt::Debug for S3Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}", self.bucket, self.origin())
+    }
+}
+
+/// Where clamd listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Clamd {
+    /// `host:port`
+    Tcp(String),
+    Socket(PathBuf),
+}
+
+impl FromStr for Clamd {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        if text.starts_with('/') {
+            return Ok(Self::Socket(PathBuf::from(text)));
+        }
+        match text.rsplit_once(':') {
+            Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(Self::Tcp(text.to_owned())),
+            _ => Err(()),
+        }
+    }
 }
 
 /// How language models are reached.
@@ -114,16 +170,29 @@ pub struct Deadlines {
     pub piece: Duration,
     /// For a handler.
     pub handler: Duration,
+    /// For an upload in parts to be completed.
+    pub upload: Duration,
+    /// For a file to get a row that names it.
+    pub orphan: Duration,
+    /// For the virus scanner to take the next piece, and to answer.
+    pub scan: Duration,
+    /// Until the virus scanner is asked again; `None` is ever longer.
+    pub scan_again: Option<Duration>,
 }
 
 impl Default for Deadlines {
     fn default() -> Self {
         Self {
             head: Duration::from_secs(15),
-            keep_alive: Duration::from_secs(5),
+            // Longer than proxies keep theirs, or they send a request just as we close.
+            keep_alive: Duration::from_secs(75),
             body: Duration::from_secs(30),
             piece: Duration::from_secs(30),
             handler: Duration::from_secs(60),
+            upload: Duration::from_secs(7 * 24 * 3600),
+            orphan: Duration::from_secs(24 * 3600),
+            scan: Duration::from_secs(120),
+            scan_again: None,
         }
     }
 }
@@ -215,6 +284,8 @@ impl Config {
                 .unwrap_or(50 * 1024 * 1024),
             max_dataset_bytes: number(&get, "MAX_DATASET_BYTES", "a number of bytes", 1, u64::MAX)?
                 .unwrap_or(500 * 1024 * 1024),
+            s3: s3(&get)?,
+            clamd: parse(&get, "CLAMD_ADDR", "host:port, or the path of a socket")?,
             training_concurrency: number(&get, "TRAINING_CONCURRENCY", "a number from 1 to 64", 1, 64)?.unwrap_or(1),
             training_threads: number(&get, "TRAINING_THREADS", "a number from 1 to 256", 1, 256)?.unwrap_or(1),
             mail,
@@ -316,6 +387,27 @@ fn number<T: FromStr + PartialOrd>(
         }),
         other => Ok(other),
     }
+}
+
+fn s3(get: &impl Fn(&str) -> Option<String>) -> Result<Option<S3Config>, ConfigError> {
+    let Some(bucket) = get("S3_BUCKET") else {
+        return Ok(None);
+    };
+    let needed = |name: &'static str| {
+        get(name).ok_or(ConfigError::Invalid {
+            name,
+            value: String::new(),
+            expected: "set where S3_BUCKET is set",
+        })
+    };
+    Ok(Some(S3Config {
+        bucket,
+        endpoint: url(get, "S3_ENDPOINT")?,
+        public_endpoint: url(get, "S3_PUBLIC_ENDPOINT")?,
+        region: get("S3_REGION").unwrap_or_else(|| "us-east-1".to_owned()),
+        access_key_id: needed("S3_ACCESS_KEY_ID")?,
+        secret_access_key: needed("S3_SECRET_ACCESS_KEY")?,
+    }))
 }
 
 fn mail(
@@ -446,6 +538,7 @@ mod tests {
         for (name, value) in [
             ("BIND", "localhost"),
             ("PUBLIC_URL", "ftp://example.org"),
+            ("CLAMD_ADDR", "localhost"),
             ("DATABASE_URL", "mysql://example.org"),
             ("DATABASE_CONNECTIONS", "0"),
             ("MAX_DOCUMENT_BYTES", "50MB"),

@@ -9,7 +9,7 @@ use actix_web::{
     Error,
     body::{BodySize, BoxBody, MessageBody},
     dev::{Extensions, ServiceRequest, ServiceResponse},
-    http::header,
+    http::{Method, header},
     middleware::Next,
     rt,
 };
@@ -28,6 +28,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 /// It takes as long as the model does, within bounds of its own.
 const CHAT: &str = "/v1/chat/completions";
+const PARTS: &str = "/api/v1/uploads/";
 
 /// Waits for a part of a body.
 ///
@@ -47,7 +48,8 @@ pub async fn on_handlers(
     let limit = extract::app(request.request())?.config.deadlines.handler;
     let content_type = request.headers().get(header::CONTENT_TYPE);
     let upload = content_type.is_some_and(|value| value.as_bytes().starts_with(b"multipart/"));
-    if upload || request.path() == CHAT {
+    let part = request.method() == Method::PUT && request.path().starts_with(PARTS);
+    if upload || part || request.path() == CHAT {
         return next.call(request).await;
     }
     let late = |_| AppError::unavailable("This takes too long right now. Try again in a moment.", 5);

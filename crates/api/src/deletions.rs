@@ -5,7 +5,8 @@ use crate::{
     jobs,
     keys::{Keys, Purpose},
     state::App,
-    storage,
+    storage::{self, Parts},
+    uploads,
 };
 use cerebros_common::{
     deletions::{Deletion, DeletionTarget, Receipt, ReceiptStatement},
@@ -78,6 +79,15 @@ pub async fn run(app: Arc<App>, task: Erase, lease: Lease) -> Result<(), TaskErr
     for blob in &open.work.blobs {
         app.storage.remove(blob).await.map_err(unremovable)?;
     }
+    for (workspace_id, upload_id, multipart_id) in &open.work.uploads {
+        let parts = Parts {
+            workspace_id: *workspace_id,
+            upload_id: *upload_id,
+            multipart_id: multipart_id.clone(),
+        };
+        app.storage.abandon(&parts).await.map_err(unremovable)?;
+        app.storage.remove(&parts.key()).await.map_err(unremovable)?;
+    }
     for workspace_id in &open.work.workspaces {
         erase_workspace(&app, *workspace_id, &lease).await?;
     }
@@ -117,6 +127,11 @@ async fn trainers_left(app: &App, work: &Work, lease: &Lease) -> Result<(), Task
 async fn erase_workspace(app: &App, id: WorkspaceId, lease: &Lease) -> Result<(), TaskError> {
     let jobs = db::deletions::jobs_of_unscoped(&app.db, id).await;
     remove_jobs(app, &jobs.map_err(AppError::from)?).await?;
+    let uploads = db::uploads::of_workspace_unscoped(&app.db, id).await;
+    for located in uploads.map_err(AppError::from)? {
+        let parts = uploads::parts_of(&located);
+        app.storage.abandon(&parts).await.map_err(unremovable)?;
+    }
     app.storage.remove_workspace(id).await.map_err(unremovable)?;
     let mut more = true;
     while more {

@@ -1,6 +1,7 @@
 //! Documents: taking files in, reading them in a child process, and letting them go.
 
 pub mod extraction;
+pub mod reading;
 
 use crate::{
     error::{AppError, AppResult},
@@ -80,7 +81,8 @@ pub fn media_type(format: DocumentFormat) -> &'static str {
     ingest_format(format).media_type()
 }
 
-async fn insert(write: &mut Write, document: StoredDocument) -> AppResult<Document> {
+/// Adds a document whose file lies in its place, and asks for its text.
+pub async fn insert(write: &mut Write, document: StoredDocument) -> AppResult<Document> {
     let id = document.id;
     let document = db::documents::insert(write, document).await?;
     enqueue_extraction(write, id).await?;
@@ -97,7 +99,8 @@ async fn enqueue_extraction(write: &Write, document_id: DocumentId) -> AppResult
     Ok(())
 }
 
-fn refuse_file(error: SniffError) -> AppError {
+/// Why no document comes of a file.
+pub fn refuse_file(error: SniffError) -> AppError {
     match error.code {
         SniffCode::Unreadable => AppError::internal(error),
         SniffCode::Empty => AppError::field("file", "empty", "is empty"),
@@ -107,7 +110,7 @@ fn refuse_file(error: SniffError) -> AppError {
     }
 }
 
-fn wire_format(format: Format) -> DocumentFormat {
+pub fn wire_format(format: Format) -> DocumentFormat {
     match format {
         Format::Pdf => DocumentFormat::Pdf,
         Format::Docx => DocumentFormat::Docx,

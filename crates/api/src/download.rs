@@ -1,26 +1,24 @@
 //! Answers that are files.
 
+use crate::storage::Blob;
 use actix_web::{HttpResponse, body::SizedStream, http::header};
-use futures_util::StreamExt;
+use futures_util::TryStreamExt;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use tokio::{fs::File, io};
-use tokio_util::io::ReaderStream;
 
 /// What RFC 5987 lets stand unencoded, as far as it is needed.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_');
 
 /// Streams a file that a browser saves and never shows.
-pub async fn attachment(file: File, media_type: &'static str, name: &str) -> io::Result<HttpResponse> {
-    let size = file.metadata().await?.len();
-    let chunks = ReaderStream::with_capacity(file, 64 * 1024).map(|chunk| chunk.map_err(actix_web::Error::from));
-    Ok(HttpResponse::Ok()
+pub fn attachment(blob: Blob, media_type: &'static str, name: &str) -> HttpResponse {
+    let bytes = blob.bytes.map_err(actix_web::Error::from);
+    HttpResponse::Ok()
         .content_type(media_type)
         .insert_header((header::CONTENT_DISPOSITION, disposition(name)))
-        .body(SizedStream::new(size, chunks)))
+        .body(SizedStream::new(blob.size_bytes, bytes))
 }
 
 /// RFC 6266: a plain name for old readers, and the real one.
-fn disposition(name: &str) -> String {
+pub fn disposition(name: &str) -> String {
     let plain: String = name
         .chars()
         .map(|c| match c {

@@ -178,7 +178,7 @@ impl AppError {
         builder
     }
 
-    fn code_name(&self) -> String {
+    pub fn code_name(&self) -> String {
         match serde_json::to_value(self.code) {
             Ok(serde_json::Value::String(name)) => name,
             _ => "internal".to_owned(),

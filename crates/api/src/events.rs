@@ -80,14 +80,16 @@ pub fn stream(
 impl Reader {
     async fn next(&mut self) -> Result<Option<Bytes>, AppError> {
         loop {
-            // A slow reader may come back long after the events were read.
-            if self.looked_at.elapsed() >= LOOK_EVERY && !self.may_read().await {
+            if let Some(bytes) = self.ready.pop_front() {
+                // A slow reader may come back long after the events were read.
+                let in_time = self.looked_at.elapsed() < LOOK_EVERY || self.may_read().await;
+                return Ok(in_time.then_some(bytes));
+            }
+            // First this: a wake-up that comes while we look must not be lost.
+            self.changed.mark_unchanged();
+            if !self.may_read().await {
                 return Ok(None);
             }
-            if let Some(bytes) = self.ready.pop_front() {
-                return Ok(Some(bytes));
-            }
-            self.changed.mark_unchanged();
             self.read().await?;
             if self.ready.is_empty() && !self.wait().await {
                 return Ok(None);

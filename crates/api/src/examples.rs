@@ -66,7 +66,7 @@ fn generate(whole: WholeDocument) -> Vec<GeneratedExample> {
             start: chunk.start as usize,
             end: chunk.end as usize,
             page: chunk.page,
-            heading: chunk.heading.clone(),
+            headings: chunk.headings.clone(),
             text: chunk.text.clone(),
         })
         .collect();
@@ -129,7 +129,7 @@ pub fn page_at(pages: &[DocumentPage], character: u64) -> Option<u32> {
 }
 
 /// The heading under which a character stands.
-fn heading_at(headings: &[Heading], character: usize) -> Option<String> {
+pub fn heading_at(headings: &[Heading], character: usize) -> Option<String> {
     let after = headings.partition_point(|heading| heading.start <= character);
     after.checked_sub(1).map(|at| headings[at].text.clone())
 }

@@ -18,7 +18,6 @@ use std::{
     collections::BTreeMap,
     fs::File,
     io::{self, Write},
-    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -70,7 +69,7 @@ enum Piece {
     Rows(Vec<u8>),
     File {
         name: String,
-        path: PathBuf,
+        key: String,
     },
     /// Ends the archive.
     Manifest(Manifest),
@@ -111,9 +110,10 @@ async fn make(
         buffer: Vec::with_capacity(PIECE_BYTES),
         handle: Handle::current(),
     };
+    let storage = app.storage.clone();
     let written = tokio::task::spawn_blocking(move || {
         let _permit = permit;
-        write(received, output)
+        write(received, output, &storage)
     });
     let gathered = tokio::time::timeout(DEADLINE, gather(&app, subject, &snapshot, &pieces)).await;
     drop((snapshot, pieces));
@@ -179,13 +179,13 @@ impl Gathering<'_> {
         for table in transfer::CONTENT.iter().chain(transfer::AROUND) {
             let keys = self.table(prefix, table, id.0).await?;
             for key in keys {
-                let (name, path) = (format!("{prefix}files/{key}"), self.app.storage.path(&key));
-                if !tokio::fs::try_exists(&path).await? {
+                let name = format!("{prefix}files/{key}");
+                if !self.app.storage.exists(&key).await? {
                     self.missing.push(name);
                     continue;
                 }
                 self.files += 1;
-                self.pieces.send(Piece::File { name, path }).await?;
+                self.pieces.send(Piece::File { name, key }).await?;
             }
         }
         Ok(())
@@ -199,8 +199,8 @@ impl Gathering<'_> {
         let mut rows = self.snapshot.rows_unscoped(table, id).await?;
         while let Some(row) = rows.try_next().await? {
             count += 1;
-            let erased = row.get("status").is_some_and(|status| status == "erased");
-            if let Some(key) = row.get("blob_key").and_then(Value::as_str).filter(|_| !erased) {
+            let without = row.get("status").is_some_and(|status| has_no_file(status));
+            if let Some(key) = row.get("blob_key").and_then(Value::as_str).filter(|_| !without) {
                 keys.push(key.to_owned());
             }
             serde_json::to_writer(&mut lines, &row)?;
@@ -216,7 +216,8 @@ impl Gathering<'_> {
     }
 }
 
-fn write(mut pieces: mpsc::Receiver<Piece>, output: Output) -> io::Result<()> {
+fn write(mut pieces: mpsc::Receiver<Piece>, output: Output, storage: &Storage) -> io::Result<()> {
+    let handle = output.handle.clone();
     let mut zip = ZipWriter::new_stream(output);
     let packed = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
@@ -226,10 +227,10 @@ fn write(mut pieces: mpsc::Receiver<Piece>, output: Output) -> io::Result<()> {
         match piece {
             Piece::Table(name) => zip.start_file(name, packed).map_err(io::Error::other)?,
             Piece::Rows(lines) => zip.write_all(&lines)?,
-            Piece::File { name, path } => {
-                let mut file = File::open(path)?;
+            Piece::File { name, key } => {
+                let file = handle.block_on(storage.local(&key))?;
                 zip.start_file(name, as_is).map_err(io::Error::other)?;
-                io::copy(&mut file, &mut zip)?;
+                io::copy(&mut File::open(file.path())?, &mut zip)?;
             }
             Piece::Manifest(manifest) => {
                 zip.start_file("manifest.json", packed).map_err(io::Error::other)?;
@@ -272,6 +273,11 @@ impl Write for Output {
             Err(_) => Err(io::Error::other("the reader takes nothing more")),
         }
     }
+}
+
+/// Whether rows in this status have no file to give out: what was deleted, and what the virus scanner holds back.
+pub fn has_no_file(status: &Value) -> bool {
+    status == "erased" || status == "quarantined"
 }
 
 /// Where a row's file lies in an archive of a workspace.

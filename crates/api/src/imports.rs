@@ -18,7 +18,7 @@ use cerebros_db::{
 use serde_json::{Map, Value};
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
+    fs::File,
     io::{BufRead, BufReader, Read},
     path::Path,
 };
@@ -42,7 +42,7 @@ pub async fn import(config: &Config, file: &Path, owner: &str) -> anyhow::Result
     let _lock = server::lock_data_dir(config, &connection)?;
     let owner = cerebros_db::users::find_credentials_unscoped(&connection, owner).await?;
     let owner = owner.context("nobody has an account with this address")?.user;
-    let storage = Storage::open(&config.data_dir).await?;
+    let storage = Storage::open(config).await?;
     let file = File::open(file).with_context(|| format!("{} cannot be read", file.display()))?;
     let mut archive = ZipArchive::new(file).context("the file is no ZIP archive")?;
     let manifest = manifest(&mut archive)?;
@@ -202,7 +202,7 @@ impl Reading<'_> {
             "{name} is not the file that its row tells of"
         );
         if expected.table == "models" {
-            unpack(&self.storage.path(&here)).with_context(|| name)?;
+            self.storage.unpacked(&here).await.with_context(|| name)?;
         }
         Ok(())
     }
@@ -231,7 +231,7 @@ fn expect_file(
     );
     let here = exports::key_of(table, import.workspace_id.0, import.id(id));
     row.insert("blob_key".to_owned(), here.into());
-    if row.get("status").is_some_and(|status| status == "erased") {
+    if row.get("status").is_some_and(exports::has_no_file) {
         return Ok(());
     }
     let sha256 = row.get("sha256").and_then(Value::as_str).map(str::to_owned);
@@ -241,30 +241,5 @@ fn expect_file(
         size_bytes: row.get("size_bytes").and_then(Value::as_u64).unwrap_or_default(),
         sha256: sha256.filter(|_| table != "models"),
     });
-    Ok(())
-}
-
-/// Puts the files of an adapter beside its archive, where answering reads them. They are stored in it as they are.
-fn unpack(archive: &Path) -> anyhow::Result<()> {
-    let directory = archive.parent().context("a key has no directory")?;
-    let mut zip = ZipArchive::new(File::open(archive)?).context("it is no archive of an adapter")?;
-    let limit = archive.metadata()?.len();
-    for index in 0..zip.len() {
-        let entry = zip.by_index(index)?;
-        let name = entry.name()?.into_owned();
-        let plain = name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
-        ensure!(
-            plain && !name.starts_with('.') && name != "adapter.zip",
-            "it holds `{}`, which no adapter does",
-            name.escape_debug()
-        );
-        let mut out = File::create_new(directory.join(name))?;
-        let copied = std::io::copy(&mut entry.take(limit + 1), &mut out)?;
-        ensure!(copied <= limit, "it unpacks to more than it is");
-        out.sync_all()?;
-    }
-    fs::File::open(directory)?.sync_all()?;
     Ok(())
 }

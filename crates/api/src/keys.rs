@@ -26,6 +26,8 @@ pub enum Purpose {
     Receipts,
     /// Hashes addresses that rate limits count.
     Addresses,
+    /// Signs addresses for parts of uploads.
+    Uploads,
     Check,
     Id,
 }
@@ -37,6 +39,7 @@ impl Purpose {
             Self::Secrets => b"secrets",
             Self::Receipts => b"receipts",
             Self::Addresses => b"addresses",
+            Self::Uploads => b"uploads",
             Self::Check => b"check",
             Self::Id => b"id",
         }

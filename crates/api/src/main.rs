@@ -46,6 +46,9 @@ enum Command {
     /// Make a profile picture of an image (run by the server)
     #[command(hide = true)]
     Avatar { input: PathBuf, output: PathBuf },
+    /// Parse and draw a Mermaid source (run by the server)
+    #[command(hide = true)]
+    Diagram { input: PathBuf, output: PathBuf },
 }
 
 #[derive(Subcommand)]
@@ -78,6 +81,7 @@ fn main() -> ExitCode {
         Command::Infer { socket } => cerebros_trainer::infer_main(&socket),
         Command::Extract { input, format, output } => cerebros_ingest::child::extract_main(&input, format, &output),
         Command::Avatar { input, output } => cerebros_api::avatar_main(&input, &output),
+        Command::Diagram { input, output } => cerebros_api::diagram_main(&input, &output),
         Command::Openapi => report(openapi()),
         Command::Serve => report(run(Parts::All)),
         Command::Work => report(run(Parts::Work)),

@@ -44,12 +44,19 @@ use utoipa_actix_web::AppExt;
         (name = "api_keys", description = "Keys for scripts"),
         (name = "audit", description = "Who did what, when, to what"),
         (name = "provider_keys", description = "Keys for other people's services"),
+        (name = "llm", description = "Language models: settings, prices, calls and what they cost"),
         (name = "deletions", description = "Deleting for good, with a receipt"),
         (name = "exports", description = "Archives to take away"),
         (name = "agents", description = "What you make from documents; assistants on screen"),
         (name = "documents", description = "Uploads, their text and chunks"),
+        (name = "uploads", description = "Files in parts, which go on after whatever interrupts them"),
         (name = "search", description = "Passages by words"),
         (name = "examples", description = "Prompt, reasoning, response: reviewed by people"),
+        (name = "concepts", description = "What documents speak of"),
+        (name = "diagrams", description = "Mermaid diagrams: written, drawn, shared"),
+        (name = "studies", description = "How far a document's concepts and diagrams are"),
+        (name = "templates", description = "What a language model is asked to write examples by"),
+        (name = "batches", description = "Examples made of many chunks"),
         (name = "datasets", description = "Validated chat rows"),
         (name = "bases", description = "Models that training starts from"),
         (name = "jobs", description = "LoRA training"),
@@ -154,10 +161,16 @@ fn access(method: &str, operation: &Operation) -> Access {
         }
         "export_account" => SignedIn,
         "export_workspace" => Member(Role::Owner, KeyScope::Admin),
+        "put_llm_settings" | "test_llm_settings" | "list_llm_models" | "put_price" | "delete_price" => {
+            Member(Role::Admin, KeyScope::Admin)
+        }
         "list_audit" | "list_provider_keys" | "put_provider_key" | "delete_provider_key" => {
             Member(Role::Admin, KeyScope::Admin)
         }
         "find_receipt" => Open,
+        "find_shared_diagram" | "find_shared_picture" => Open,
+        // Its address is signed.
+        "put_part" => Open,
         "review_examples" => Member(Role::Reviewer, KeyScope::Write),
         "create_base" | "delete_base" => Member(Role::Editor, KeyScope::Train),
         "create_job" | "cancel_job" | "resume_job" => Member(Role::Editor, KeyScope::Train),

@@ -6,10 +6,13 @@ mod api_keys;
 mod audit;
 mod auth;
 mod bases;
+mod batches;
+mod concepts;
 mod credentials;
 mod dashboard;
 mod datasets;
 pub mod deletions;
+mod diagrams;
 mod documents;
 mod events;
 mod examples;
@@ -19,14 +22,20 @@ mod invitations;
 mod jobs;
 mod legal;
 mod links;
+mod llm_calls;
+mod llm_settings;
 mod members;
 mod models;
 mod notifications;
 mod openai;
+mod prices;
 mod provider_keys;
 mod search;
 mod server;
 mod sessions;
+mod studies;
+mod templates;
+mod uploads;
 mod workspaces;
 
 use utoipa_actix_web::{scope, service_config::ServiceConfig};
@@ -47,11 +56,20 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(api_keys::configure)
             .configure(audit::configure)
             .configure(provider_keys::configure)
+            .configure(llm_settings::configure)
+            .configure(prices::configure)
+            .configure(llm_calls::configure)
             .configure(deletions::configure)
             .configure(exports::configure)
             .configure(agents::configure)
             .configure(documents::configure)
+            .configure(uploads::configure)
             .configure(examples::configure)
+            .configure(concepts::configure)
+            .configure(diagrams::configure)
+            .configure(studies::configure)
+            .configure(templates::configure)
+            .configure(batches::configure)
             .configure(search::configure)
             .configure(datasets::configure)
             .configure(bases::configure)

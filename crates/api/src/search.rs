@@ -25,7 +25,7 @@ pub async fn passages(
     let stretches = passage::best(&texts, &stems);
     let chosen = without_overlap(&chunks, stretches, limit as usize);
     let ids: Vec<_> = chosen.iter().map(|(chunk, _)| chunk.document_id).collect();
-    let pages = db::documents::pages(scope, &app.db, &ids).await?;
+    let pages = db::document_texts::pages(scope, &app.db, &ids).await?;
     let passages = chosen.into_iter().map(|(chunk, stretch)| {
         let start = chunk.start + stretch.start as u64;
         let pages = pages.get(&chunk.document_id).map_or(&[][..], Vec::as_slice);

@@ -41,7 +41,7 @@ const CONNECTIONS_PER_WORKER: usize = 2_000;
 
 /// A running server; dropping it stops nothing, [`Running::stop`] does.
 pub struct Running {
-    app: Arc<App>,
+    pub(crate) app: Arc<App>,
     pub address: SocketAddr,
     pub url: String,
     http: Option<(ServerHandle, JoinHandle<std::io::Result<()>>)>,
@@ -94,9 +94,10 @@ pub async fn start(config: Config, parts: Parts) -> anyhow::Result<Running> {
     if db.is_sqlite() {
         cerebros_queue::void_leases(db.write_connection()).await?;
     }
-    let storage = Storage::open(&config.data_dir)
-        .await
-        .context("DATA_DIR cannot be written")?;
+    let storage = Storage::open(&config).await.context(match config.s3 {
+        Some(_) => "the S3 bucket cannot be reached, or DATA_DIR cannot be written",
+        None => "DATA_DIR cannot be written",
+    })?;
     if db.is_sqlite() {
         // No other process can be writing here.
         storage

@@ -1,7 +1,8 @@
 //! Which background tasks there are, and how many of each queue run at once.
 
 use crate::{
-    bases, datasets::validation, deletions, documents::extraction, examples, invitations, jobs, links, state::App,
+    bases, batches, concepts, datasets::validation, deletions, diagrams::draw, documents::extraction, examples,
+    invitations, jobs, links, state::App, uploads,
 };
 use cerebros_queue::{Lease, Runner, Task, TaskError, Waker};
 use chrono::{Duration, Utc};
@@ -41,9 +42,18 @@ pub fn start(app: &Arc<App>) -> anyhow::Result<Vec<JoinHandle<anyhow::Result<()>
         .queue("mail", 2)
         .register(links::send)
         .register(invitations::send)
-        .queue("generation", 1)
+        .queue("generation", 6)
         .register(examples::run)
+        .queue("diagrams", 2)
+        .register(concepts::run)
+        .on_dead(concepts::bury)
+        .register(draw::run)
+        .on_dead(draw::bury)
+        .register(batches::run)
+        .on_dead(batches::bury)
         .register(deletions::run)
+        .register(uploads::run)
+        .on_dead(uploads::bury)
         .register(tidy)
         .cron("17 * * * *", &Tidy {});
     let shutdown = app.shutdown.clone();
@@ -108,6 +118,7 @@ async fn tidy(app: Arc<App>, _: Tidy, _: Lease) -> Result<(), TaskError> {
     cerebros_db::rates::expire_unscoped(&app.db).await.map_err(failed)?;
     let unfinished = app.storage.remove_unfinished(UPLOADS_GIVEN_UP_AFTER).await;
     unfinished.map_err(|error| TaskError::retry(error.to_string()))?;
+    uploads::collect(&app).await?;
     deletions::resume(&app).await?;
     cerebros_queue::prune_done(app.db.write_connection(), DONE_TASKS_KEPT).await?;
     Ok(())

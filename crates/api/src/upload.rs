@@ -137,7 +137,7 @@ async fn read_on(field: &mut Field, patience: Duration) -> bool {
     true
 }
 
-fn too_large(max_bytes: u64) -> AppError {
+pub fn too_large(max_bytes: u64) -> AppError {
     let limit = match max_bytes {
         bytes if bytes % (1024 * 1024) == 0 => format!("{} MiB", bytes / (1024 * 1024)),
         bytes => format!("{bytes} bytes"),
@@ -177,7 +177,7 @@ fn file_name(field: &Field) -> AppResult<String> {
 }
 
 /// Without directories, and without characters that garble a line of text; at most 200 characters, the extension kept.
-fn clean_name(sent: &str) -> String {
+pub fn clean_name(sent: &str) -> String {
     let garbles = |c: char| {
         c.is_control() || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };

@@ -23,10 +23,14 @@ pub struct Document {
     /// Hexadecimal.
     pub sha256: String,
     pub status: DocumentStatus,
-    /// Why the status is `error`, and what to do.
+    /// Why the status is `error` or `quarantined`, and what to do.
     pub error: Option<DocumentError>,
+    /// What the virus scanner said; null until the file was looked at.
+    pub scan: Option<Scan>,
     /// Length of the extracted text; null until ready.
     pub characters: Option<u64>,
+    /// Tokens of the extracted text in the encoding `o200k_base`; null until ready.
+    pub tokens: Option<u64>,
     /// Null where the format has no pages.
     pub pages: Option<u32>,
     pub chunks: u64,
@@ -75,6 +79,18 @@ pub enum DocumentStatus {
     Quarantined,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Scan {
+    Clean,
+    Infected,
+    /// This server has no scanner.
+    NotScanned,
+    /// Not scanned: the file is larger than the scanner takes.
+    TooLarge,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DocumentError {
@@ -93,6 +109,49 @@ pub struct DocumentText {
     pub total: u64,
     /// Pages that `text` touches; empty where the format has none.
     pub pages: Vec<DocumentPage>,
+    /// The structure of `text`, in order; the first and the last may reach beyond it. What is in none separates them.
+    pub blocks: Vec<TextBlock>,
+}
+
+/// A piece of text that belongs together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TextBlock {
+    pub kind: BlockKind,
+    /// Of a heading 1 to 6; of a list item how deep it is set in, from 0; 0 for all else.
+    pub level: u8,
+    pub start: u64,
+    pub end: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum BlockKind {
+    /// Starts with `#` marks where its level is known.
+    Heading,
+    Paragraph,
+    /// Starts with its bullet or number.
+    Item,
+    /// Cells separated by `|`.
+    Row,
+    /// `label: value`.
+    Field,
+    /// With the lines of marks around it.
+    Code,
+}
+
+/// Where the words looked for stand in a document.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DocumentMatch {
+    pub start: u64,
+    pub end: u64,
+    pub page: Option<u32>,
+    /// Text around it.
+    pub excerpt: String,
+    /// Where `excerpt` starts.
+    pub excerpt_start: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -114,7 +173,12 @@ pub struct Chunk {
     pub start: u64,
     pub end: u64,
     pub page: Option<u32>,
+    /// The heading under which it starts.
     pub heading: Option<String>,
+    /// The headings under which it starts, outermost first: the last is `heading`.
+    pub headings: Vec<String>,
+    /// In the encoding `o200k_base`.
+    pub tokens: u32,
     pub text: String,
 }
 
@@ -162,6 +226,25 @@ pub struct DocumentTextQuery {
     #[validate(range(min = 1, max = 100_000, message = "must be 1 to 100000"))]
     #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 100_000))]
     pub length: Option<u64>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Validate)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
+#[serde(deny_unknown_fields)]
+pub struct DocumentSearchQuery {
+    /// Capitals and white space do not matter.
+    #[validate(length(min = 1, max = 200, message = "must have 1 to 200 characters"))]
+    #[cfg_attr(feature = "openapi", param(min_length = 1, max_length = 200))]
+    pub q: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[validate(length(max = 200, message = "must have at most 200 characters"))]
+    #[cfg_attr(feature = "openapi", param(max_length = 200))]
+    pub cursor: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[validate(range(min = 1, max = 100, message = "must be 1 to 100"))]
+    #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 100))]
+    pub limit: Option<u32>,
 }
 
 /// Reads on where the last stretch ended.

@@ -50,7 +50,7 @@ pub enum EventKind {
     ApiKeysChanged,
     /// Which language model the workspace uses, or what it costs; `id` is the workspace.
     LlmSettingsChanged,
-    /// `id` is the template.
+    /// `id` is the workspace.
     TemplatesChanged,
     /// A batch of generated examples went on; `id` is the batch.
     BatchChanged,

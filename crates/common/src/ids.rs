@@ -59,8 +59,8 @@ ids!(
     ReceiptId,
     UploadId,
     LlmCallId,
-    TemplateId,
     BatchId,
+    BatchItemId,
     ConceptId,
     DiagramId,
 );

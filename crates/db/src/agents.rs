@@ -1,6 +1,6 @@
 //! Agents. Their status on the wire is a projection, so filtering by status compares the columns behind it.
 
-use crate::{Db, DbError, Scope, Write, convert, documents, paging::page};
+use crate::{Db, DbError, Scope, Write, batches, convert, documents, paging::page};
 use cerebros_common::{
     agents::{
         Agent, AgentDocuments, AgentExamples, AgentPatch, AgentQuery, AgentSort, AgentStatus, NewAgent, ServingState,
@@ -165,6 +165,7 @@ pub async fn delete(write: &mut Write, id: AgentId, version: Option<i64>) -> Res
     let current = lock(write, id).await?;
     check_version(version, current.version)?;
     documents::forget_of_agent(write, id).await?;
+    batches::forget_of_agent(write, id).await?;
     row::Entity::delete_by_id(id.0).exec(write.connection()).await?;
     write.event(EventKind::AgentDeleted, id.0, Some(id));
     write.audit(Action::Deleted, Noun::Agent, id, &[]);
@@ -234,7 +235,7 @@ fn has_status(status: AgentStatus) -> Result<Condition, DbError> {
     })
 }
 
-fn escape_like(text: &str) -> String {
+pub(crate) fn escape_like(text: &str) -> String {
     text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }
 

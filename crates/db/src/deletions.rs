@@ -1,6 +1,6 @@
 //! Deletions: what goes with a subject, putting it out of reach at once, and removing the rest bit by bit.
 
-use crate::{Actor, Db, DbError, Scope, Write, agents, audit, convert, documents, jobs};
+use crate::{Actor, Db, DbError, Scope, Write, agents, audit, convert, documents, jobs, llm_calls, uploads};
 use cerebros_common::{
     agents::TrainingState,
     audit::{Action, Noun},
@@ -9,7 +9,7 @@ use cerebros_common::{
         ReceiptStatement,
     },
     events::EventKind,
-    ids::{AgentId, DeletionId, DocumentId, JobId, ModelId, ReceiptId, UserId, WorkspaceId},
+    ids::{AgentId, DeletionId, DocumentId, JobId, ModelId, ReceiptId, UploadId, UserId, WorkspaceId},
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait,
@@ -23,6 +23,8 @@ use uuid::Uuid;
 pub struct Work {
     /// Keys of files.
     pub blobs: Vec<String>,
+    /// Uploads whose parts go: workspace, id, and what the bucket calls it.
+    pub uploads: Vec<(WorkspaceId, UploadId, String)>,
     /// Jobs whose directories go.
     pub jobs: Vec<JobId>,
     pub workspaces: Vec<WorkspaceId>,
@@ -59,7 +61,17 @@ const ROWS: &[(&str, &str)] = &[
         "document_id in (select id from documents where workspace_id = $1)",
     ),
     ("examples", "workspace_id = $1"),
+    (
+        "diagram_pictures",
+        "diagram_id in (select id from diagrams where workspace_id = $1)",
+    ),
+    ("diagrams", "workspace_id = $1"),
+    ("concepts", "workspace_id = $1"),
+    ("studies", "workspace_id = $1"),
+    ("batch_items", "workspace_id = $1"),
+    ("batches", "workspace_id = $1"),
     ("documents", "workspace_id = $1"),
+    ("uploads", "workspace_id = $1"),
     (
         "metric_points",
         "job_id in (select id from jobs where workspace_id = $1)",
@@ -75,6 +87,11 @@ const ROWS: &[(&str, &str)] = &[
     ("bases", "workspace_id = $1"),
     ("agents", "workspace_id = $1"),
     ("calls", "workspace_id = $1"),
+    (
+        "llm_attempts",
+        "call_id in (select id from llm_calls where workspace_id = $1)",
+    ),
+    ("llm_calls", "workspace_id = $1"),
     ("events", "workspace_id = $1"),
     ("idempotency_keys", "workspace_id = $1"),
     ("notifications", "workspace_id = $1"),
@@ -125,6 +142,7 @@ pub async fn begin(write: &mut Write, target: DeletionTarget, version: Option<i6
             flagged = erase_derived(write, &extent, &mut work).await?;
             work.blobs
                 .extend(documents::blob_keys_of_agent(write, AgentId(id)).await?);
+            note_parts(write, id, &mut work).await?;
             forget(write, id).await?;
             agents::delete(write, AgentId(id), version).await?;
         }
@@ -141,6 +159,7 @@ pub async fn begin(write: &mut Write, target: DeletionTarget, version: Option<i6
                                or delete them, first.";
                 return Err(DbError::Conflict(message.to_owned()));
             }
+            note_parts(write, id, &mut work).await?;
             close_account(write, id, &extent, &mut work).await?;
         }
     }
@@ -481,6 +500,15 @@ async fn erase_derived(write: &mut Write, extent: &DeletionPreview, work: &mut W
     Ok(flagged)
 }
 
+/// Notes where the parts are that go with an agent or a person.
+async fn note_parts(write: &Write, id: Uuid, work: &mut Work) -> Result<(), DbError> {
+    let doomed = uploads::doomed(write.connection(), id).await?;
+    let parts = doomed.into_iter();
+    work.uploads
+        .extend(parts.map(|located| (located.workspace_id, located.upload.id, located.multipart_id)));
+    Ok(())
+}
+
 async fn stop_jobs(write: &mut Write, dataset_id: Uuid, work: &mut Work) -> Result<(), DbError> {
     for id in ids(
         write.connection(),
@@ -523,8 +551,10 @@ async fn flag_models(write: &mut Write, dataset_id: Uuid) -> Result<Vec<Uuid>, D
 /// Removes what was said about something elsewhere: notifications, and answers kept for repeated requests.
 async fn forget(write: &Write, id: Uuid) -> Result<(), DbError> {
     let told = "delete from notifications where subject_id = $1 \
-                or subject_id in (select id from documents where agent_id = $1)";
+                or subject_id in (select id from documents where agent_id = $1) \
+                or subject_id in (select id from batches where agent_id = $1)";
     execute(write, told, [id.into()]).await?;
+    llm_calls::forget(write, id).await?;
     let sql = match write.connection().get_database_backend() {
         DbBackend::Sqlite => "delete from idempotency_keys where workspace_id = $1 and instr(body, $2) > 0",
         _ => "delete from idempotency_keys where workspace_id = $1 and position($2 in body) > 0",

@@ -1,27 +1,32 @@
 //! Documents with their extracted text and chunks.
 
+mod sources;
+
+pub use sources::list_ready;
+
 use crate::{
-    Db, DbError, Scope, Write, agents, convert,
+    Db, DbError, Scope, Write, agents,
+    chunks::{self, NewChunk},
+    convert, document_texts,
     notifications::{self, Audience},
     paging::page,
+    uploads,
 };
 use cerebros_common::{
     audit::{Action, Noun},
     documents::{
         Chunk, Document, DocumentError, DocumentFormat, DocumentKind, DocumentPage, DocumentQuery, DocumentStatus,
-        DocumentText, MAX_DOCUMENTS_PER_KIND,
+        MAX_DOCUMENTS_PER_KIND, Scan,
     },
     events::EventKind,
-    ids::{AgentId, ChunkId, DocumentId},
+    ids::{AgentId, DocumentId, UploadId},
     notifications::{NotificationKind, NotificationSubject},
-    wire::{CursorPage, Page, Paging},
+    wire::{Page, Paging},
     workspaces::Role,
 };
 use sea_orm::{
-    ActiveModelTrait,
-    ActiveValue::{NotSet, Set},
-    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait, Select, Statement,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Statement, sea_query::SelectStatement,
 };
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -52,7 +57,10 @@ pub struct StoredDocument {
 pub struct Extraction {
     pub text: String,
     pub characters: u64,
+    pub tokens: u64,
     pub pages: Vec<DocumentPage>,
+    /// Where code lies in the text.
+    pub code: Vec<(u64, u64)>,
     pub chunks: Vec<NewChunk>,
 }
 
@@ -64,18 +72,6 @@ pub struct WholeDocument {
     pub pages: Vec<DocumentPage>,
     pub chunks: Vec<Chunk>,
 }
-
-#[derive(Debug, Clone)]
-pub struct NewChunk {
-    pub start: u64,
-    pub end: u64,
-    pub page: Option<u32>,
-    pub heading: Option<String>,
-    pub text: String,
-}
-
-/// Chunks per insert: 9 values each stay well below the databases' limits on parameters.
-const CHUNKS_AT_ONCE: usize = 200;
 
 pub async fn list(scope: &Scope, db: &Db, query: &DocumentQuery) -> Result<Page<Document>, DbError> {
     let paging = Paging::new(query.page, query.limit);
@@ -111,111 +107,42 @@ pub async fn find_located(scope: &Scope, db: &Db, id: DocumentId) -> Result<Loca
 /// `DbError::NotFound` also for a document without text.
 pub async fn find_whole(scope: &Scope, db: &Db, id: DocumentId) -> Result<WholeDocument, DbError> {
     let document = find(scope, db, id).await?;
-    let text = text_row::Entity::find_by_id(id.0)
-        .one(db.read())
-        .await?
-        .ok_or(DbError::NotFound("document text"))?;
-    let chunks = chunk::Entity::find()
-        .filter(chunk::Column::DocumentId.eq(id.0))
-        .order_by_asc(chunk::Column::Idx)
-        .all(db.read())
-        .await?;
+    let (text, pages) = document_texts::whole(db, id).await?;
     Ok(WholeDocument {
         document,
-        pages: convert::parse_json("document page", &text.pages)?,
-        text: text.body,
-        chunks: chunks.into_iter().map(wire_chunk).collect::<Result<_, _>>()?,
+        pages,
+        text,
+        chunks: chunks::all(db, id).await?,
     })
 }
 
-/// The pages of documents; of those without pages an empty list.
-pub async fn pages(
-    scope: &Scope,
-    db: &Db,
-    ids: &[DocumentId],
-) -> Result<HashMap<DocumentId, Vec<DocumentPage>>, DbError> {
-    let found: Vec<(Uuid, String)> = text_row::Entity::find()
-        .select_only()
-        .columns([text_row::Column::DocumentId, text_row::Column::Pages])
-        .filter(
-            text_row::Column::DocumentId.in_subquery(
-                row::Entity::find()
-                    .select_only()
-                    .column(row::Column::Id)
-                    .filter(row::Column::WorkspaceId.eq(scope.workspace_id.0))
-                    .filter(row::Column::Id.is_in(ids.iter().map(|id| id.0)))
-                    .into_query(),
-            ),
-        )
-        .into_tuple()
-        .all(db.read())
-        .await?;
-    let pages = |(id, pages): (Uuid, String)| Ok((DocumentId(id), convert::parse_json("document page", &pages)?));
-    found.into_iter().map(pages).collect()
-}
-
-/// Up to `length` characters from `offset` on.
+/// How long the text of a document is, in characters.
 ///
 /// # Errors
 /// `DbError::Conflict` as long as there is no text.
-pub async fn text(scope: &Scope, db: &Db, id: DocumentId, offset: u64, length: u64) -> Result<DocumentText, DbError> {
+pub(crate) async fn require_text(
+    scope: &Scope,
+    connection: &impl ConnectionTrait,
+    id: DocumentId,
+) -> Result<u64, DbError> {
     let row = scoped(scope, id)
-        .one(db.read())
+        .one(connection)
         .await?
         .ok_or(DbError::NotFound("document"))?;
-    let Some(total) = row.characters.map(convert::unsigned) else {
+    row.characters.map(convert::unsigned).ok_or_else(|| {
         let message = "This document has no text yet: it has it once its status is `ready`.";
-        return Err(DbError::Conflict(message.to_owned()));
-    };
-    let offset = offset.min(total);
-    let end = offset.saturating_add(length).min(total);
-    // PostgreSQL's `substr` takes 32-bit numbers; no extracted text is that long.
-    let number = |value: u64| i32::try_from(value).unwrap_or(i32::MAX);
-    let statement = Statement::from_sql_and_values(
-        db.read().get_database_backend(),
-        "select substr(body, $1, $2) as body, pages from document_texts where document_id = $3",
-        [number(offset + 1).into(), number(end - offset).into(), id.0.into()],
-    );
-    let found = db
-        .read()
-        .query_one_raw(statement)
-        .await?
-        .ok_or_else(|| DbError::Corrupt("document text", id.to_string()))?;
-    let pages: String = found.try_get("", "pages")?;
-    let mut pages: Vec<DocumentPage> = convert::parse_json("document page", &pages)?;
-    pages.retain(|page| page.start < end && page.end > offset);
-    Ok(DocumentText {
-        text: found.try_get("", "body")?,
-        offset,
-        total,
-        pages,
+        DbError::Conflict(message.to_owned())
     })
 }
 
-/// Chunks after the index `after`, in order.
-pub async fn chunks(
-    scope: &Scope,
-    db: &Db,
-    id: DocumentId,
-    after: Option<i32>,
-    limit: u32,
-) -> Result<CursorPage<Chunk>, DbError> {
-    scoped(scope, id)
-        .one(db.read())
-        .await?
-        .ok_or(DbError::NotFound("document"))?;
-    let mut rows = chunk::Entity::find()
-        .filter(chunk::Column::DocumentId.eq(id.0))
-        .filter(chunk::Column::Idx.gt(after.unwrap_or(-1)))
-        .order_by_asc(chunk::Column::Idx)
-        .limit(u64::from(limit) + 1)
-        .all(db.read())
-        .await?;
-    let more = rows.len() > limit as usize;
-    rows.truncate(limit as usize);
-    let next_cursor = rows.last().filter(|_| more).map(|row| row.idx.to_string());
-    let items = rows.into_iter().map(wire_chunk).collect::<Result<_, _>>()?;
-    Ok(CursorPage { items, next_cursor })
+/// The ids among these that are the workspace's, for a condition.
+pub(crate) fn among(scope: &Scope, ids: &[DocumentId]) -> SelectStatement {
+    row::Entity::find()
+        .select_only()
+        .column(row::Column::Id)
+        .filter(row::Column::WorkspaceId.eq(scope.workspace_id.0))
+        .filter(row::Column::Id.is_in(ids.iter().map(|id| id.0)))
+        .into_query()
 }
 
 /// Refuses what [`insert`] would refuse before anything is uploaded.
@@ -232,18 +159,7 @@ pub async fn check_room(scope: &Scope, db: &Db, agent_id: AgentId, kind: Documen
 pub async fn insert(write: &mut Write, new: StoredDocument) -> Result<Document, DbError> {
     agents::require(write, new.agent_id).await?;
     require_room(write.connection(), new.agent_id, new.kind).await?;
-    let same = row::Entity::find()
-        .filter(row::Column::AgentId.eq(new.agent_id.0))
-        .filter(row::Column::Sha256.eq(&new.sha256))
-        .one(write.connection())
-        .await?;
-    if let Some(same) = same {
-        let message = format!(
-            "This file is here already, as \"{}\". Delete that document first if you want to upload it again.",
-            same.name
-        );
-        return Err(DbError::Conflict(message));
-    }
+    require_new(write.connection(), new.agent_id, &new.sha256).await?;
     let now = convert::now();
     let row = row::Model {
         id: new.id.0,
@@ -258,7 +174,9 @@ pub async fn insert(write: &mut Write, new: StoredDocument) -> Result<Document, 
         status: convert::name(&DocumentStatus::Uploaded)?,
         error_code: None,
         error_message: None,
+        scan: None,
         characters: None,
+        tokens: None,
         pages: None,
         created_at: now,
         updated_at: now,
@@ -297,24 +215,56 @@ pub async fn finish(
         .then(|| i32::try_from(extraction.pages.len()))
         .transpose()
         .map_err(|error| DbError::Corrupt("page count", error.to_string()))?;
-    let text = text_row::ActiveModel {
-        document_id: Set(id.0),
-        pages: Set(convert::json("document page", &extraction.pages)?),
-        body: Set(extraction.text),
-    };
-    text_row::Entity::insert(text)
-        .exec_without_returning(write.connection())
-        .await?;
-    insert_chunks(write, id, extraction.chunks).await?;
+    let Extraction {
+        text,
+        characters,
+        tokens,
+        code,
+        ..
+    } = extraction;
+    chunks::insert(write, id, &text, extraction.chunks).await?;
+    document_texts::insert(write, id, text, &extraction.pages, &code).await?;
     let mut row = row.into_active_model();
     row.status = Set(convert::name(&DocumentStatus::Ready)?);
-    row.characters = Set(Some(convert::signed(extraction.characters)));
+    row.characters = Set(Some(convert::signed(characters)));
+    row.tokens = Set(Some(convert::signed(tokens)));
     row.pages = Set(pages);
     row.updated_at = Set(convert::now());
     let row = row.update(write.connection()).await?;
     changed(write, &row);
     write.audit(Action::Finished, Noun::Document, id, &[]);
     convert::parse_name("document kind", &row.kind).map(Some)
+}
+
+/// Notes that a file may be read. A document that is gone or settled stays as it is.
+pub async fn pass(write: &mut Write, id: DocumentId, scan: Scan) -> Result<(), DbError> {
+    let Some(row) = lock_unsettled(write, id).await? else {
+        return Ok(());
+    };
+    let mut row = row.into_active_model();
+    row.scan = Set(Some(convert::name(&scan)?));
+    row.update(write.connection()).await?;
+    Ok(())
+}
+
+/// Puts a document out of reach in which the virus scanner found something. One that is gone or settled stays as it is.
+pub async fn quarantine(write: &mut Write, id: DocumentId, message: String) -> Result<(), DbError> {
+    let Some(row) = lock_unsettled(write, id).await? else {
+        return Ok(());
+    };
+    let mut row = row.into_active_model();
+    row.status = Set(convert::name(&DocumentStatus::Quarantined)?);
+    row.scan = Set(Some(convert::name(&Scan::Infected)?));
+    row.error_code = Set(Some("infected".to_owned()));
+    row.error_message = Set(Some(message));
+    row.updated_at = Set(convert::now());
+    let row = row.update(write.connection()).await?;
+    changed(write, &row);
+    write.audit(Action::Failed, Noun::Document, id, &["scan"]);
+    let title = format!("The virus scanner found something in “{}”.", row.name);
+    let (kind, subject) = (NotificationKind::DocumentFailed, NotificationSubject::Document);
+    notifications::notify(write, kind, Audience::AtLeast(Role::Editor), &title, subject, id).await?;
+    Ok(())
 }
 
 /// Notes why a document could not be read. One that is gone or settled stays as it is.
@@ -361,6 +311,7 @@ pub async fn retry(write: &mut Write, id: DocumentId) -> Result<Document, DbErro
 pub async fn delete(write: &mut Write, id: DocumentId) -> Result<String, DbError> {
     let row = lock(write, id).await?.ok_or(DbError::NotFound("document"))?;
     row::Entity::delete_by_id(id.0).exec(write.connection()).await?;
+    uploads::forget(write, UploadId(id.0)).await?;
     notifications::forget(write, [row.id]).await?;
     write.event(EventKind::DocumentDeleted, row.id, Some(AgentId(row.agent_id)));
     write.audit(Action::Deleted, Noun::Document, id, &[]);
@@ -436,27 +387,24 @@ async fn require_room(connection: &impl ConnectionTrait, agent_id: AgentId, kind
     )))
 }
 
-async fn insert_chunks(write: &Write, id: DocumentId, chunks: Vec<NewChunk>) -> Result<(), DbError> {
-    let rows: Vec<chunk::ActiveModel> = (0..)
-        .zip(chunks)
-        .map(|(idx, new)| chunk::ActiveModel {
-            seq: NotSet,
-            id: Set(Uuid::now_v7()),
-            document_id: Set(id.0),
-            idx: Set(idx),
-            start_at: Set(convert::signed(new.start)),
-            end_at: Set(convert::signed(new.end)),
-            page: Set(new.page.and_then(|page| i32::try_from(page).ok())),
-            heading: Set(new.heading),
-            body: Set(new.text),
-        })
-        .collect();
-    for some in rows.chunks(CHUNKS_AT_ONCE) {
-        chunk::Entity::insert_many(some.to_vec())
-            .exec_without_returning(write.connection())
-            .await?;
-    }
-    Ok(())
+/// # Errors
+/// `DbError::Conflict` when the agent has this very file.
+pub(crate) async fn require_new(
+    connection: &impl ConnectionTrait,
+    agent_id: AgentId,
+    sha256: &str,
+) -> Result<(), DbError> {
+    let same = row::Entity::find()
+        .filter(row::Column::AgentId.eq(agent_id.0))
+        .filter(row::Column::Sha256.eq(sha256))
+        .one(connection)
+        .await?;
+    let Some(same) = same else { return Ok(()) };
+    let message = format!(
+        "This file is here already, as \"{}\". Delete that document first if you want to upload it again.",
+        same.name
+    );
+    Err(DbError::Conflict(message))
 }
 
 async fn lock(write: &Write, id: DocumentId) -> Result<Option<row::Model>, DbError> {
@@ -509,7 +457,9 @@ async fn wire_all(connection: &impl ConnectionTrait, rows: Vec<row::Model>) -> R
                 sha256: row.sha256,
                 status: convert::parse_name("document status", &row.status)?,
                 error: error.map(|(code, message)| DocumentError { code, message }),
+                scan: row.scan.map(|scan| convert::parse_name("scan", &scan)).transpose()?,
                 characters: row.characters.map(convert::unsigned),
+                tokens: row.tokens.map(convert::unsigned),
                 pages: row.pages.and_then(|pages| u32::try_from(pages).ok()),
                 chunks: chunks.get(&row.id).copied().unwrap_or(0),
                 examples: examples.get(&row.id).copied().unwrap_or(0),
@@ -544,20 +494,6 @@ async fn counts(
     Ok(counts)
 }
 
-fn wire_chunk(row: chunk::Model) -> Result<Chunk, DbError> {
-    let index = u32::try_from(row.idx).map_err(|error| DbError::Corrupt("chunk index", error.to_string()))?;
-    Ok(Chunk {
-        id: ChunkId(row.id),
-        document_id: DocumentId(row.document_id),
-        index,
-        start: convert::unsigned(row.start_at),
-        end: convert::unsigned(row.end_at),
-        page: row.page.and_then(|page| u32::try_from(page).ok()),
-        heading: row.heading,
-        text: row.body,
-    })
-}
-
 pub(crate) mod row {
     use sea_orm::entity::prelude::*;
 
@@ -577,52 +513,12 @@ pub(crate) mod row {
         pub status: String,
         pub error_code: Option<String>,
         pub error_message: Option<String>,
+        pub scan: Option<String>,
         pub characters: Option<i64>,
+        pub tokens: Option<i64>,
         pub pages: Option<i32>,
         pub created_at: DateTimeUtc,
         pub updated_at: DateTimeUtc,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
-
-mod text_row {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-    #[sea_orm(table_name = "document_texts")]
-    pub struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub document_id: Uuid,
-        pub body: String,
-        pub pages: String,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
-
-mod chunk {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-    #[sea_orm(table_name = "chunks")]
-    pub struct Model {
-        #[sea_orm(primary_key)]
-        pub seq: i64,
-        pub id: Uuid,
-        pub document_id: Uuid,
-        pub idx: i32,
-        pub start_at: i64,
-        pub end_at: i64,
-        pub page: Option<i32>,
-        pub heading: Option<String>,
-        pub body: String,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -22,7 +22,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Select,
     sea_query::{Expr, ExprTrait},
 };
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 /// An example whose quotation was checked. Offsets count characters of the document's text.
@@ -157,6 +157,56 @@ pub async fn insert_generated(
     if earlier.is_some() || generated.is_empty() {
         return Ok(());
     }
+    let count = insert_rows(write, agent_id, document_id, generated).await?;
+    write.event(EventKind::ExamplesChanged, document_id.0, Some(agent_id));
+    let names = documents::names(write.connection(), &[document_id.0]).await?;
+    let name = names.get(&document_id.0).map_or("", String::as_str);
+    let title = format!("{count} examples from “{name}” wait for review.");
+    let (kind, subject) = (NotificationKind::ExamplesReady, NotificationSubject::Document);
+    notifications::notify(
+        write,
+        kind,
+        Audience::AtLeast(Role::Reviewer),
+        &title,
+        subject,
+        document_id.0,
+    )
+    .await
+}
+
+/// Adds examples of a document that has some already, and tells how many: what stands there word for word is left out. The
+/// caller holds the document.
+pub(crate) async fn add_generated(
+    write: &mut Write,
+    agent_id: AgentId,
+    document_id: DocumentId,
+    mut generated: Vec<GeneratedExample>,
+) -> Result<u64, DbError> {
+    let prompts: Vec<&str> = generated.iter().map(|new| new.prompt.as_str()).collect();
+    let there: Vec<(String, String)> = row::Entity::find()
+        .filter(row::Column::DocumentId.eq(document_id.0))
+        .filter(row::Column::Prompt.is_in(prompts))
+        .select_only()
+        .columns([row::Column::Prompt, row::Column::Response])
+        .into_tuple()
+        .all(write.connection())
+        .await?;
+    let mut there: HashSet<(String, String)> = there.into_iter().collect();
+    generated.retain(|new| there.insert((new.prompt.clone(), new.response.clone())));
+    if generated.is_empty() {
+        return Ok(0);
+    }
+    let count = insert_rows(write, agent_id, document_id, generated).await?;
+    write.event(EventKind::ExamplesChanged, document_id.0, Some(agent_id));
+    Ok(count)
+}
+
+async fn insert_rows(
+    write: &Write,
+    agent_id: AgentId,
+    document_id: DocumentId,
+    generated: Vec<GeneratedExample>,
+) -> Result<u64, DbError> {
     let (workspace_id, now) = (write.workspace_id()?.0, convert::now());
     let status = convert::name(&ExampleStatus::Pending)?;
     // Lists go by falling id: made backwards, the ids put the examples in the order of the text.
@@ -197,20 +247,7 @@ pub async fn insert_generated(
             .exec_without_returning(write.connection())
             .await?;
     }
-    write.event(EventKind::ExamplesChanged, document_id.0, Some(agent_id));
-    let names = documents::names(write.connection(), &[document_id.0]).await?;
-    let name = names.get(&document_id.0).map_or("", String::as_str);
-    let title = format!("{} examples from “{name}” wait for review.", rows.len());
-    let (kind, subject) = (NotificationKind::ExamplesReady, NotificationSubject::Document);
-    notifications::notify(
-        write,
-        kind,
-        Audience::AtLeast(Role::Reviewer),
-        &title,
-        subject,
-        document_id.0,
-    )
-    .await
+    Ok(rows.len() as u64)
 }
 
 /// Changes an example at `version`; `None` changes whatever version there is.

@@ -194,9 +194,17 @@ impl Import {
             "update datasets set status = 'error', updated_at = $2, \
              error = 'It was exported before it was validated. Delete it and add it again.' \
              where workspace_id = $1 and status in ('uploading', 'validating')",
+            "update batch_items set status = 'waiting' where workspace_id = $1 and status = 'running'",
+            "update batches set status = 'paused', updated_at = $2, \
+             pause = '{\"reason\":\"imported\",\"message\":\"It was under way when it was exported. Continue it here.\"}' \
+             where workspace_id = $1 and status = 'running'",
             "update bases set status = 'error', location = 'not here: ' || location, \
              error = 'Its directory was on another server. Add the directory of this server as another base.' \
              where workspace_id = $1 and source = 'directory'",
+            "update llm_calls set outcome = 'failed', maybe_paid_twice = true where workspace_id = $1 \
+             and outcome = 'in_flight'",
+            "update llm_attempts set outcome = 'failed' where outcome = 'in_flight' \
+             and call_id in (select id from llm_calls where workspace_id = $1)",
             "update bases set status = 'downloading', error = null where workspace_id = $1 and source = 'hub'",
         ] {
             let values = vec![self.workspace_id.0.into(), convert::now().into()];

@@ -6,6 +6,10 @@ pub struct Block<'a> {
     pub kind: Kind,
     pub start: usize,
     pub end: usize,
+    /// Where `text` starts, in bytes.
+    pub byte: usize,
+    /// Bytes of white space before it on its line.
+    pub indent: usize,
     pub text: &'a str,
 }
 
@@ -21,6 +25,7 @@ pub enum Kind {
     Row,
     /// `label: value` on a line of its own.
     Field,
+    /// From the line of opening marks to the line of closing ones.
     Code,
 }
 
@@ -28,35 +33,44 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heading {
     pub start: usize,
+    /// 1 to 6.
+    pub level: u8,
     pub text: String,
 }
 
 pub fn headings(text: &str) -> Vec<Heading> {
-    blocks(text)
-        .into_iter()
-        .filter(|block| matches!(block.kind, Kind::Heading(_)))
-        .map(|block| Heading {
-            start: block.start,
-            text: heading_text(block.text).to_owned(),
-        })
-        .filter(|heading| !heading.text.is_empty())
-        .collect()
+    blocks(text).iter().filter_map(heading).collect()
+}
+
+pub(crate) fn heading(block: &Block<'_>) -> Option<Heading> {
+    let Kind::Heading(level) = block.kind else {
+        return None;
+    };
+    let text = heading_text(block.text).to_owned();
+    (!text.is_empty()).then_some(Heading {
+        start: block.start,
+        level,
+        text,
+    })
 }
 
 /// Splits `text` into blocks, in order. Linear in its length.
 pub fn blocks(text: &str) -> Vec<Block<'_>> {
     let mut all = Vec::new();
     let mut group: Vec<Line<'_>> = Vec::new();
-    let mut in_code = false;
+    // The line that opened a fence, its marks, and the last line inside.
+    let mut fence: Option<(Line<'_>, &str, Line<'_>)> = None;
     for line in lines(text) {
         let trimmed = line.text.trim();
-        if trimmed.starts_with("```") || trimmed.starts_with("~~~") {
-            end_group(text, &mut group, &mut all);
-            in_code = !in_code;
-        } else if in_code {
-            if !trimmed.is_empty() {
-                all.push(line.block(Kind::Code));
+        if let Some((first, marks, last)) = &mut fence {
+            *last = line;
+            if trimmed.starts_with(*marks) && trimmed.trim_start_matches(&marks[..1]).is_empty() {
+                all.push(between(text, first, last, Kind::Code));
+                fence = None;
             }
+        } else if let Some(marks) = fence_marks(trimmed) {
+            end_group(text, &mut group, &mut all);
+            fence = Some((line, marks, line));
         } else if trimmed.is_empty() {
             end_group(text, &mut group, &mut all);
         } else {
@@ -64,8 +78,46 @@ pub fn blocks(text: &str) -> Vec<Block<'_>> {
         }
     }
     end_group(text, &mut group, &mut all);
+    if let Some((first, _, last)) = fence {
+        all.push(between(text, &first, &last, Kind::Code));
+    }
     promote_headings(&mut all);
     all
+}
+
+/// As [`blocks`], of a stretch of a text that starts at `offset`. `code` tells where the whole text's code lies, in order:
+/// a stretch may start inside.
+pub fn blocks_of_stretch<'a>(text: &'a str, offset: usize, code: &[(usize, usize)]) -> Vec<Block<'a>> {
+    let inside = code.iter().find(|(start, end)| *start < offset && offset < *end);
+    let chars = inside.map_or(0, |(_, end)| end - offset);
+    let byte = text.char_indices().nth(chars).map_or(text.len(), |(at, _)| at);
+    let (head, rest) = text.split_at(byte);
+    let mut all = Vec::new();
+    if chars > 0 {
+        all.push(Block {
+            kind: Kind::Code,
+            start: offset,
+            end: offset + head.chars().count(),
+            byte: 0,
+            indent: 0,
+            text: head,
+        });
+    }
+    all.extend(blocks(rest).into_iter().map(|block| Block {
+        start: block.start + offset + chars,
+        end: block.end + offset + chars,
+        byte: block.byte + byte,
+        ..block
+    }));
+    all
+}
+
+/// The marks that open a code block.
+fn fence_marks(line: &str) -> Option<&str> {
+    let mark = line.chars().next().filter(|mark| matches!(mark, '`' | '~'))?;
+    let length = line.chars().take_while(|c| *c == mark).count();
+    // Three marks that close on their own line are code inside a sentence.
+    (length >= 3 && !line[length..].contains('`')).then(|| &line[..length])
 }
 
 /// A heading's words: no `#`, no number in front, no marks of emphasis.
@@ -82,7 +134,6 @@ pub fn heading_text(heading: &str) -> &str {
 struct Line<'a> {
     byte: usize,
     char: usize,
-    chars: usize,
     text: &'a str,
 }
 
@@ -94,6 +145,8 @@ impl<'a> Line<'a> {
             kind,
             start: self.char + lead,
             end: self.char + lead + text.chars().count(),
+            byte: self.byte + self.indent(),
+            indent: self.indent(),
             text,
         }
     }
@@ -110,7 +163,6 @@ fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
         let line = Line {
             byte,
             char,
-            chars,
             text: whole.trim_end_matches('\n'),
         };
         byte += whole.len();
@@ -126,7 +178,7 @@ fn kind_of(line: &str) -> Option<Kind> {
     if (1..=6).contains(&marks) && trimmed[marks..].starts_with(' ') {
         return u8::try_from(marks).ok().map(Kind::Heading);
     }
-    if trimmed.starts_with('|') || trimmed.contains(" | ") {
+    if trimmed.starts_with('|') || trimmed.contains(" | ") || trimmed.contains('|') && is_rule(trimmed) {
         return Some(Kind::Row);
     }
     item_marker(trimmed).map(|(ordered, _)| Kind::Item { ordered })
@@ -205,23 +257,24 @@ fn end_group<'a>(text: &'a str, group: &mut Vec<Line<'a>>, all: &mut Vec<Block<'
         while lines.get(end).is_some_and(|next| goes_on(next, line)) {
             end += 1;
         }
-        all.push(joined(text, &lines[at..end], kind));
+        all.push(between(text, line, &lines[end - 1], kind));
         at = end;
     }
     all.extend(fields.iter().map(|line| line.block(Kind::Field)));
 }
 
-fn joined<'a>(text: &'a str, lines: &[Line<'a>], kind: Kind) -> Block<'a> {
-    let (first, last) = (&lines[0], &lines[lines.len() - 1]);
+/// All from one line to another.
+fn between<'a>(text: &'a str, first: &Line<'a>, last: &Line<'a>, kind: Kind) -> Block<'a> {
     let raw = &text[first.byte..last.byte + last.text.len()];
-    let chars: usize =
-        lines[..lines.len() - 1].iter().map(|line| line.chars).sum::<usize>() + last.text.chars().count();
     let lead = raw.chars().take_while(|c| c.is_whitespace()).count();
-    let tail = raw.chars().rev().take_while(|c| c.is_whitespace()).count();
+    let tail = last.text.chars().rev().take_while(|c| c.is_whitespace()).count();
+    let last_chars = last.text.chars().count();
     Block {
         kind,
         start: first.char + lead,
-        end: first.char + chars - tail.min(chars - lead),
+        end: last.char + last_chars - tail.min(last_chars),
+        byte: first.byte + (raw.len() - raw.trim_start().len()),
+        indent: first.indent(),
         text: raw.trim(),
     }
 }

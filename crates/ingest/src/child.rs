@@ -12,18 +12,18 @@ use std::process::ExitCode;
 use rustix::process::{Resource, Rlimit, Signal};
 use serde::{Deserialize, Serialize};
 
-use crate::Format;
-use crate::extract::{ExtractCode, ExtractError, Extracted, Limits, extract};
+use crate::extract::{ExtractCode, ExtractError, Limits, extract};
+use crate::{Format, Reading, reading};
 
 const MEMORY_BYTES: u64 = 1 << 30;
 const CPU_SECONDS: u64 = 120;
 const OUTPUT_BYTES: u64 = 512 << 20;
 
-/// What the child writes: `{"ok": {text, pages}}` or `{"error": {code, message}}`.
+/// What the child writes: `{"ok": {text, pages, ..}}` or `{"error": {code, message}}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExtractOutcome {
-    Ok(Extracted),
+    Ok(Reading),
     Error(ExtractError),
 }
 
@@ -58,8 +58,10 @@ pub fn extract_main(input: &Path, format: Format, output: &Path) -> ExitCode {
     if confine().is_err() {
         return ExitCode::from(3);
     }
+    // Its tables take a while to unpack: that can be done while the file is read.
+    std::thread::spawn(|| crate::tokens(""));
     let outcome = match extract(input, format, &Limits::default()) {
-        Ok(extracted) => ExtractOutcome::Ok(extracted),
+        Ok(extracted) => ExtractOutcome::Ok(reading(extracted)),
         Err(error) => ExtractOutcome::Error(error),
     };
     match write_outcome(&outcome, output) {
@@ -75,12 +77,12 @@ pub fn read_outcome(output: &Path) -> Option<ExtractOutcome> {
 }
 
 /// The result of a child that ended as `exit`: what it wrote, or the sentence for why there is nothing.
-pub fn outcome_of_exit(exit: Exit, output: &Path) -> Result<Extracted, ExtractError> {
+pub fn outcome_of_exit(exit: Exit, output: &Path) -> Result<Reading, ExtractError> {
     if exit == Exit::Code(0)
         && let Some(outcome) = read_outcome(output)
     {
         return match outcome {
-            ExtractOutcome::Ok(extracted) => Ok(extracted),
+            ExtractOutcome::Ok(reading) => Ok(reading),
             ExtractOutcome::Error(error) => Err(error),
         };
     }

@@ -2,15 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::blocks::headings;
+use crate::blocks::{Block, Heading, Kind, blocks, heading};
 use crate::extract::Page;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChunkOptions {
     /// No chunk is longer.
     pub max_chars: usize,
-    /// Neighbours share at most this much and, unless single words are longer than that, at least half of it. Counts
-    /// at most a quarter of `max_chars`.
+    /// Neighbours share at most this much and, unless single words are longer than that, at least half of it; less where
+    /// a list, table or the like would not stay whole otherwise. Counts at most a quarter of `max_chars`.
     pub overlap_chars: usize,
 }
 
@@ -32,18 +32,26 @@ pub struct Chunk {
     pub end: usize,
     /// The page on which the chunk starts, where the document has pages.
     pub page: Option<u32>,
-    /// The heading under which the chunk starts.
-    pub heading: Option<String>,
+    /// The headings under which the chunk starts, outermost first.
+    pub headings: Vec<String>,
     pub text: String,
 }
 
-/// Cuts `text` at paragraphs, else lines, else sentences, else words, else anywhere. Every character that is not white
-/// space is in a chunk; chunks are in order. Linear in the length of the text.
+/// No heading of a path is longer, in characters.
+const MAX_HEADING: usize = 200;
+
+/// Cuts `text` between sections, lists, tables, code and paragraphs, which stay whole where they fit; what is longer than
+/// a chunk is cut at lines, else sentences, else words, else anywhere. Every character that is not white space is in a
+/// chunk; chunks are in order. Linear in the length of the text.
 pub fn chunk(text: &str, pages: &[Page], options: &ChunkOptions) -> Vec<Chunk> {
     let max = options.max_chars.max(1);
-    let overlap = options.overlap_chars.min(max / 4);
-    let mut headings = headings(text).into_iter().peekable();
-    let mut heading = None;
+    let most_overlap = options.overlap_chars.min(max / 4);
+    let all = blocks(text);
+    let units = units(text, &all);
+    let mut path = Path::default();
+    let mut headings = all.iter().filter_map(heading).peekable();
+    // The first unit that starts after what chunks hold already.
+    let mut ahead = 0;
     let mut page = 0;
     let mut chunks = Vec::new();
     let mut window: Vec<(usize, char)> = Vec::with_capacity(max + 1);
@@ -54,7 +62,20 @@ pub fn chunk(text: &str, pages: &[Page], options: &ChunkOptions) -> Vec<Chunk> {
         window.clear();
         window.extend(text[at_byte..].char_indices().take(max + 1));
         let is_last = window.len() <= max;
-        let cut = if is_last { window.len() } else { best_cut(&window, max) };
+        let fresh = skip_space(text, covered.0, covered.1).1.max(at_char);
+        while units.get(ahead).is_some_and(|unit| unit.start <= fresh) {
+            ahead += 1;
+        }
+        let between = if is_last {
+            None
+        } else {
+            between_units(&units, ahead, at_char, max)
+        };
+        let (cut, overlap) = match between {
+            _ if is_last => (window.len(), 0),
+            Some((end, room)) => (end - at_char, most_overlap.min(room)),
+            None => (best_cut(&window, max), most_overlap),
+        };
         let kept = cut
             - window[..cut]
                 .iter()
@@ -69,7 +90,7 @@ pub fn chunk(text: &str, pages: &[Page], options: &ChunkOptions) -> Vec<Chunk> {
         }
         covered = (byte_of(kept), at_char + kept);
         while let Some(next) = headings.next_if(|next| next.start <= at_char) {
-            heading = Some(next.text);
+            path.enter(next);
         }
         while page + 1 < pages.len() && pages[page + 1].start <= at_char {
             page += 1;
@@ -79,7 +100,7 @@ pub fn chunk(text: &str, pages: &[Page], options: &ChunkOptions) -> Vec<Chunk> {
             start: at_char,
             end: at_char + kept,
             page: pages.get(page).map(|page| page.number),
-            heading: heading.clone(),
+            headings: path.texts(),
             text: text[at_byte..byte_of(kept)].to_owned(),
         });
         if is_last {
@@ -89,6 +110,92 @@ pub fn chunk(text: &str, pages: &[Page], options: &ChunkOptions) -> Vec<Chunk> {
         (at_byte, at_char) = skip_space(text, byte_of(next), at_char + next);
     }
     chunks
+}
+
+/// The headings above a place.
+#[derive(Default)]
+struct Path(Vec<Heading>);
+
+impl Path {
+    fn enter(&mut self, heading: Heading) {
+        self.0.retain(|above| above.level < heading.level);
+        self.0.push(heading);
+    }
+
+    fn texts(&self) -> Vec<String> {
+        let short = |heading: &Heading| heading.text.chars().take(MAX_HEADING).collect();
+        self.0.iter().map(short).collect()
+    }
+}
+
+/// What stays whole where it fits: a paragraph, list, table, record or piece of code, with what follows it and is none.
+struct Unit {
+    start: usize,
+    end: usize,
+    is_heading: bool,
+    /// Headings, and introductions to a list or table, stay with what they lead to.
+    leads: bool,
+}
+
+fn units(text: &str, blocks: &[Block<'_>]) -> Vec<Unit> {
+    let runs: Vec<&[Block<'_>]> = blocks.chunk_by(|a, b| belong_together(text, a, b)).collect();
+    let mut units = Vec::with_capacity(runs.len());
+    for (at, run) in runs.iter().enumerate() {
+        let last = &run[run.len() - 1];
+        // Rules and the like are in no block.
+        let rest_from = last.byte + last.text.len();
+        let rest_to = runs.get(at + 1).map_or(text.len(), |next| next[0].byte);
+        let rest = text[rest_from..rest_to].trim_end();
+        let is_heading = matches!(last.kind, Kind::Heading(_));
+        let follows = runs.get(at + 1).map(|next| next[0].kind);
+        let introduces = last.kind == Kind::Paragraph
+            && last.text.ends_with(':')
+            && matches!(follows, Some(Kind::Item { .. } | Kind::Row | Kind::Code));
+        units.push(Unit {
+            start: run[0].start,
+            end: last.end + rest.chars().count(),
+            is_heading,
+            leads: is_heading || introduces,
+        });
+    }
+    units
+}
+
+fn belong_together(text: &str, a: &Block<'_>, b: &Block<'_>) -> bool {
+    let parted = || text[a.byte + a.text.len()..b.byte].contains("\n\n");
+    match (a.kind, b.kind) {
+        (Kind::Item { .. }, Kind::Item { .. }) => true,
+        (Kind::Row, Kind::Row) | (Kind::Field, Kind::Field) => !parted(),
+        _ => false,
+    }
+}
+
+/// The best end of a chunk that starts at `at` between two units, the later of which is `ahead` or one after it; with how
+/// much of the next chunk is left for an overlap. `None`: what comes next fits into no chunk.
+fn between_units(units: &[Unit], ahead: usize, at: usize, max: usize) -> Option<(usize, usize)> {
+    let (mut last, mut section) = (None, None);
+    for next in ahead.max(1)..units.len() {
+        let before = &units[next - 1];
+        if before.end > at + max {
+            break;
+        }
+        if before.leads {
+            continue;
+        }
+        last = Some(next);
+        if units[next].is_heading && before.end > at + max / 2 {
+            section = last;
+        }
+    }
+    let next = section.or(last)?;
+    let mut with_led = next;
+    while units[with_led].leads && with_led + 1 < units.len() {
+        with_led += 1;
+    }
+    let length = units[with_led].end - units[next].start;
+    let end = units[next - 1].end;
+    let stays_whole = length <= max;
+    (stays_whole || end > at + max / 2).then_some((end, if stays_whole { max - length } else { max }))
 }
 
 fn skip_space(text: &str, byte: usize, char: usize) -> (usize, usize) {

@@ -1,11 +1,14 @@
 //! From a file to its text.
 
 mod csv;
+mod doc;
 mod docx;
 mod json;
 mod pdf;
 mod plain;
 mod xml;
+
+pub(crate) use plain::looks_encoded;
 
 use std::io::Read;
 use std::path::Path;
@@ -241,8 +244,7 @@ pub fn extract(path: &Path, format: Format, limits: &Limits) -> Result<Extracted
     match format {
         Format::Pdf => pdf::read(path, limits, &mut out)?,
         Format::Docx => docx::read(path, limits, &mut out)?,
-        // Nothing is taken for this format yet.
-        Format::Doc => return Err(ExtractCode::NotText.into()),
+        Format::Doc => doc::read(path, limits, &mut out)?,
         Format::Txt | Format::Md => out.push(&plain::decode(&read_file(path, limits)?)?)?,
         Format::Csv => csv::read(&plain::decode(&read_file(path, limits)?)?, &mut out)?,
         Format::Json => json::read(&plain::decode(&read_file(path, limits)?)?, limits, &mut out)?,

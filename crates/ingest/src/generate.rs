@@ -15,6 +15,10 @@ use serde::{Deserialize, Serialize};
 use crate::Chunk;
 use crate::blocks::{Block, Kind, blocks, heading_text};
 use words::Words;
+pub(crate) use {
+    question::STOP_WORDS,
+    sentences::{Sentence, split},
+};
 
 /// An example that was found in the text. `quote` is what stands at the characters `[start, end)` of the document, white
 /// space aside ([`verify_span`](crate::verify_span) holds), and `response` contains it.
@@ -222,6 +226,6 @@ fn reasoning(candidate: &Candidate, chunk: &Chunk) -> String {
 }
 
 /// One line, single spaces.
-fn flat(text: &str) -> String {
+pub(crate) fn flat(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -12,16 +12,27 @@
 pub mod blocks;
 pub mod child;
 mod chunk;
+mod concepts;
 mod extract;
+mod find;
 mod format;
 mod generate;
+pub mod maps;
+pub mod near;
+pub mod quality;
+mod reading;
 mod sniff;
 mod span;
 mod text;
+mod tokens;
 
 pub use chunk::{Chunk, ChunkOptions, chunk};
+pub use concepts::{ConceptDraft, Depth, concepts};
 pub use extract::{ExtractCode, ExtractError, Extracted, Limits, Page, extract};
+pub use find::find;
 pub use format::Format;
 pub use generate::{Draft, generate};
+pub use reading::{Piece, Reading, reading};
 pub use sniff::{SniffCode, SniffError, sniff, sniff_path};
-pub use span::verify_span;
+pub use span::{locate, verify_span};
+pub use tokens::tokens;

@@ -8,6 +8,7 @@ use file_format::{FileFormat, Kind};
 use serde::{Deserialize, Serialize};
 
 use crate::Format;
+use crate::extract::looks_encoded;
 
 /// Why a file is not taken. `message` says what it is and what to upload instead.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +68,7 @@ impl From<io::Error> for SniffError {
 
 const HEAD: u64 = 64 << 10;
 const MAX_NAMES: usize = 2_000;
-const READABLE: &str = "PDF, DOCX, TXT, MD, CSV, JSON or XML";
+const READABLE: &str = "PDF, DOCX, DOC, TXT, MD, CSV, JSON or XML";
 
 /// As [`sniff`], on the file at `path`; `file_name` is the name that the person gave it.
 pub fn sniff_path(path: &Path, file_name: &str) -> Result<Format, SniffError> {
@@ -90,7 +91,7 @@ pub fn sniff<R: Read + Seek>(reader: &mut R, file_name: &str) -> Result<Format, 
         return of_zip(reader);
     }
     if head.starts_with(&[0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1]) {
-        return Err(of_compound(reader, &head));
+        return of_compound(reader, &head);
     }
     if head.starts_with(b"{\\rtf") {
         return Err(unsupported(
@@ -126,34 +127,21 @@ fn unsupported(what: &str, instead: &str) -> SniffError {
     )
 }
 
-/// UTF-8 or a byte order mark, or UTF-16 by its zeros, or an eight-bit encoding with next to no control characters.
+/// A byte order mark, UTF-8 with next to no control characters, or another encoding that its bytes show.
 fn looks_like_text(head: &[u8]) -> bool {
     if encoding_rs::Encoding::for_bom(head).is_some() {
         return true;
-    }
-    let controls = head
-        .iter()
-        .filter(|&&b| b < 0x20 && !matches!(b, b'\n' | b'\r' | b'\t' | 0x0c | 0x0b | 0x1b))
-        .count();
-    let zeros = |parity: usize| head.iter().skip(parity).step_by(2).filter(|&&b| b == 0).count();
-    let pairs = head.len() / 2;
-    let (even, odd) = (zeros(0), zeros(1));
-    if pairs > 0 && (even == 0) != (odd == 0) && even.max(odd) * 10 > pairs * 8 {
-        return true;
-    }
-    if even + odd > 0 {
-        return false;
     }
     let valid_utf8 = match std::str::from_utf8(head) {
         Ok(_) => true,
         // The head may end inside a character.
         Err(error) => error.error_len().is_none(),
     };
-    if valid_utf8 {
-        return controls * 50 <= head.len();
+    if valid_utf8 && !head.contains(&0) {
+        let is_control = |b: &&u8| **b < 0x20 && !matches!(**b, b'\n' | b'\r' | b'\t' | 0x0c | 0x0b | 0x1b);
+        return head.iter().filter(is_control).count() * 50 <= head.len();
     }
-    let high = head.iter().filter(|&&b| b >= 0x80).count();
-    controls == 0 && high * 2 < head.len()
+    looks_encoded(head)
 }
 
 fn of_text(head: &[u8], extension: &str, file_name: &str) -> Result<Format, SniffError> {
@@ -268,7 +256,7 @@ pub(crate) fn zip_names<R: Read + Seek>(reader: &mut R, max: usize) -> io::Resul
 }
 
 /// The container of Word 97, Excel 97, PowerPoint 97, Outlook messages and encrypted OOXML.
-fn of_compound<R: Read + Seek>(reader: &mut R, head: &[u8]) -> SniffError {
+fn of_compound<R: Read + Seek>(reader: &mut R, head: &[u8]) -> Result<Format, SniffError> {
     let mut sample = head.to_vec();
     // The stream directory often lies near the end.
     if reader
@@ -283,17 +271,15 @@ fn of_compound<R: Read + Seek>(reader: &mut R, head: &[u8]) -> SniffError {
         sample.windows(wide.len()).any(|window| window == wide)
     };
     if names("EncryptedPackage") {
-        return SniffError::new(
+        return Err(SniffError::new(
             SniffCode::Protected,
             "This document is protected by a password. Save a copy without the password and upload that.",
-        );
+        ));
     }
     if names("WordDocument") {
-        unsupported(
-            "an old Word document (.doc)",
-            "Open it and save it as DOCX, then upload that.",
-        )
-    } else if names("Workbook") || names("Book") {
+        return Ok(Format::Doc);
+    }
+    Err(if names("Workbook") || names("Book") {
         unsupported("an old Excel workbook (.xls)", "Save the sheet as CSV and upload that.")
     } else if names("PowerPoint Document") {
         unsupported(
@@ -307,7 +293,7 @@ fn of_compound<R: Read + Seek>(reader: &mut R, head: &[u8]) -> SniffError {
             "an old Microsoft Office file",
             "Open it, save it as DOCX or PDF, and upload that.",
         )
-    }
+    })
 }
 
 fn of_binary<R: Read + Seek>(reader: &mut R, file_name: &str) -> io::Result<SniffError> {

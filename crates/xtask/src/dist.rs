@@ -45,6 +45,9 @@ pub fn run(options: &Options) -> Result<()> {
     })?;
     let style = step("tailwind", || styles(&places, options, &scratch, &assets))?;
     let (theme, start) = step("esbuild", || scripts(&places, options, &scratch, &assets, &wasm))?;
+    let frame = step("esbuild frame", || frame(&places, options, &assets))?;
+    let page = fs::read_to_string(places.frontend.join("diagram.html"))?;
+    fs::write(dist.join("diagram.html"), page.replace("{{frame}}", &frame))?;
     let icon = keep(&places.frontend.join("public/favicon.svg"), "favicon", "svg", &assets)?;
 
     let (light, dark) = (
@@ -182,6 +185,33 @@ fn scripts(places: &Places, options: &Options, scratch: &Path, assets: &Path, wa
         keep(&out, name, "js", assets)
     };
     Ok((bundle("theme", "iife")?, bundle("start", "esm")?))
+}
+
+/// The address of the script of the frame in which Mermaid draws; it loads each kind of diagram when it is needed.
+fn frame(places: &Places, options: &Options, assets: &Path) -> Result<String> {
+    let mut esbuild = places.tool("esbuild");
+    esbuild
+        .arg(places.frontend.join("js/diagram.js"))
+        .args([
+            "--bundle",
+            "--splitting",
+            "--format=esm",
+            "--target=es2022",
+            "--log-level=error",
+        ])
+        .args(["--entry-names=[name]-[hash]", "--chunk-names=mermaid-[hash]"])
+        .arg(format!("--outdir={}", assets.display()));
+    if !options.dev {
+        esbuild.arg("--minify");
+    }
+    succeed(esbuild)?;
+    for entry in fs::read_dir(assets)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.starts_with("diagram-") && name.ends_with(".js") {
+            return Ok(format!("/assets/{name}"));
+        }
+    }
+    bail!("esbuild made no diagram script")
 }
 
 /// The picture on the landing page in its sizes, as `srcset` wants it.

@@ -2,9 +2,12 @@
 
 use super::{Answer, get, list, order};
 use cerebros_common::{
-    documents::{Document, DocumentQuery, DocumentText, DocumentTextQuery, NewDocument},
+    documents::{
+        Chunk, ChunkQuery, Document, DocumentMatch, DocumentQuery, DocumentSearchQuery, DocumentText,
+        DocumentTextQuery, NewDocument,
+    },
     ids::DocumentId,
-    wire::Page,
+    wire::{CursorPage, Page},
 };
 
 pub async fn list_documents(query: DocumentQuery) -> Answer<Page<Document>> {
@@ -23,9 +26,12 @@ pub async fn find_text(id: DocumentId, query: DocumentTextQuery) -> Answer<Docum
     list(&format!("/documents/{id}/text"), &query).await
 }
 
-/// Where a file is uploaded to.
-pub fn upload_address(query: &NewDocument) -> String {
-    super::with_query("/api/v1/documents", query)
+pub async fn search_document(id: DocumentId, query: DocumentSearchQuery) -> Answer<CursorPage<DocumentMatch>> {
+    list(&format!("/documents/{id}/search"), &query).await
+}
+
+pub async fn list_chunks(id: DocumentId, query: ChunkQuery) -> Answer<CursorPage<Chunk>> {
+    list(&format!("/documents/{id}/chunks"), &query).await
 }
 
 pub fn content_address(id: DocumentId) -> String {

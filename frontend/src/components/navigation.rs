@@ -12,12 +12,18 @@ struct Place {
     also: &'static [&'static str],
 }
 
-static PLACES: [Place; 5] = [
+static PLACES: [Place; 6] = [
     Place {
         href: "/dashboard",
         name: "Dashboard",
         icon: icondata::LuLayoutDashboard,
         also: &["/assistants", "/documents"],
+    },
+    Place {
+        href: "/studio",
+        name: "Studio",
+        icon: icondata::LuWorkflow,
+        also: &[],
     },
     Place {
         href: "/datasets",

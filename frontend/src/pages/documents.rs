@@ -1,5 +1,6 @@
 //! One document: what it is, and its text.
 
+mod chunks;
 mod text;
 
 use crate::{
@@ -25,11 +26,12 @@ use crate::{
     remote::Remote,
 };
 use cerebros_common::{
-    documents::{Document, DocumentKind, DocumentStatus},
+    documents::{Document, DocumentKind, DocumentStatus, Scan},
     events::EventKind,
     ids::DocumentId,
     workspaces::Role,
 };
+use chunks::ChunksPanel;
 use leptos::prelude::*;
 use text::TextPanel;
 
@@ -51,9 +53,20 @@ fn OneDocument(id: DocumentId) -> impl IntoView {
                 <Facts document=current />
                 <Show when=move || current.with(|document| document.status == DocumentStatus::Ready)>
                     <TextPanel id />
+                    <ChunksPanel id />
                 </Show>
             </div>
         </Loaded>
+    }
+}
+
+fn scan_says(scan: Option<Scan>) -> &'static str {
+    match scan {
+        None => "Not yet",
+        Some(Scan::Clean) => "Nothing found",
+        Some(Scan::Infected) => "Something found",
+        Some(Scan::NotScanned) => "No scanner on this server",
+        Some(Scan::TooLarge) => "Too large to scan",
     }
 }
 
@@ -80,10 +93,12 @@ fn Head(document: Signal<Document>, remote: Remote<Document>) -> impl IntoView {
     ];
     view! {
         <PageHead title=name parents>
-            <a href=content_address(id) download class="btn">
-                <Icon icon=icondata::LuDownload />
-                "Download"
-            </a>
+            <Show when=move || document.with(|document| document.status != DocumentStatus::Quarantined)>
+                <a href=content_address(id) download class="btn">
+                    <Icon icon=icondata::LuDownload />
+                    "Download"
+                </a>
+            </Show>
             <May role=Role::Editor>
                 <button type="button" class="btn" on:click=move |_| deleting.ask(Doomed::document(id, name.get_untracked()))>
                     <Icon icon=icondata::LuTrash2 />
@@ -98,12 +113,14 @@ fn Head(document: Signal<Document>, remote: Remote<Document>) -> impl IntoView {
                     view! {
                         <div role="alert" class="mb-6 flex flex-wrap items-center gap-4 rounded-field bg-tint-red p-4 text-ink-red">
                             <p class="grow basis-64">{error.message}</p>
-                            <May role=Role::Editor>
-                                <Button busy=again.busy class="btn btn-sm" on_click=retry>
-                                    <Icon icon=icondata::LuRotateCcw />
-                                    "Retry"
-                                </Button>
-                            </May>
+                            <Show when=move || document.with(|document| document.status == DocumentStatus::Error)>
+                                <May role=Role::Editor>
+                                    <Button busy=again.busy class="btn btn-sm" on_click=retry>
+                                        <Icon icon=icondata::LuRotateCcw />
+                                        "Retry"
+                                    </Button>
+                                </May>
+                            </Show>
                         </div>
                     }
                 })
@@ -129,6 +146,8 @@ fn Facts(document: Signal<Document>) -> impl IntoView {
                         <Fact name="Size">{format::size(document.size_bytes)}</Fact>
                         <Fact name="Pages">{or_dash(document.pages.map(|pages| format::count(u64::from(pages))))}</Fact>
                         <Fact name="Characters">{or_dash(document.characters.map(format::count))}</Fact>
+                        <Fact name="Virus scan">{scan_says(document.scan)}</Fact>
+                        <Fact name="Tokens">{or_dash(document.tokens.map(format::count))}</Fact>
                         <Fact name="Examples">{format::count(document.examples)}</Fact>
                         <Fact name="Uploaded">
                             <Ago at=document.created_at />

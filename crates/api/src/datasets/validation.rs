@@ -40,9 +40,9 @@ pub async fn run(app: Arc<App>, task: ValidateDataset, lease: Lease) -> Result<(
         .map_err(AppError::from)?;
     let found = match blob_key {
         Some(blob_key) => {
-            let path = app.storage.path(&blob_key);
+            let file = app.storage.local(&blob_key).await.map_err(AppError::internal)?;
             let cancellation = lease.cancellation().clone();
-            let reading = tokio::task::spawn_blocking(move || read(&path, cancellation)).await;
+            let reading = tokio::task::spawn_blocking(move || read(file.path(), cancellation)).await;
             let found = reading.map_err(|_| TaskError::retry("Validating the rows failed"))?;
             if lease.cancellation().is_cancelled() {
                 return Err(TaskError::Interrupted);

@@ -1,16 +1,22 @@
 //! The task that reads a document, in a child process with limits of its own.
 
-use crate::{error::AppError, examples, state::App};
+use crate::{
+    error::AppError,
+    examples,
+    scan::{self, Verdict},
+    state::App,
+};
 use cerebros_common::{
-    documents::{DocumentError, DocumentKind, DocumentPage},
+    documents::{DocumentError, DocumentKind, DocumentPage, Scan},
     ids::{DocumentId, WorkspaceId},
 };
 use cerebros_db::{
     self as db, Scope,
-    documents::{Extraction, LocatedDocument, NewChunk},
+    chunks::NewChunk,
+    documents::{Extraction, LocatedDocument},
 };
 use cerebros_ingest::{
-    ChunkOptions, ExtractCode, ExtractError, Extracted,
+    ExtractCode, ExtractError, Page, Piece, Reading,
     child::{Exit, outcome_of_exit},
 };
 use cerebros_queue::{Burial, HookError, Lease, Task, TaskError};
@@ -64,6 +70,9 @@ pub async fn run(app: Arc<App>, task: ExtractDocument, lease: Lease) -> Result<(
         return Ok(());
     };
     write.commit().await.map_err(AppError::from)?;
+    if !look(&app, &scope, &located, &lease).await? {
+        return Ok(());
+    }
     let outcome = extract(&app, &located, &lease).await?;
     if let Err(error) = &outcome
         && matches!(
@@ -100,6 +109,67 @@ pub async fn run(app: Arc<App>, task: ExtractDocument, lease: Lease) -> Result<(
     lease.complete(write.connection()).await?;
     write.commit().await.map_err(AppError::from)?;
     Ok(())
+}
+
+/// Has the virus scanner look at the file. `false`: the document was settled, and the task ended with it.
+async fn look(app: &App, scope: &Scope, located: &LocatedDocument, lease: &Lease) -> Result<bool, TaskError> {
+    let id = located.document.id;
+    let verdict = match (&app.config.clamd, located.document.scan) {
+        (_, Some(Scan::Clean | Scan::TooLarge)) => return Ok(true),
+        (None, _) => Ok(None),
+        (Some(clamd), _) => {
+            let blob = app.storage.read(&located.blob_key).await.map_err(failed)?;
+            tokio::select! {
+                verdict = scan::scan(clamd, blob, app.config.deadlines.scan) => verdict.map(Some),
+                () = lease.cancellation().cancelled() => return Err(TaskError::Interrupted),
+            }
+        }
+    };
+    if let Err(error) = &verdict {
+        tracing::warn!(error = %error, "a file could not be scanned");
+        if !lease.is_last_attempt() {
+            return Err(TaskError::Retry {
+                message: "The virus scanner gave no answer".to_owned(),
+                after: app.config.deadlines.scan_again,
+            });
+        }
+    }
+    let mut write = app.db.write(scope).await.map_err(AppError::from)?;
+    lease.fence(write.connection()).await?;
+    let scan = match verdict {
+        Ok(None) => Some(Scan::NotScanned),
+        Ok(Some(Verdict::Clean)) => Some(Scan::Clean),
+        Ok(Some(Verdict::TooLarge)) => Some(Scan::TooLarge),
+        Ok(Some(Verdict::Infected(name))) => {
+            let message = format!(
+                "The virus scanner found {name} in this file. It is kept apart: nobody can read or download it. Delete \
+                 it, and look at where it came from."
+            );
+            let quarantined = db::documents::quarantine(&mut write, id, message).await;
+            quarantined.map_err(AppError::from)?;
+            None
+        }
+        Err(_) => {
+            let error = DocumentError {
+                code: "scanner_unavailable".to_owned(),
+                message:
+                    "The virus scanner could not be asked, so the file was not read. Try again; if it stays, tell \
+                          the operator."
+                        .to_owned(),
+            };
+            let failed = db::documents::fail(&mut write, id, &error).await;
+            failed.map_err(AppError::from)?;
+            None
+        }
+    };
+    if let Some(scan) = scan {
+        let passed = db::documents::pass(&mut write, id, scan).await;
+        passed.map_err(AppError::from)?;
+    } else {
+        lease.complete(write.connection()).await?;
+    }
+    write.commit().await.map_err(AppError::from)?;
+    Ok(scan.is_some())
 }
 
 /// Says on the document that the server gave up.
@@ -139,7 +209,7 @@ async fn extract(
     let outcome = match exit {
         Ok(exit) => {
             let output = output.clone();
-            let read = move || outcome_of_exit(exit, &output).map(cut);
+            let read = move || outcome_of_exit(exit, &output).map(extraction);
             tokio::task::spawn_blocking(read)
                 .await
                 .map_err(|_| TaskError::retry("Reading the extracted text failed"))
@@ -152,41 +222,36 @@ async fn extract(
 
 async fn run_child(app: &App, located: &LocatedDocument, output: &Path, lease: &Lease) -> Result<Exit, TaskError> {
     let format = super::ingest_format(located.document.format);
+    let file = app.storage.local(&located.blob_key).await.map_err(failed)?;
     let mut command = crate::child::command(&app.config, "extract");
-    command
-        .arg(app.storage.path(&located.blob_key))
-        .arg(format.as_str())
-        .arg(output);
+    command.arg(file.path()).arg(format.as_str()).arg(output);
     tokio::select! {
         exit = crate::child::run(command, DEADLINE) => exit.map_err(failed),
         () = lease.cancellation().cancelled() => Err(TaskError::Interrupted),
     }
 }
 
-fn cut(extracted: Extracted) -> Extraction {
-    let chunks = cerebros_ingest::chunk(&extracted.text, &extracted.pages, &ChunkOptions::default());
+fn extraction(reading: Reading) -> Extraction {
+    let page = |page: Page| DocumentPage {
+        number: page.number,
+        start: page.start as u64,
+        end: page.end as u64,
+    };
+    let chunk = |piece: Piece| NewChunk {
+        start: piece.start as u64,
+        end: piece.end as u64,
+        page: piece.page,
+        headings: piece.headings,
+        tokens: piece.tokens as u64,
+    };
+    let code = |(start, end): (usize, usize)| (start as u64, end as u64);
     Extraction {
-        characters: extracted.text.chars().count() as u64,
-        pages: extracted
-            .pages
-            .iter()
-            .map(|page| DocumentPage {
-                number: page.number,
-                start: page.start as u64,
-                end: page.end as u64,
-            })
-            .collect(),
-        chunks: chunks
-            .into_iter()
-            .map(|chunk| NewChunk {
-                start: chunk.start as u64,
-                end: chunk.end as u64,
-                page: chunk.page,
-                heading: chunk.heading,
-                text: chunk.text,
-            })
-            .collect(),
-        text: extracted.text,
+        characters: reading.characters as u64,
+        tokens: reading.tokens as u64,
+        pages: reading.pages.into_iter().map(page).collect(),
+        code: reading.code.into_iter().map(code).collect(),
+        chunks: reading.pieces.into_iter().map(chunk).collect(),
+        text: reading.text,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Puts a trained adapter into storage: its files for answering, and one archive for downloading.
+//! Puts a trained adapter into storage, as one archive.
 
 use super::directory;
 use crate::{state::App, storage::Storage};
@@ -29,14 +29,18 @@ pub async fn store(app: &App, scope: &Scope, job: &Job, adapter: &Adapter) -> Re
     let id = ModelId(job.id.0);
     let blob_key = Storage::key("models", scope.workspace_id, id, ARCHIVE);
     let source = directory(app, job.id).join("adapter");
-    let archive = app.storage.path(&blob_key);
-    let written = tokio::task::spawn_blocking(move || write(&source, &archive)).await;
-    let size_bytes = written
-        .map_err(|error| TaskError::retry(error.to_string()))?
-        .map_err(|error| {
-            tracing::error!(job.id = %job.id, error = %error, "an adapter cannot be stored");
-            TaskError::retry("The adapter could not be stored")
-        })?;
+    let archive = directory(app, job.id).join(ARCHIVE);
+    let stored = async {
+        let path = archive.clone();
+        let written = tokio::task::spawn_blocking(move || write(&source, &path)).await;
+        let size_bytes = written.map_err(io::Error::other)??;
+        app.storage.keep(&archive, &blob_key).await?;
+        io::Result::Ok(size_bytes)
+    };
+    let size_bytes = stored.await.map_err(|error| {
+        tracing::error!(job.id = %job.id, error = %error, "an adapter cannot be stored");
+        TaskError::retry("The adapter could not be stored")
+    })?;
     let name = match job.agent_id {
         Some(agent_id) => db::agents::find(scope, &app.db, agent_id)
             .await
@@ -61,34 +65,23 @@ pub async fn store(app: &App, scope: &Scope, job: &Job, adapter: &Adapter) -> Re
     })
 }
 
-/// Copies the adapter's files beside an archive of them; gives the archive's size. The archive comes last.
+/// Writes the adapter's files to an archive; gives its size.
 fn write(source: &Path, archive: &Path) -> io::Result<u64> {
-    let target = archive
-        .parent()
-        .ok_or_else(|| io::Error::other("a key has no directory"))?;
-    fs::create_dir_all(target)?;
     let mut names: Vec<_> = fs::read_dir(source)?
         .map(|entry| entry.map(|entry| entry.file_name()))
         .collect::<Result<_, _>>()?;
     names.sort();
-    let unfinished = target.join("adapter.zip.new");
-    let mut zip = ZipWriter::new(fs::File::create(&unfinished)?);
+    let mut zip = ZipWriter::new(fs::File::create(archive)?);
     // A fixed time: the same adapter gives the same archive.
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Stored)
         .last_modified_time(DateTime::default());
     for name in &names {
-        let copy = target.join(name);
-        fs::copy(source.join(name), &copy)?;
-        fs::File::open(&copy)?.sync_all()?;
         zip.start_file(name.to_string_lossy(), options)
             .map_err(io::Error::other)?;
-        io::copy(&mut fs::File::open(&copy)?, &mut zip)?;
+        io::copy(&mut fs::File::open(source.join(name))?, &mut zip)?;
     }
     let mut file = zip.finish().map_err(io::Error::other)?;
     file.flush()?;
-    file.sync_all()?;
-    let size = file.metadata()?.len();
-    fs::rename(&unfinished, archive)?;
-    Ok(size)
+    Ok(file.metadata()?.len())
 }

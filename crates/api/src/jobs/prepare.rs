@@ -39,7 +39,10 @@ pub async fn directory(app: &App, scope: &Scope, job: &Job) -> Result<Result<(),
     let dataset = db::datasets::find_for_training(scope, &app.db, job.dataset_id)
         .await
         .map_err(super::database)?;
-    let rows = app.storage.path(&dataset.blob_key);
+    let rows = app.storage.local(&dataset.blob_key).await.map_err(|error| {
+        tracing::error!(job.id = %job.id, error = %error, "a dataset's file cannot be read");
+        TaskError::retry("The dataset's file could not be read")
+    })?;
     let spec = JobSpec {
         version: VERSION,
         job_id: job.id.to_string(),
@@ -48,7 +51,7 @@ pub async fn directory(app: &App, scope: &Scope, job: &Job) -> Result<Result<(),
         initial_adapter: None,
         parameters: trainer_parameters(&job.parameters, app.config.training_threads),
     };
-    let written = tokio::task::spawn_blocking(move || write(&directory, &rows, &spec)).await;
+    let written = tokio::task::spawn_blocking(move || write(&directory, rows.path(), &spec)).await;
     match written {
         Ok(Ok(())) => Ok(Ok(())),
         Ok(Err(error)) if error.kind() == io::ErrorKind::StorageFull => Ok(Err(failure(

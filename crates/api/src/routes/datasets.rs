@@ -134,8 +134,9 @@ async fn list_dataset_rows(
     let from = paging::cursor(query.0.cursor.as_deref())?;
     let limit = paging::limit(query.0.limit) as usize;
     let located = db::datasets::find_with_content(&scope, &app.db, id.0).await?;
-    let path = app.storage.path(&located.blob_key);
-    let rows = web::block(move || preview::rows(&path, from, limit)).await;
+    let file = app.storage.local(&located.blob_key).await;
+    let file = file.map_err(AppError::internal)?;
+    let rows = web::block(move || preview::rows(file.path(), from, limit)).await;
     Ok(respond::ok(
         rows.map_err(AppError::internal)?.map_err(AppError::internal)?,
     ))
@@ -172,14 +173,8 @@ async fn list_dataset_findings(
 #[get("/datasets/{id}/content")]
 async fn find_dataset_content(app: web::Data<App>, Viewer(scope): Viewer, id: Id<DatasetId>) -> AppResult {
     let located = db::datasets::find_with_content(&scope, &app.db, id.0).await?;
-    let file = app
-        .storage
-        .open_file(&located.blob_key)
-        .await
-        .map_err(AppError::internal)?;
+    let blob = app.storage.read(&located.blob_key).await.map_err(AppError::internal)?;
     let name = &located.dataset.name;
     let name = format!("{}.jsonl", name.strip_suffix(".jsonl").unwrap_or(name));
-    download::attachment(file, "application/jsonl", &name)
-        .await
-        .map_err(AppError::internal)
+    Ok(download::attachment(blob, "application/jsonl", &name))
 }

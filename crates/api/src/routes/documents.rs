@@ -1,7 +1,9 @@
 //! Documents: upload, what was read in them, download.
 
 use crate::{
-    deletions, documents, download,
+    deletions,
+    documents::{self, reading},
+    download,
     error::{AppError, AppResult},
     extract::{Editor, Id, Query, Viewer},
     idempotency::{Answer, Begun, IdempotencyKeyHeader, Once},
@@ -13,7 +15,10 @@ use actix_multipart::Multipart;
 use actix_web::{HttpRequest, delete, get, post, web};
 use cerebros_common::{
     deletions::{DeletionSubject, DeletionTarget},
-    documents::{Chunk, ChunkQuery, Document, DocumentQuery, DocumentText, DocumentTextQuery, FileForm, NewDocument},
+    documents::{
+        Chunk, ChunkQuery, Document, DocumentMatch, DocumentQuery, DocumentSearchQuery, DocumentStatus, DocumentText,
+        DocumentTextQuery, FileForm, NewDocument,
+    },
     ids::DocumentId,
     wire::{CursorPage, Envelope, Page},
 };
@@ -29,6 +34,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(find_document)
         .service(delete_document)
         .service(find_document_text)
+        .service(search_document)
         .service(list_document_chunks)
         .service(find_document_content)
         .service(retry_document);
@@ -47,7 +53,7 @@ async fn list_documents(app: web::Data<App>, Viewer(scope): Viewer, query: Query
 
 /// Upload a document
 ///
-/// PDF, DOCX, TXT, MD, CSV, JSON or XML, told by the bytes. Its text is read in the background: wait for the status
+/// PDF, DOCX, DOC, TXT, MD, CSV, JSON or XML, told by the bytes. Its text is read in the background: wait for the status
 /// `ready` or `error`.
 #[utoipa::path(
     tag = "documents",
@@ -129,8 +135,29 @@ async fn find_document_text(
 ) -> AppResult {
     let offset = query.0.offset.unwrap_or(0);
     let length = query.0.length.unwrap_or(DEFAULT_TEXT_LENGTH);
+    Ok(respond::ok(reading::text(&app, &scope, id.0, offset, length).await?))
+}
+
+/// Search in a document
+///
+/// Matches in the order of the text. Of a long document a part is searched at a time: an answer may have no matches and yet a
+/// `next_cursor`.
+#[utoipa::path(
+    tag = "documents",
+    params(("id" = DocumentId, Path), DocumentSearchQuery),
+    responses((status = 200, description = "Where the words stand", body = Envelope<CursorPage<DocumentMatch>>)),
+)]
+#[get("/documents/{id}/search")]
+async fn search_document(
+    app: web::Data<App>,
+    Viewer(scope): Viewer,
+    id: Id<DocumentId>,
+    query: Query<DocumentSearchQuery>,
+) -> AppResult {
+    let from = paging::cursor(query.0.cursor.as_deref())?.unwrap_or(0);
+    let limit = paging::limit(query.0.limit) as usize;
     Ok(respond::ok(
-        db::documents::text(&scope, &app.db, id.0, offset, length).await?,
+        reading::search(&app, &scope, id.0, &query.0.q, from, limit).await?,
     ))
 }
 
@@ -150,7 +177,7 @@ async fn list_document_chunks(
     let after = paging::cursor(query.0.cursor.as_deref())?;
     let limit = paging::limit(query.0.limit);
     Ok(respond::ok(
-        db::documents::chunks(&scope, &app.db, id.0, after, limit).await?,
+        db::chunks::list(&scope, &app.db, id.0, after, limit).await?,
     ))
 }
 
@@ -163,15 +190,14 @@ async fn list_document_chunks(
 #[get("/documents/{id}/content")]
 async fn find_document_content(app: web::Data<App>, Viewer(scope): Viewer, id: Id<DocumentId>) -> AppResult {
     let located = db::documents::find_located(&scope, &app.db, id.0).await?;
-    let file = app
-        .storage
-        .open_file(&located.blob_key)
-        .await
-        .map_err(AppError::internal)?;
+    if located.document.status == DocumentStatus::Quarantined {
+        return Err(AppError::conflict(
+            "The virus scanner found something in this file: it is not given out.",
+        ));
+    }
+    let blob = app.storage.read(&located.blob_key).await.map_err(AppError::internal)?;
     let media_type = documents::media_type(located.document.format);
-    download::attachment(file, media_type, &located.document.name)
-        .await
-        .map_err(AppError::internal)
+    Ok(download::attachment(blob, media_type, &located.document.name))
 }
 
 /// Read a document once more

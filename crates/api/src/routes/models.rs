@@ -57,11 +57,9 @@ async fn find_model(app: web::Data<App>, Viewer(scope): Viewer, id: Id<ModelId>)
 #[get("/models/{id}/adapter")]
 async fn download_adapter(app: web::Data<App>, Viewer(scope): Viewer, id: Id<ModelId>) -> AppResult {
     let stored = db::models::find(&scope, &app.db, id.0).await?;
-    let file = app.storage.open_file(&stored.blob_key).await.map_err(AppError::io)?;
+    let blob = app.storage.read(&stored.blob_key).await.map_err(AppError::io)?;
     let name = format!("adapter-{}.zip", id.0);
-    download::attachment(file, "application/zip", &name)
-        .await
-        .map_err(AppError::io)
+    Ok(download::attachment(blob, "application/zip", &name))
 }
 
 /// Delete a model

@@ -3,7 +3,9 @@
 //! too; an id in it that names no known noun fails the walk.
 
 use crate::{
-    account, contract, events,
+    account, batches,
+    concepts::found,
+    contract, events,
     helpers::{Answer, Client, TestServer, fixture},
     members::{self, workspace},
     training::{built_in_base, end_of, ready_dataset, rows, start_job},
@@ -13,10 +15,12 @@ use cerebros_common::{
     agents::Agent,
     api_keys::{KeyScope, NewApiKeySecret},
     deletions::{Deletion, DeletionStatus},
-    documents::{Document, DocumentStatus},
+    diagrams::Diagram,
+    documents::{Chunk, Document, DocumentStatus},
     errors::ErrorCode,
     examples::Example,
     notifications::Notification,
+    uploads::Upload,
     wire::{CursorPage, Page},
     workspaces::{Role, SentInvitation, Workspace},
 };
@@ -93,9 +97,11 @@ fn noun_of(operation: &str, field: &str) -> &'static str {
         // Of the first kind of subject, a document.
         "id" if operation.ends_with("_deletion") => "documents",
         "agent_id" | "subject_id" => "agents",
-        "document_id" => "documents",
+        "document_id" | "document_ids" => "documents",
+        "chunk_id" => "chunks",
         "dataset_id" => "datasets",
         "base_id" => "bases",
+        "concept_id" | "into_id" => "concepts",
         "model_id" => "models",
         "workspace_id" => "workspaces",
         "user_id" | "actor" => "users",
@@ -197,6 +203,7 @@ impl Operation {
         match name {
             "model" => format!("agent:{}", aim("agents")),
             "q" => "remote work".to_owned(),
+            "source" => "flowchart LR\n  A --> B\n".to_owned(),
             "email" => "somebody@example.org".to_owned(),
             "token" => "0".repeat(64),
             name if name.contains("password") => PASSWORD.to_owned(),
@@ -414,6 +421,12 @@ async fn rows_of(member: &Client) -> Rows {
         .get(&format!("/api/v1/examples?agent_id={}", agent.id))
         .await
         .data();
+    let concept = found(member, &document).await.remove(0);
+    let new = json!({"title": "Samarkand", "source": "pie\n  \"a\": 1\n", "level": "beginner"});
+    let diagram: Diagram = member.post("/api/v1/diagrams", new).await.data();
+    let chunks: CursorPage<Chunk> = member.get(&format!("{path}/chunks")).await.data();
+    let batch = batches::start(member, json!({"agent_id": agent.id})).await;
+    batches::rests(member, &batch).await;
     let sessions: Page<DeviceSession> = member.get("/api/v1/sessions").await.data();
     let key = key(member, &KeyScope::USUAL).await;
     let dataset = ready_dataset(member, &rows(6)).await;
@@ -429,13 +442,25 @@ async fn rows_of(member: &Client) -> Rows {
         .body(account::picture());
     let user = Answer::of(picture).await.data::<Profile>().user;
     let deletion = deletion_of(member, &upload).await;
+    let begun: Upload = member
+        .post(
+            "/api/v1/uploads",
+            json!({"agent_id": agent.id, "kind": "reference", "name": "Samarkand.txt", "size_bytes": 10}),
+        )
+        .await
+        .data();
     let personal = members::session(member).await.workspaces[0].id;
     let example = &examples.items[0];
     Rows {
         ids: HashMap::from([
             ("agents", agent.id.to_string()),
             ("documents", document.id.to_string()),
+            ("chunks", chunks.items[0].id.to_string()),
+            ("batches", batch.id.to_string()),
             ("examples", example.id.to_string()),
+            ("concepts", concept.id.to_string()),
+            ("diagrams", diagram.id.to_string()),
+            ("studies", document.id.to_string()),
             ("sessions", sessions.items[0].id.to_string()),
             ("api-keys", key.api_key.id.to_string()),
             ("datasets", dataset.id.to_string()),
@@ -448,13 +473,21 @@ async fn rows_of(member: &Client) -> Rows {
             ("invitations", sent.invitation.id.to_string()),
             ("notifications", told.items[0].id.to_string()),
             ("deletions", deletion.id.to_string()),
+            ("uploads", begun.id.to_string()),
             ("receipts", deletion.receipt_id.to_string()),
         ]),
-        words: ["Zanzibar", "Timbuktu", name, "member@example.org", "friend@example.com"]
-            .into_iter()
-            .map(str::to_owned)
-            .chain([example.response.clone(), key.api_key.prefix])
-            .collect(),
+        words: [
+            "Zanzibar",
+            "Timbuktu",
+            "Samarkand",
+            name,
+            "member@example.org",
+            "friend@example.com",
+        ]
+        .into_iter()
+        .map(str::to_owned)
+        .chain([example.response.clone(), key.api_key.prefix])
+        .collect(),
     }
 }
 

@@ -1,4 +1,5 @@
 use crate::{
+    batches, concepts, diagrams,
     documents::ready,
     examples::all,
     helpers::{Client, Kind, ServerProcess, TestServer},
@@ -19,7 +20,7 @@ use cerebros_common::{
     models::Model,
     search::SearchResult,
 };
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use sea_orm::{ConnectionTrait, Database, Statement};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -79,6 +80,19 @@ pub async fn make(client: &Client) -> Made {
     let document = ready(client, &agent, "work_product", &name, text().as_bytes()).await;
     let path = format!("/api/v1/documents/{}", document.id);
     let document = client.wait(&path, |document: &Document| document.examples > 0).await;
+    let batch = batches::start(client, json!({"agent_id": agent.id})).await;
+    batches::rests(client, &batch).await;
+    let template = json!({"instructions": "Ask why."});
+    client
+        .request(Method::PATCH, "/api/v1/templates/prose")
+        .header("if-match", "*")
+        .json(&template)
+        .send()
+        .await
+        .unwrap();
+    concepts::found(client, &document).await;
+    let outline = json!({"from": "document", "document_id": document.id});
+    diagrams::drawn(client, &diagrams::draw(client, outline).await).await;
     let manual = json!({"agent_id": agent.id, "prompt": IN_EXAMPLE, "response": "Because."});
     client.post("/api/v1/examples", manual).await.data::<Value>();
     let review = json!({"agent_id": agent.id, "status": "approved"});

@@ -25,17 +25,17 @@ on_both_databases!(
     hostile_archives_are_refused_and_leave_nothing,
 );
 
-type Archive = BTreeMap<String, Vec<u8>>;
+pub type Archive = BTreeMap<String, Vec<u8>>;
 
 async fn session(client: &Client) -> Session {
     client.get("/api/v1/auth/session").await.data()
 }
 
-async fn workspace(client: &Client) -> WorkspaceId {
+pub async fn workspace(client: &Client) -> WorkspaceId {
     session(client).await.workspaces[0].id
 }
 
-async fn exported(client: &Client, path: &str) -> (Vec<u8>, Archive) {
+pub async fn exported(client: &Client, path: &str) -> (Vec<u8>, Archive) {
     let answer = client.get(path).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
     assert_eq!(answer.headers[header::CONTENT_TYPE], "application/zip");

@@ -174,6 +174,7 @@ async fn what_the_caller_has_is_not_sent_again(server: TestServer) {
             "find_agent" => (format!("/api/v1/agents/{}", agent.id), json!({"name": "B"})),
             "find_example" => (format!("/api/v1/examples/{}", example.id), json!({"response": "s"})),
             "find_workspace" => (format!("/api/v1/workspaces/{workspace}"), json!({"name": "B"})),
+            "find_template" => ("/api/v1/templates/prose".to_owned(), json!({"instructions": "B"})),
             "find_account" => ("/api/v1/account".to_owned(), json!({"name": "B"})),
             other => panic!("{other} has no entry in the test of If-None-Match"),
         };

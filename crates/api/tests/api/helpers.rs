@@ -185,6 +185,13 @@ impl TestServer {
         self.until_done(task).await;
     }
 
+    /// Waits until no task of a type waits or runs.
+    pub async fn until_none_live(&self, task: &str) {
+        let sql = format!("select count(*) from tasks where name = '{task}' and status in ('queued', 'running')");
+        let none_live = async { while self.number(&sql).await > 0 {} };
+        tokio::time::timeout(DEADLINE, none_live).await.unwrap();
+    }
+
     /// Waits for the end of the one task of a type.
     pub async fn until_done(&self, task: &str) {
         let connection = Database::connect(&self.config.database_url).await.unwrap();
@@ -307,6 +314,15 @@ impl ServerProcess {
         self.data.path()
     }
 
+    /// The most memory that it has held, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id().unwrap());
+        let status = std::fs::read_to_string(path).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+        let kilobytes: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+        kilobytes * 1024
+    }
+
     pub async fn kill_and_restart(mut self) -> Self {
         self.child.kill().await.unwrap();
         Self::spawn(self.environment, self.data, Stdio::inherit()).await
@@ -424,6 +440,15 @@ pub struct Client {
 }
 
 impl Client {
+    /// Nobody, from the same place.
+    pub fn anonymous(&self) -> Self {
+        Self {
+            auth: Auth::None,
+            workspace: None,
+            ..self.clone()
+        }
+    }
+
     pub async fn sign_up(self, email: &str) -> Self {
         let body = json!({"email": email, "password": "correct horse battery", "name": "Somebody"});
         let answer = self.post("/api/v1/auth/sign-up", body).await;
@@ -555,9 +580,18 @@ impl Client {
 
     /// Reads `path` after every change until `ready` holds.
     pub async fn wait<T: DeserializeOwned>(&self, path: &str, ready: impl Fn(&T) -> bool) -> T {
+        self.wait_within(DEADLINE, path, ready).await
+    }
+
+    pub async fn wait_within<T: DeserializeOwned>(
+        &self,
+        deadline: Duration,
+        path: &str,
+        ready: impl Fn(&T) -> bool,
+    ) -> T {
         let mut changes = self.changes.clone();
         let mut last = String::new();
-        let waited = tokio::time::timeout(DEADLINE, async {
+        let waited = tokio::time::timeout(deadline, async {
             loop {
                 if let Some(changes) = &mut changes {
                     changes.mark_unchanged();

@@ -1,17 +1,21 @@
 //! `Idempotency-Key`: every operation that documents it, repeated, at once, with other content, and across kills.
 
 use crate::{
-    contract,
+    batches, concepts, contract,
     helpers::{Answer, Client, DEADLINE, Kind, ServerProcess, TestServer},
     training::{built_in_base, end_of, ready_dataset, rows, start_job},
+    uploads,
 };
 use cerebros_common::{
     agents::Agent,
+    batches::Batch,
     datasets::Dataset,
+    diagrams::Diagram,
     documents::{Document, DocumentStatus},
     errors::ErrorCode,
     examples::Example,
     jobs::Job,
+    uploads::Upload,
     wire::Page,
 };
 use futures_util::future::join_all;
@@ -39,10 +43,21 @@ struct Rows {
     doomed: Agent,
     /// In status `error`.
     document: Document,
+    /// With all its parts.
+    upload: Upload,
+    /// In status `ready`.
+    read: Document,
+    diagram: Diagram,
     dataset: Dataset,
     base: String,
     /// Cancelled.
     job: Job,
+    /// Paused.
+    paused: Batch,
+    /// Done, with a failed item.
+    failed: Batch,
+    /// Ready.
+    shelves: Document,
 }
 
 /// A request, one with other content, and what the first adds a row to.
@@ -52,7 +67,7 @@ struct Case {
     effect: &'static str,
 }
 
-async fn rows_of(member: &Client) -> Rows {
+async fn rows_of(server: &TestServer, member: &Client) -> Rows {
     let agent: Agent = member.post("/api/v1/agents", json!({"name": "Policies"})).await.data();
     let example = json!({"agent_id": agent.id, "prompt": "p", "response": "r"});
     member.post("/api/v1/examples", example).await.data::<Example>();
@@ -67,13 +82,37 @@ async fn rows_of(member: &Client) -> Rows {
         .post_nothing(&format!("/api/v1/jobs/{}/cancel", job.id))
         .await
         .data::<Job>();
+    let upload = uploads::begin(member, &agent, "note.txt", b"A note.").await;
+    uploads::send_all(member, &upload, b"A note.").await;
     let doomed: Agent = member.post("/api/v1/agents", json!({"name": "Doomed"})).await.data();
+    let diagram = json!({"title": "A", "source": "pie\n  \"a\": 1\n", "level": "beginner"});
+    let saved = member.request(Method::PATCH, "/api/v1/templates/prose");
+    let saved = saved
+        .header(header::IF_MATCH, "*")
+        .json(&json!({"instructions": "Ask."}));
+    assert_eq!(Answer::of(saved).await.status, StatusCode::OK);
+    let shelves = batches::reference(member, &agent, "shelves.txt", 1).await;
+    let [failed, paused] = [0, 1].map(|_| json!({"agent_id": agent.id, "document_ids": [shelves.id]}));
+    let failed = batches::start(member, failed).await;
+    let failed = batches::rests(member, &failed).await;
+    server.execute("update batch_items set status = 'failed'").await;
+    let paused = batches::start(member, paused).await;
+    let paused = batches::rests(member, &paused).await;
+    server
+        .execute("update batches set status = 'paused' where id = (select id from batches order by id desc limit 1)")
+        .await;
     Rows {
+        read: concepts::document(member, "read.txt", "Some words.").await,
+        diagram: member.post("/api/v1/diagrams", diagram).await.data(),
         agent,
         doomed,
         document,
+        upload,
         base: built_in_base(member).await.id.to_string(),
         job: end_of(member, &job).await,
+        paused,
+        failed,
+        shelves,
         dataset,
     }
 }
@@ -129,6 +168,18 @@ fn case(operation: &str, member: &Client, rows: &Rows) -> Option<Case> {
             "Another text.",
             "select count(*) from documents",
         ),
+        "create_upload" => json(
+            "/api/v1/uploads",
+            json!({"agent_id": agent, "kind": "reference", "name": "a.txt", "size_bytes": 7}),
+            json!({"agent_id": agent, "kind": "reference", "name": "b.txt", "size_bytes": 7}),
+            "select count(*) from uploads",
+        ),
+        "complete_upload" => json(
+            &format!("/api/v1/uploads/{}/complete", rows.upload.id),
+            json!({}),
+            json!({"sha256": "0".repeat(64)}),
+            "select count(*) from tasks where name = 'complete_upload'",
+        ),
         "retry_document" => nothing(
             "/api/v1/documents/{id}/retry",
             rows.document.id.to_string(),
@@ -139,6 +190,35 @@ fn case(operation: &str, member: &Client, rows: &Rows) -> Option<Case> {
             json!({"agent_id": agent, "prompt": "p", "response": "r"}),
             json!({"agent_id": agent, "prompt": "p", "response": "s"}),
             "select count(*) from examples",
+        ),
+        "create_concept" => json(
+            "/api/v1/concepts",
+            json!({"document_id": rows.read.id, "name": "A", "level": "beginner", "importance": 1}),
+            json!({"document_id": rows.read.id, "name": "B", "level": "beginner", "importance": 1}),
+            "select count(*) from concepts",
+        ),
+        "find_document_concepts" => json(
+            "/api/v1/concepts/find",
+            json!({"document_id": rows.read.id}),
+            json!({"document_id": rows.document.id}),
+            "select count(*) from tasks where name = 'find_concepts'",
+        ),
+        "create_diagram" => json(
+            "/api/v1/diagrams",
+            json!({"title": "A", "source": "pie\n  \"a\": 1\n", "level": "beginner"}),
+            json!({"title": "B", "source": "pie\n  \"a\": 1\n", "level": "beginner"}),
+            "select count(*) from diagrams",
+        ),
+        "draw_diagrams" => json(
+            "/api/v1/diagrams/draw",
+            json!({"from": "text", "title": "A", "text": "- a\n- b\n"}),
+            json!({"from": "text", "title": "B", "text": "- a\n- b\n"}),
+            "select count(*) from diagrams",
+        ),
+        "retry_diagram" => nothing(
+            "/api/v1/diagrams/{id}/retry",
+            rows.diagram.id.to_string(),
+            "select count(*) from tasks where name = 'draw_diagram'",
         ),
         "create_dataset" => json(
             "/api/v1/datasets",
@@ -165,6 +245,28 @@ fn case(operation: &str, member: &Client, rows: &Rows) -> Option<Case> {
             json!({"dataset_id": rows.dataset.id, "base_id": rows.base, "agent_id": agent}),
             "select count(*) from jobs",
         ),
+        "create_batch" => json(
+            "/api/v1/batches",
+            json!({"agent_id": agent, "document_ids": [rows.shelves.id]}),
+            json!({"agent_id": agent, "document_ids": [rows.shelves.id], "per_chunk": 1}),
+            "select count(*) from batches",
+        ),
+        "resume_batch" => nothing(
+            "/api/v1/batches/{id}/resume",
+            rows.paused.id.to_string(),
+            "select count(*) from audit where noun = 'batch' and action = 'resumed'",
+        ),
+        "retry_batch" => nothing(
+            "/api/v1/batches/{id}/retry",
+            rows.failed.id.to_string(),
+            "select count(*) from audit where noun = 'batch' and action = 'retried'",
+        ),
+        "restore_template" => json(
+            "/api/v1/templates/prose/restore",
+            json!({"version": 1}),
+            json!({"version": 2}),
+            "select count(*) from template_versions",
+        ),
         "resume_job" => nothing(
             "/api/v1/jobs/{id}/resume",
             rows.job.id.to_string(),
@@ -187,7 +289,10 @@ fn essence(answer: &Answer) -> (StatusCode, Vec<Option<String>>, Vec<u8>) {
 
 async fn every_operation_has_one_effect_per_key(server: TestServer) {
     let member = server.member().await;
-    let rows = rows_of(&member).await;
+    let rows = rows_of(&server, &member).await;
+    server
+        .execute("update diagrams set status = 'failed', origin = 'extractive'")
+        .await;
     let documented = contract::operations(&contract::document())
         .into_iter()
         .filter(|(_, _, operation)| {

@@ -55,6 +55,9 @@ async fn no_update_is_lost(server: TestServer) {
     let worded = |index: usize| json!({"response": format!("Response {index}")});
     race("examples", owner, &path, example.version, worded).await;
 
+    let instructed = |index: usize| json!({"instructions": format!("Ask {index}.")});
+    race("templates", owner, "/api/v1/templates/prose", 1, instructed).await;
+
     let path = format!("/api/v1/workspaces/{}", team.workspace.id);
     race("workspaces", owner, &path, team.workspace.version, named).await;
 

@@ -4,8 +4,13 @@ use super::{ExtractCode, ExtractError};
 use crate::text::TextBuilder;
 
 pub(super) fn read(text: &str, out: &mut TextBuilder) -> Result<(), ExtractError> {
+    let delimiter = delimiter(text);
+    let text = match text.strip_prefix("sep=") {
+        Some(rest) => rest.split_once('\n').map_or("", |(_, rows)| rows),
+        None => text,
+    };
     let mut reader = ::csv::ReaderBuilder::new()
-        .delimiter(delimiter(text))
+        .delimiter(delimiter)
         .flexible(true)
         .from_reader(text.as_bytes());
     let headers = reader.headers().map_err(invalid)?.clone();
@@ -48,29 +53,38 @@ fn push_on_one_line(value: &str, out: &mut TextBuilder) -> Result<(), ExtractErr
     Ok(())
 }
 
-/// The candidate that occurs most often outside quotes in the first line.
+/// The candidate by which most of the first lines have equally many cells, and those the most. A line `sep=;` says it.
 fn delimiter(text: &str) -> u8 {
-    let mut counts = [(b',', 0), (b';', 0), (b'\t', 0), (b'|', 0)];
+    const CANDIDATES: [u8; 4] = [b',', b';', b'\t', b'|'];
+    if let Some(said) = text.strip_prefix("sep=").and_then(|rest| rest.bytes().next()) {
+        return said;
+    }
+    let mut lines: Vec<[usize; 4]> = vec![[0; 4]];
     let mut quoted = false;
-    for byte in text.trim_start().bytes() {
+    for byte in text.trim_start().bytes().take(1 << 18) {
         match byte {
             b'"' => quoted = !quoted,
-            b'\n' | b'\r' if !quoted => break,
+            b'\n' if !quoted && lines.len() == LINES_SNIFFED => break,
+            b'\n' if !quoted => lines.push([0; 4]),
             _ if quoted => {}
             _ => {
-                for (candidate, count) in &mut counts {
-                    *count += usize::from(byte == *candidate);
+                if let (Some(at), Some(line)) = (CANDIDATES.iter().position(|c| *c == byte), lines.last_mut()) {
+                    line[at] += 1;
                 }
             }
         }
     }
+    let fit = |at: usize| {
+        let first = lines[0][at];
+        let alike = lines.iter().filter(|line| line[at] == first).count();
+        (first > 0, alike * 10 / lines.len(), first)
+    };
     // On a tie the earlier candidate wins.
-    counts
-        .into_iter()
-        .rev()
-        .max_by_key(|&(_, count)| count)
-        .map_or(b',', |(byte, _)| byte)
+    let best = (0..CANDIDATES.len()).rev().max_by_key(|&at| fit(at));
+    best.map_or(b',', |at| CANDIDATES[at])
 }
+
+const LINES_SNIFFED: usize = 20;
 
 fn invalid(error: ::csv::Error) -> ExtractError {
     match error.position() {

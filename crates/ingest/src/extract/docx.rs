@@ -1,5 +1,8 @@
 //! DOCX: the text of the main document part, with headings, lists and tables.
 
+mod notes;
+mod styles;
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -10,6 +13,7 @@ use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesStart, Event};
 use zip::ZipArchive;
 
+use self::styles::{Numbering, Styles};
 use super::{ExtractCode, ExtractError, Limits};
 use crate::sniff::zip_names;
 use crate::text::TextBuilder;
@@ -29,15 +33,21 @@ pub(super) fn read(path: &Path, limits: &Limits, out: &mut TextBuilder) -> Resul
     }
     let mut archive = ZipArchive::new(file).map_err(|_| ExtractCode::DocxDamaged)?;
     let styles = match part(&mut archive, "word/styles.xml", limits)? {
-        Some(xml) => heading_styles(&xml, limits)?,
-        None => HashMap::new(),
+        Some(xml) => styles::styles(&xml, limits)?,
+        None => Styles::default(),
     };
-    let ordered = match part(&mut archive, "word/numbering.xml", limits)? {
-        Some(xml) => ordered_lists(&xml, limits)?,
-        None => HashMap::new(),
+    let numbering = match part(&mut archive, "word/numbering.xml", limits)? {
+        Some(xml) => styles::numbering(&xml, limits)?,
+        None => Numbering::default(),
     };
+    let mut notes = HashMap::new();
+    for (name, kind) in [("word/footnotes.xml", "footnote"), ("word/endnotes.xml", "endnote")] {
+        if let Some(xml) = part(&mut archive, name, limits)? {
+            notes::read(&xml, kind, limits, &mut notes)?;
+        }
+    }
     let document = part(&mut archive, "word/document.xml", limits)?.ok_or(ExtractCode::DocxDamaged)?;
-    Body::new(&styles, &ordered, limits, out).read(&document)
+    Body::new(&styles, &numbering, &notes, limits, out).read(&document)
 }
 
 /// One part of the package, inflated under the limit whatever the archive claims about its size.
@@ -121,68 +131,8 @@ fn walk(
     }
 }
 
-/// Style id to heading level (1 to 6), by the style's outline level or its name.
-fn heading_styles(xml: &str, limits: &Limits) -> Result<HashMap<String, usize>, ExtractError> {
-    let mut levels = HashMap::new();
-    let mut style = String::new();
-    walk(xml, limits, |event| {
-        let (Event::Start(start) | Event::Empty(start)) = event else {
-            return Ok(());
-        };
-        match start.local_name().as_ref() {
-            "style" => style = attribute(&start, "styleId").unwrap_or_default(),
-            "name" => {
-                let name = attribute(&start, "val").unwrap_or_default().to_lowercase();
-                if name == "title" {
-                    levels.insert(style.clone(), 1);
-                } else if let Some(level) = name.strip_prefix("heading ").and_then(digit) {
-                    levels.insert(style.clone(), level);
-                }
-            }
-            "outlineLvl" => {
-                if let Some(level) = attribute(&start, "val").as_deref().and_then(digit)
-                    && level < 9
-                {
-                    levels.entry(style.clone()).or_insert((level + 1).min(6));
-                }
-            }
-            _ => {}
-        }
-        Ok(())
-    })?;
-    Ok(levels)
-}
-
 fn digit(text: &str) -> Option<usize> {
     text.trim().parse().ok().map(|level: usize| level.min(6))
-}
-
-/// Numbering id to whether its first level counts (1., 2., 3.) instead of having bullets.
-fn ordered_lists(xml: &str, limits: &Limits) -> Result<HashMap<String, bool>, ExtractError> {
-    let mut formats: HashMap<String, bool> = HashMap::new();
-    let mut ordered = HashMap::new();
-    let (mut abstract_id, mut number_id) = (String::new(), String::new());
-    walk(xml, limits, |event| {
-        let (Event::Start(start) | Event::Empty(start)) = event else {
-            return Ok(());
-        };
-        match start.local_name().as_ref() {
-            "abstractNum" => abstract_id = attribute(&start, "abstractNumId").unwrap_or_default(),
-            "numFmt" => {
-                let counts = attribute(&start, "val").is_some_and(|format| format != "bullet");
-                formats.entry(abstract_id.clone()).or_insert(counts);
-            }
-            "num" => number_id = attribute(&start, "numId").unwrap_or_default(),
-            "abstractNumId" => {
-                let id = attribute(&start, "val").unwrap_or_default();
-                let counts = formats.get(&id).copied().unwrap_or(false);
-                ordered.insert(number_id.clone(), counts);
-            }
-            _ => {}
-        }
-        Ok(())
-    })?;
-    Ok(ordered)
 }
 
 /// A paragraph as it is being read.
@@ -193,31 +143,44 @@ struct Paragraph {
     /// Numbering id and level.
     list: Option<(String, usize)>,
     style_is_list: Option<bool>,
+    /// Its end was deleted: it goes on in the next one.
+    goes_on: bool,
+    /// Notes that it refers to.
+    notes: Vec<(String, usize)>,
 }
 
 struct Body<'a> {
-    styles: &'a HashMap<String, usize>,
-    ordered: &'a HashMap<String, bool>,
+    styles: &'a Styles,
+    numbering: &'a Numbering,
+    /// The notes' texts by kind and id.
+    notes: &'a HashMap<(&'static str, String), String>,
     limits: &'a Limits,
     out: &'a mut TextBuilder,
     paragraphs: Vec<Paragraph>,
-    /// Cells of the rows being read, one entry a table nesting level.
-    rows: Vec<Vec<String>>,
+    /// Cells of the rows being read, one entry a table nesting level; none once a row is found to be deleted.
+    rows: Vec<Option<Vec<String>>>,
     counters: HashMap<(String, usize), usize>,
     in_text: bool,
     after_list: bool,
+    /// What a paragraph left to the next one.
+    left_over: Option<Paragraph>,
+    notes_seen: usize,
+    /// Notes that wait for the end of the table that refers to them.
+    waiting: Vec<(String, usize)>,
 }
 
 impl<'a> Body<'a> {
     fn new(
-        styles: &'a HashMap<String, usize>,
-        ordered: &'a HashMap<String, bool>,
+        styles: &'a Styles,
+        numbering: &'a Numbering,
+        notes: &'a HashMap<(&'static str, String), String>,
         limits: &'a Limits,
         out: &'a mut TextBuilder,
     ) -> Self {
         Self {
             styles,
-            ordered,
+            numbering,
+            notes,
             limits,
             out,
             paragraphs: Vec::new(),
@@ -225,10 +188,21 @@ impl<'a> Body<'a> {
             counters: HashMap::new(),
             in_text: false,
             after_list: false,
+            left_over: None,
+            notes_seen: 0,
+            waiting: Vec::new(),
         }
     }
 
     fn read(mut self, xml: &str) -> Result<(), ExtractError> {
+        self.read_events(xml)?;
+        match self.left_over.take() {
+            Some(paragraph) => self.write_paragraph(&paragraph),
+            None => Ok(()),
+        }
+    }
+
+    fn read_events(&mut self, xml: &str) -> Result<(), ExtractError> {
         walk(xml, self.limits, |event| match event {
             Event::Start(start) => {
                 self.start(&start);
@@ -247,10 +221,12 @@ impl<'a> Body<'a> {
                 "tr" => self.end_row(),
                 "tbl" => {
                     self.rows.pop();
-                    if self.rows.is_empty() {
-                        self.out.paragraph();
+                    if !self.rows.is_empty() {
+                        return Ok(());
                     }
-                    Ok(())
+                    self.out.paragraph();
+                    let notes = std::mem::take(&mut self.waiting);
+                    self.write_notes(notes)
                 }
                 _ => Ok(()),
             },
@@ -281,21 +257,28 @@ impl<'a> Body<'a> {
 
     fn start(&mut self, start: &BytesStart<'_>) {
         match start.local_name().as_ref() {
-            "p" => self.paragraphs.push(Paragraph::default()),
+            "p" => {
+                let text = self.left_over.take().unwrap_or_default();
+                self.paragraphs.push(Paragraph {
+                    text: text.text,
+                    notes: text.notes,
+                    ..Paragraph::default()
+                });
+            }
             "t" => self.in_text = true,
             "tbl" => {
-                self.rows.push(Vec::new());
+                self.rows.push(Some(Vec::new()));
                 if self.rows.len() == 1 {
                     self.out.paragraph();
                 }
             }
             "tr" => {
                 if let Some(row) = self.rows.last_mut() {
-                    row.clear();
+                    *row = Some(Vec::new());
                 }
             }
             "tc" => {
-                if let Some(row) = self.rows.last_mut() {
+                if let Some(Some(row)) = self.rows.last_mut() {
                     row.push(String::new());
                 }
             }
@@ -306,6 +289,12 @@ impl<'a> Body<'a> {
     /// Elements that say something by standing there; Word writes them empty, others may not.
     fn empty(&mut self, start: &BytesStart<'_>) {
         let Some(paragraph) = self.paragraphs.last_mut() else {
+            // A mark on a row, whose paragraphs are still to come.
+            if start.local_name().as_ref() == "del"
+                && let Some(row) = self.rows.last_mut()
+            {
+                *row = None;
+            }
             return;
         };
         match start.local_name().as_ref() {
@@ -314,7 +303,8 @@ impl<'a> Body<'a> {
             "noBreakHyphen" => paragraph.text.push('-'),
             "pStyle" => {
                 let style = attribute(start, "val").unwrap_or_default();
-                paragraph.heading = self.styles.get(&style).copied();
+                paragraph.heading = self.styles.heading(&style);
+                paragraph.list = self.styles.list(&style);
                 let name = style.to_lowercase().replace([' ', '_', '-'], "");
                 if name.starts_with("listbullet") {
                     paragraph.style_is_list = Some(false);
@@ -327,6 +317,9 @@ impl<'a> Body<'a> {
                     paragraph.heading = Some((level + 1).min(6));
                 }
             }
+            "del" => paragraph.goes_on = true,
+            "footnoteReference" => self.note("footnote", start),
+            "endnoteReference" => self.note("endnote", start),
             "numId" => {
                 let id = attribute(start, "val").unwrap_or_default();
                 let level = paragraph.list.take().map_or(0, |(_, level)| level);
@@ -342,22 +335,65 @@ impl<'a> Body<'a> {
         }
     }
 
+    fn note(&mut self, kind: &'static str, start: &BytesStart<'_>) {
+        let id = attribute(start, "id").unwrap_or_default();
+        let text = self.notes.get(&(kind, id));
+        if let (Some(paragraph), Some(text)) = (self.paragraphs.last_mut(), text) {
+            self.notes_seen += 1;
+            paragraph.text.push_str(&format!("[^{}]", self.notes_seen));
+            paragraph.notes.push((text.clone(), self.notes_seen));
+        }
+    }
+
+    fn write_notes(&mut self, notes: Vec<(String, usize)>) -> Result<(), ExtractError> {
+        for (text, number) in notes {
+            self.after_list = false;
+            self.out.paragraph();
+            self.out.push(&format!("[^{number}]: {text}"))?;
+        }
+        self.out.paragraph();
+        Ok(())
+    }
+
     fn end_paragraph(&mut self) -> Result<(), ExtractError> {
-        let Some(paragraph) = self.paragraphs.pop() else {
+        let Some(mut paragraph) = self.paragraphs.pop() else {
             return Ok(());
         };
+        if paragraph.goes_on && self.rows.is_empty() {
+            self.left_over = Some(paragraph);
+            return Ok(());
+        }
+        let notes = std::mem::take(&mut paragraph.notes);
+        if !self.rows.is_empty() {
+            self.waiting.extend(notes);
+            return self.end_cell_paragraph(&paragraph);
+        }
+        self.write_paragraph(&paragraph)?;
+        if notes.is_empty() {
+            Ok(())
+        } else {
+            self.write_notes(notes)
+        }
+    }
+
+    fn end_cell_paragraph(&mut self, paragraph: &Paragraph) -> Result<(), ExtractError> {
+        let text = paragraph.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let cell = self.rows.last_mut().and_then(|row| row.as_mut()?.last_mut());
+        if let Some(cell) = cell.filter(|_| !text.is_empty()) {
+            if !cell.is_empty() {
+                cell.push(' ');
+            }
+            cell.push_str(&text);
+        }
+        Ok(())
+    }
+
+    fn write_paragraph(&mut self, paragraph: &Paragraph) -> Result<(), ExtractError> {
         let text = paragraph.text.trim();
         if text.is_empty() {
             return Ok(());
         }
-        if let Some(cell) = self.rows.last_mut().and_then(|row| row.last_mut()) {
-            if !cell.is_empty() {
-                cell.push(' ');
-            }
-            cell.push_str(&text.split_whitespace().collect::<Vec<_>>().join(" "));
-            return Ok(());
-        }
-        let marker = self.list_marker(&paragraph);
+        let marker = self.list_marker(paragraph);
         // The items of one list stand line under line.
         if marker.is_some() && self.after_list {
             self.out.line();
@@ -382,7 +418,7 @@ impl<'a> Body<'a> {
             return None;
         }
         let (id, level, counts) = match (&paragraph.list, paragraph.style_is_list) {
-            (Some((id, level)), _) => (id.clone(), *level, self.ordered.get(id).copied().unwrap_or(false)),
+            (Some((id, level)), _) => (id.clone(), *level, self.numbering.counts(id, *level)),
             (None, Some(counts)) => (String::new(), 0, counts),
             (None, None) => return None,
         };
@@ -405,7 +441,7 @@ impl<'a> Body<'a> {
         let Some(row) = self.rows.last_mut() else {
             return Ok(());
         };
-        let cells = std::mem::take(row);
+        let cells = row.take().unwrap_or_default();
         let line = cells.join(" | ");
         if line.trim_matches([' ', '|']).is_empty() {
             return Ok(());
@@ -414,7 +450,7 @@ impl<'a> Body<'a> {
         // A table inside a cell becomes text of that cell.
         if self.rows.len() > 1 {
             let outer = self.rows.len() - 2;
-            if let Some(cell) = self.rows[outer].last_mut() {
+            if let Some(cell) = self.rows[outer].as_mut().and_then(|row| row.last_mut()) {
                 if !cell.is_empty() {
                     cell.push_str("; ");
                 }

@@ -12,7 +12,7 @@ pub(super) struct Question {
     pub(super) score: f32,
 }
 
-pub(super) const STOP_WORDS: [&str; 92] = [
+pub(crate) const STOP_WORDS: [&str; 92] = [
     "a", "an", "the", "and", "or", "but", "of", "to", "in", "on", "at", "by", "for", "from", "with", "within",
     "without", "about", "into", "over", "under", "after", "before", "between", "during", "until", "up", "out", "off",
     "than", "as", "is", "are", "was", "were", "be", "been", "being", "has", "have", "had", "do", "does", "did", "will",

@@ -7,10 +7,10 @@ use crate::blocks::Kind;
 
 /// A sentence of a paragraph; offsets count characters of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Sentence<'a> {
-    pub(super) start: usize,
-    pub(super) end: usize,
-    pub(super) text: &'a str,
+pub(crate) struct Sentence<'a> {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) text: &'a str,
 }
 
 pub(super) fn candidates(document: &Document<'_>) -> Vec<Candidate> {
@@ -87,7 +87,7 @@ const ABBREVIATIONS: [&str; 36] = [
 ];
 
 /// Splits at the ends of sentences. Every part is trimmed and not empty.
-pub(super) fn split(text: &str) -> Vec<Sentence<'_>> {
+pub(crate) fn split(text: &str) -> Vec<Sentence<'_>> {
     let mut sentences = Vec::new();
     let (mut start_byte, mut start) = (0, 0);
     let mut iter = text.char_indices().enumerate().peekable();

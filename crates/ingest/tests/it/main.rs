@@ -7,6 +7,8 @@ mod examples;
 mod extraction;
 mod hostile;
 mod sniffing;
+mod structure;
+mod word;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

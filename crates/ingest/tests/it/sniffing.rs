@@ -65,7 +65,7 @@ fn what_is_refused_is_named_with_what_to_upload_instead() {
             SniffCode::Unsupported,
             "archive",
         ),
-        (ole("WordDocument"), "a.doc", SniffCode::Unsupported, "save it as DOCX"),
+        (ole("Workbook"), "a.doc", SniffCode::Unsupported, "old Excel workbook"),
         (ole("EncryptedPackage"), "a.docx", SniffCode::Protected, "password"),
         (
             zip(&[("xl/workbook.xml", b"x")]),

@@ -2,24 +2,26 @@
 
 use crate::{
     address::word,
-    api::documents::{list_documents, retry_document, upload_address},
+    api::documents::{list_documents, retry_document},
     components::{
         dialog::About,
         document_row::DocumentRow,
         drop_zone::DropZone,
         loaded::{Loaded, no_items},
         may::May,
-        upload_list::UploadList,
+        transfer_list::TransferList,
     },
+    facts::Facts,
     format,
     pages::deletions::{DeleteDialog, Doomed},
     remote::Remote,
     session::Session,
     toasts::Toasts,
-    uploads::{DOCUMENTS, Uploads},
+    transfers::Transfers,
+    uploads::DOCUMENTS,
 };
 use cerebros_common::{
-    documents::{Document, DocumentKind, DocumentQuery, MAX_DOCUMENTS_PER_KIND, NewDocument},
+    documents::{Document, DocumentKind, DocumentQuery, MAX_DOCUMENTS_PER_KIND},
     events::EventKind,
     ids::AgentId,
     wire::Page,
@@ -45,12 +47,22 @@ pub fn DocumentsPart(id: AgentId, kind: DocumentKind, title: &'static str) -> im
                 EventKind::DocumentChanged | EventKind::DocumentDeleted | EventKind::ExamplesChanged
             )
     });
-    let uploads = Uploads::new(move |_| documents.refetch());
+    let transfers = Transfers::of_app();
+    let session = Session::of_app();
+    if session.may(Role::Editor) {
+        transfers.recover(id);
+    }
+    let facts = Facts::of_app();
+    let limits = move || DOCUMENTS.up_to(facts.max_document_bytes());
     let stored = move || documents.with(|page| page.total).unwrap_or_default();
     let add = UnsyncCallback::new(move |files: Vec<File>| {
-        let mut room = untrack(|| MAX_DOCUMENTS_PER_KIND.saturating_sub(stored() + uploads.pending()));
+        let mut room = untrack(|| MAX_DOCUMENTS_PER_KIND.saturating_sub(stored() + transfers.pending(id, kind)));
         for file in files {
-            let mut objection = DOCUMENTS.objection(&file.name(), file.size() as u64);
+            if transfers.awaits(id, kind, &file) {
+                transfers.add(id, kind, file, None);
+                continue;
+            }
+            let mut objection = untrack(limits).objection(&file.name(), file.size() as u64);
             if objection.is_none() && room == 0 {
                 objection = Some(format!(
                     "There is room for {MAX_DOCUMENTS_PER_KIND} files here. Delete one first."
@@ -58,13 +70,13 @@ pub fn DocumentsPart(id: AgentId, kind: DocumentKind, title: &'static str) -> im
             } else if objection.is_none() {
                 room -= 1;
             }
-            uploads.add(file, upload_address(&NewDocument { agent_id: id, kind }), objection);
+            transfers.add(id, kind, file, objection);
         }
     });
     let note = Signal::derive(move || {
-        let formats = "PDF, DOCX, TXT, MD, CSV, JSON or XML, up to 50 MB each";
         format!(
-            "{formats}. {} of {MAX_DOCUMENTS_PER_KIND} used.",
+            "PDF, DOCX, TXT, MD, CSV, JSON or XML, up to {} each. {} of {MAX_DOCUMENTS_PER_KIND} used.",
+            format::size(limits().bytes),
             format::count(stored())
         )
     });
@@ -73,7 +85,7 @@ pub fn DocumentsPart(id: AgentId, kind: DocumentKind, title: &'static str) -> im
             <h2 id=word(&kind)>{title}</h2>
             <May role=Role::Editor>
                 <DropZone limits=DOCUMENTS note on_files=add />
-                <UploadList uploads />
+                <TransferList agent_id=id kind />
             </May>
             <Stored documents />
         </section>

@@ -3,10 +3,13 @@
 //! All coordinates are PDF points with the origin at the top left.
 
 mod furniture;
+mod order;
+mod paragraph;
 mod table;
 
 use std::collections::HashMap;
 
+use self::paragraph::{Paragraph, Place};
 use crate::extract::ExtractError;
 use crate::text::TextBuilder;
 
@@ -172,7 +175,8 @@ impl Sizes {
             .collect();
         headings.sort_unstable_by(|a, b| b.cmp(a));
         Self {
-            body: body as f32 / 4.0,
+            // Some fonts have boxes much lower than their letters: those are about half as wide as they are high.
+            body: (body as f32 / 4.0).max(letter_width(pages) * 2.0),
             headings,
         }
     }
@@ -184,6 +188,19 @@ impl Sizes {
     }
 }
 
+/// What half of the Latin letters are at most as wide as.
+fn letter_width(pages: &[PdfPage]) -> f32 {
+    let words = pages.iter().flat_map(|page| &page.lines).flat_map(|line| &line.words);
+    let is_plain = |word: &&Word| word.text.len() > 2 && word.text.bytes().all(|b| b.is_ascii_alphabetic());
+    let mut widths: Vec<f32> = words
+        .filter(is_plain)
+        .take(20_000)
+        .map(|word| (word.x1 - word.x0) / word.text.len() as f32)
+        .collect();
+    widths.sort_unstable_by(f32::total_cmp);
+    widths.get(widths.len() / 2).copied().unwrap_or(0.0)
+}
+
 fn write_page(
     page: PdfPage,
     sizes: &Sizes,
@@ -191,140 +208,38 @@ fn write_page(
     out: &mut TextBuilder,
 ) -> Result<(), ExtractError> {
     let mut paragraph = Paragraph::default();
-    for piece in table::split(page.lines, sizes.body) {
-        match piece {
-            table::Piece::Table(rows) => {
-                paragraph.write(out)?;
-                out.paragraph();
-                for row in rows {
-                    out.push(&row)?;
-                    out.line();
-                }
-                out.paragraph();
-            }
-            table::Piece::Line(line) => {
-                let level = heading_level(&line, sizes);
-                if !paragraph.takes(&line, level, sizes) {
+    for part in order::parts(page.lines) {
+        let pieces = table::split(part, sizes.body);
+        for (at, piece) in pieces.iter().enumerate() {
+            let line = match piece {
+                table::Piece::Table(rows) => {
                     paragraph.write(out)?;
-                    paragraph = Paragraph::start(&line, level, paragraph.last_was_item);
+                    write_table(rows, out)?;
+                    continue;
                 }
-                paragraph.add(&line, vocabulary);
-            }
+                table::Piece::Line(line) => line,
+            };
+            let neighbour = |at: Option<usize>| match at.and_then(|at| pieces.get(at)) {
+                Some(table::Piece::Line(line)) => Some(line),
+                _ => None,
+            };
+            let place = Place {
+                before: neighbour(at.checked_sub(1)),
+                after: neighbour(Some(at + 1)),
+                starts_part: at == 0,
+            };
+            paragraph.take(line, &place, sizes, vocabulary, out)?;
         }
     }
     paragraph.write(out)
 }
 
-fn heading_level(line: &Line, sizes: &Sizes) -> Option<usize> {
-    let level = sizes.level(line)?;
-    let text = line.text();
-    let has_letters = text.chars().filter(|c| c.is_alphabetic()).count() >= 2;
-    (has_letters && line.chars() <= 140 && !line.bullet()).then_some(level)
-}
-
-/// A paragraph, heading or list item as its lines come in.
-#[derive(Default)]
-struct Paragraph {
-    text: String,
-    level: Option<usize>,
-    is_item: bool,
-    last_was_item: bool,
-    block: usize,
-    bottom: f32,
-    size: i32,
-}
-
-impl Paragraph {
-    fn start(line: &Line, level: Option<usize>, last_was_item: bool) -> Self {
-        Self {
-            level,
-            is_item: level.is_none() && (line.bullet() || starts_numbered(&line.text())),
-            last_was_item,
-            size: key(line.size()),
-            ..Self::default()
-        }
+fn write_table(rows: &[String], out: &mut TextBuilder) -> Result<(), ExtractError> {
+    out.paragraph();
+    for row in rows {
+        out.push(row)?;
+        out.line();
     }
-
-    /// Whether `line` goes on with this paragraph.
-    fn takes(&self, line: &Line, level: Option<usize>, sizes: &Sizes) -> bool {
-        let gap = line.y0() - self.bottom;
-        let near = gap < sizes.body.max(line.size()) * 0.75 && gap > -line.size();
-        if self.text.is_empty() || level != self.level || !near {
-            return false;
-        }
-        if level.is_some() {
-            return self.size == key(line.size()) && !starts_numbered(&line.text());
-        }
-        self.block == line.block && !line.bullet() && !starts_numbered(&line.text()) && !ends_short(&self.text)
-    }
-
-    fn add(&mut self, line: &Line, vocabulary: &std::collections::HashSet<String>) {
-        let text = line.text();
-        if self.text.is_empty() {
-            let text = match text.chars().next() {
-                Some(first) if self.is_item && is_bullet(first) => {
-                    format!("- {}", text[first.len_utf8()..].trim_start())
-                }
-                _ => text,
-            };
-            self.text = text;
-        } else {
-            join(&mut self.text, &text, vocabulary);
-        }
-        self.block = line.block;
-        self.bottom = line.y1();
-    }
-
-    fn write(&mut self, out: &mut TextBuilder) -> Result<(), ExtractError> {
-        let text = std::mem::take(&mut self.text);
-        if text.is_empty() {
-            return Ok(());
-        }
-        if self.is_item && self.last_was_item {
-            out.line();
-        } else {
-            out.paragraph();
-        }
-        self.last_was_item = self.is_item;
-        if let Some(level) = self.level {
-            out.push(&"#".repeat(level))?;
-            out.push(" ")?;
-        }
-        out.push(&text)
-    }
-}
-
-/// `Label:` alone on a line does not flow into the next one.
-fn ends_short(text: &str) -> bool {
-    text.ends_with(':') && text.len() < 60
-}
-
-/// `1. `, `2) `, `a) `.
-fn starts_numbered(text: &str) -> bool {
-    let Some((marker, rest)) = text.split_once(' ') else {
-        return false;
-    };
-    let Some(number) = marker.strip_suffix(['.', ')']) else {
-        return false;
-    };
-    let is_number = !number.is_empty() && number.len() <= 3 && number.bytes().all(|b| b.is_ascii_digit());
-    let is_letter = number.len() == 1 && marker.ends_with(')') && number.bytes().all(|b| b.is_ascii_lowercase());
-    (is_number || is_letter) && !rest.is_empty()
-}
-
-/// Joins a line to the one before it; a hyphen at the line's end goes unless the word is known to have it.
-fn join(text: &mut String, next: &str, vocabulary: &std::collections::HashSet<String>) {
-    let breaks_word = text.ends_with('-')
-        && text.chars().rev().nth(1).is_some_and(char::is_alphabetic)
-        && next.starts_with(char::is_lowercase);
-    if breaks_word {
-        let tail = text.rsplit(' ').next().unwrap_or_default();
-        let head = next.split(' ').next().unwrap_or_default();
-        if !vocabulary.contains(&bare(&format!("{tail}{head}"))) {
-            text.pop();
-        }
-    } else if !text.ends_with('-') || text.ends_with(" -") {
-        text.push(' ');
-    }
-    text.push_str(next);
+    out.paragraph();
+    Ok(())
 }

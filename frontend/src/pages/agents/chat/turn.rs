@@ -83,7 +83,7 @@ fn Passages(found: Result<Vec<Passage>, ApiError>) -> impl IntoView {
 #[component]
 fn Quote(passage: Passage) -> impl IntoView {
     let href = format!(
-        "/documents/{}?start={}&end={}",
+        "/documents/{}?at={}-{}",
         passage.document_id, passage.start, passage.end
     );
     view! {

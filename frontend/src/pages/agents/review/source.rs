@@ -58,10 +58,7 @@ pub fn Source(source: Memo<Option<ExampleSource>>) -> impl IntoView {
 
 #[component]
 fn Origin(source: ExampleSource) -> impl IntoView {
-    let href = format!(
-        "/documents/{}?start={}&end={}",
-        source.document_id, source.start, source.end
-    );
+    let href = format!("/documents/{}?at={}-{}", source.document_id, source.start, source.end);
     view! {
         <div class="border-b border-line px-4 py-2 text-sm">
             <a href=href class="link-plain flex min-w-0 items-center gap-1">

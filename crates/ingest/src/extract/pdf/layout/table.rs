@@ -112,7 +112,7 @@ fn gap(segments: &[Option<Line>], above: &[usize], below: &[usize]) -> f32 {
 /// Short texts side by side: not the lines of two columns of prose, not a bullet with its item.
 fn is_tabular(segments: &[Option<Line>], row: &[usize]) -> bool {
     let cells = cells(segments, row);
-    if cells.len() < 2 || is_marker(cells[0]) {
+    if cells.len() < 2 || is_marker(cells[0]) || numbers_a_heading(cells[0], cells[1], cells.len()) {
         return false;
     }
     let chars: usize = cells.iter().map(|cell| cell.chars()).sum();
@@ -176,14 +176,16 @@ fn columns(segments: &[Option<Line>], run: &[Vec<usize>]) -> Vec<(f32, f32)> {
     columns
 }
 
-/// A marker that poppler set apart goes back before the text at its right.
+/// A marker or a heading's number that poppler set apart goes back before the text at its right.
 fn join_bullets(segments: &mut [Option<Line>], rows: &[Vec<usize>]) {
     for row in rows {
         let [marker, item] = row[..] else {
             continue;
         };
-        let is_one = segments[marker].as_ref().is_some_and(is_marker);
-        if !is_one || segments[item].is_none() {
+        let (Some(left), Some(right)) = (&segments[marker], &segments[item]) else {
+            continue;
+        };
+        if !(is_marker(left) || numbers_a_heading(left, right, row.len())) {
             continue;
         }
         let words = segments[marker].take().map(|line| line.words).unwrap_or_default();
@@ -191,4 +193,19 @@ fn join_bullets(segments: &mut [Option<Line>], rows: &[Vec<usize>]) {
             item.words.splice(0..0, words);
         }
     }
+}
+
+/// A section's number with its title: columns stand further apart.
+fn numbers_a_heading(number: &Line, title: &Line, cells: usize) -> bool {
+    cells == 2 && title.x0() - number.x1() < title.size() * 2.5 && is_section_number(&number.text())
+}
+
+/// `3`, `2.2`, `A.1`.
+fn is_section_number(text: &str) -> bool {
+    let parts = text.trim_end_matches('.').split('.');
+    text.len() <= 8
+        && parts.clone().all(|part| {
+            let letter = part.len() == 1 && part.bytes().all(|b| b.is_ascii_uppercase());
+            letter || (1..=2).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit())
+        })
 }
