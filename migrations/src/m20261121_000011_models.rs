@@ -64,7 +64,7 @@ const UP: &[&str] = &[
     "create index llm_calls_day on llm_calls (workspace_id, created_at)",
     "create index llm_calls_document on llm_calls (document_id)",
     "create index llm_calls_subject on llm_calls (subject_id)",
-    "create index llm_calls_answers on llm_calls (created_at) where answer is not null or outcome = 'in_flight'",
+    "create index llm_calls_answers on llm_calls (created_at) where answer is not null",
     "create table llm_attempts (
         call_id {uuid} not null references llm_calls (id) on delete cascade,
         number integer not null,
@@ -79,6 +79,7 @@ const UP: &[&str] = &[
         at {time} not null,
         primary key (call_id, number)
     )",
+    "create index llm_attempts_open on llm_attempts (at) where outcome = 'in_flight'",
 ];
 
 const DOWN: &[&str] = &[

@@ -3,6 +3,9 @@
 
 mod gate;
 mod prices;
+mod settings;
+#[cfg(test)]
+mod tests;
 
 use crate::{
     error::{AppError, AppResult},
@@ -21,8 +24,9 @@ use cerebros_db::{
 use cerebros_llm::{Chat, RateLimits, Retry, Window};
 pub use gate::Gates;
 use gate::{Gate, Route};
-pub use prices::of as price_of;
+pub use prices::{list as list_prices, of as price_of};
 use serde_json::Value;
+pub use settings::{checked, models, settings, test};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -307,7 +311,7 @@ impl Asking {
 
     async fn finish(&self, begun: &Begun, spent: Spent, ended: &Ended, limits: RateLimits) -> AppResult<()> {
         let mut write = self.app.db.write(&self.scope).await?;
-        db::llm_calls::finish(&mut write, begun, spent, ended).await?;
+        db::llm_calls::finish(&mut write, begun, self.ask.document_id, spent, ended).await?;
         if limits != RateLimits::default() {
             let (requests, tokens) = (limits.requests.map(window), limits.tokens.map(window));
             db::llm_settings::note_rate_limits(&mut write, requests, tokens).await?;

@@ -44,6 +44,7 @@ use utoipa_actix_web::AppExt;
         (name = "api_keys", description = "Keys for scripts"),
         (name = "audit", description = "Who did what, when, to what"),
         (name = "provider_keys", description = "Keys for other people's services"),
+        (name = "llm", description = "Language models: settings, prices, calls and what they cost"),
         (name = "deletions", description = "Deleting for good, with a receipt"),
         (name = "exports", description = "Archives to take away"),
         (name = "agents", description = "What you make from documents; assistants on screen"),
@@ -160,6 +161,9 @@ fn access(method: &str, operation: &Operation) -> Access {
         }
         "export_account" => SignedIn,
         "export_workspace" => Member(Role::Owner, KeyScope::Admin),
+        "put_llm_settings" | "test_llm_settings" | "list_llm_models" | "put_price" | "delete_price" => {
+            Member(Role::Admin, KeyScope::Admin)
+        }
         "list_audit" | "list_provider_keys" | "put_provider_key" | "delete_provider_key" => {
             Member(Role::Admin, KeyScope::Admin)
         }

@@ -22,10 +22,13 @@ mod invitations;
 mod jobs;
 mod legal;
 mod links;
+mod llm_calls;
+mod llm_settings;
 mod members;
 mod models;
 mod notifications;
 mod openai;
+mod prices;
 mod provider_keys;
 mod search;
 mod server;
@@ -53,6 +56,9 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(api_keys::configure)
             .configure(audit::configure)
             .configure(provider_keys::configure)
+            .configure(llm_settings::configure)
+            .configure(prices::configure)
+            .configure(llm_calls::configure)
             .configure(deletions::configure)
             .configure(exports::configure)
             .configure(agents::configure)

@@ -41,7 +41,7 @@ const CONNECTIONS_PER_WORKER: usize = 2_000;
 
 /// A running server; dropping it stops nothing, [`Running::stop`] does.
 pub struct Running {
-    app: Arc<App>,
+    pub(crate) app: Arc<App>,
     pub address: SocketAddr,
     pub url: String,
     http: Option<(ServerHandle, JoinHandle<std::io::Result<()>>)>,

@@ -49,8 +49,8 @@ pub struct LlmSettings {
     pub model: Option<String>,
     /// Questions that may be under way at once.
     pub parallel_calls: u32,
-    /// The last four characters of the provider's key, if there is one.
-    pub key_hint: Option<String>,
+    /// Whether the workspace has a key of this provider.
+    pub has_key: bool,
     /// What the provider said of its rate limits with its last answer.
     pub rate_limits: Option<LlmRateLimits>,
     pub version: i64,

@@ -1,6 +1,6 @@
 //! Deletions: what goes with a subject, putting it out of reach at once, and removing the rest bit by bit.
 
-use crate::{Actor, Db, DbError, Scope, Write, agents, audit, convert, documents, jobs, uploads};
+use crate::{Actor, Db, DbError, Scope, Write, agents, audit, convert, documents, jobs, llm_calls, uploads};
 use cerebros_common::{
     agents::TrainingState,
     audit::{Action, Noun},
@@ -87,6 +87,11 @@ const ROWS: &[(&str, &str)] = &[
     ("bases", "workspace_id = $1"),
     ("agents", "workspace_id = $1"),
     ("calls", "workspace_id = $1"),
+    (
+        "llm_attempts",
+        "call_id in (select id from llm_calls where workspace_id = $1)",
+    ),
+    ("llm_calls", "workspace_id = $1"),
     ("events", "workspace_id = $1"),
     ("idempotency_keys", "workspace_id = $1"),
     ("notifications", "workspace_id = $1"),
@@ -549,6 +554,7 @@ async fn forget(write: &Write, id: Uuid) -> Result<(), DbError> {
                 or subject_id in (select id from documents where agent_id = $1) \
                 or subject_id in (select id from batches where agent_id = $1)";
     execute(write, told, [id.into()]).await?;
+    llm_calls::forget(write, id).await?;
     let sql = match write.connection().get_database_backend() {
         DbBackend::Sqlite => "delete from idempotency_keys where workspace_id = $1 and instr(body, $2) > 0",
         _ => "delete from idempotency_keys where workspace_id = $1 and position($2 in body) > 0",

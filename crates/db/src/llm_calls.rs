@@ -1,25 +1,29 @@
 //! Questions to language models. A row stands before its question leaves, and holds the answer before anybody uses it.
 
-use crate::{Db, DbError, Scope, Write, convert};
+mod list;
+
+pub use list::{list, usage};
+
+use crate::{Db, DbError, Scope, Write, convert, documents};
 use cerebros_common::{
     ids::{DocumentId, LlmCallId},
-    llm_calls::{CallError, CallOutcome, Category, LlmAttempt, LlmCall, LlmCallQuery, Purpose, Severity, Usage},
+    llm_calls::{CallError, CallOutcome, Category, Purpose, Severity, Usage},
     llm_settings::LlmProvider,
-    wire::CursorPage,
 };
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, ExprTrait, OnConflict},
+    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, Statement,
+    sea_query::{Expr, OnConflict},
 };
 use serde_json::Value;
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 use uuid::Uuid;
 
 /// How often a question may be asked again that was under way when the server stopped.
 const MAX_INTERRUPTIONS: i32 = 1;
+const EXPIRED_AT_ONCE: u64 = 500;
 
 /// What is asked, and by which name the answer is found again.
 #[derive(Debug, Clone)]
@@ -146,9 +150,20 @@ pub async fn begin(write: &mut Write, question: &Question) -> Result<Begin, DbEr
     }))
 }
 
-/// Notes how an attempt ended. Of several answers the first one stays.
-pub async fn finish(write: &mut Write, begun: &Begun, spent: Spent, ended: &Ended) -> Result<(), DbError> {
+/// Notes how an attempt ended. Of several answers the first one stays; of a document that is gone none does.
+pub async fn finish(
+    write: &mut Write,
+    begun: &Begun,
+    document_id: Option<DocumentId>,
+    spent: Spent,
+    ended: &Ended,
+) -> Result<(), DbError> {
     let scope = write.scope()?;
+    // Before the call, as deletions do it.
+    let forgotten = match document_id {
+        Some(id) => !documents::lock_all(write, &[id]).await?,
+        None => false,
+    };
     let found = row::Entity::find_by_id(begun.id.0)
         .filter(row::Column::WorkspaceId.eq(scope.workspace_id.0))
         .lock_exclusive()
@@ -176,8 +191,8 @@ pub async fn finish(write: &mut Write, begun: &Begun, spent: Spent, ended: &Ende
     match ended {
         Ended::Answered { text, value, model } if !has_answer => {
             row.outcome = Set(convert::name(&CallOutcome::Answered)?);
-            row.answer = Set(Some(text.clone()));
-            row.answer_value = Set(value.as_ref().map(Value::to_string));
+            row.answer = Set((!forgotten).then(|| text.clone()));
+            row.answer_value = Set(value.as_ref().filter(|_| !forgotten).map(Value::to_string));
             row.answer_model = Set(Some(model.clone()));
             set_error(&mut row, None)?;
         }
@@ -222,98 +237,44 @@ async fn finish_attempt(write: &Write, begun: &Begun, spent: Spent, ended: &Ende
     Ok(())
 }
 
-/// The calls of a workspace, newest first, each with its attempts.
-pub async fn list(
-    scope: &Scope,
-    db: &Db,
-    query: &LlmCallQuery,
-    before: Option<LlmCallId>,
-    limit: u32,
-) -> Result<CursorPage<LlmCall>, DbError> {
-    let mut found = row::Entity::find()
-        .filter(row::Column::WorkspaceId.eq(scope.workspace_id.0))
-        .order_by_desc(row::Column::Id)
-        .limit(u64::from(limit) + 1);
-    if let Some(purpose) = query.purpose {
-        found = found.filter(row::Column::Purpose.eq(convert::name(&purpose)?));
+/// Erases what answers and errors say of a document, the documents of an agent, or another subject; the figures stay.
+pub async fn forget(write: &Write, subject: Uuid) -> Result<(), DbError> {
+    let of_subject = "workspace_id = $1 and (document_id = $2 or subject_id = $2 \
+                      or document_id in (select id from documents where agent_id = $2))";
+    let erase_calls = "update llm_calls set answer = null, answer_value = null, error_message = null where";
+    let erase_attempts =
+        "update llm_attempts set error_message = null where call_id in (select id from llm_calls where";
+    for sql in [
+        format!("{erase_attempts} {of_subject})"),
+        format!("{erase_calls} {of_subject}"),
+    ] {
+        let values = [write.workspace_id()?.0.into(), subject.into()];
+        let backend = write.connection().get_database_backend();
+        let statement = Statement::from_sql_and_values(backend, sql, values);
+        write.connection().execute_raw(statement).await?;
     }
-    if let Some(outcome) = query.outcome {
-        found = found.filter(row::Column::Outcome.eq(convert::name(&outcome)?));
-    }
-    if let Some(before) = before {
-        found = found.filter(row::Column::Id.lt(before.0));
-    }
-    let mut rows = found.all(db.read()).await?;
-    let more = rows.len() > limit as usize;
-    rows.truncate(limit as usize);
-    let mut attempts: HashMap<Uuid, Vec<LlmAttempt>> = HashMap::new();
-    let found = attempt::Entity::find()
-        .filter(attempt::Column::CallId.is_in(rows.iter().map(|row| row.id)))
-        .order_by_asc(attempt::Column::Number);
-    for row in found.all(db.read()).await? {
-        attempts.entry(row.call_id).or_default().push(wire_attempt(row)?);
-    }
-    let items: Vec<LlmCall> = rows
-        .into_iter()
-        .map(|row| {
-            let attempts = attempts.remove(&row.id).unwrap_or_default();
-            wire(row, attempts)
-        })
-        .collect::<Result<_, _>>()?;
-    Ok(CursorPage {
-        next_cursor: items.last().filter(|_| more).map(|last| last.id.to_string()),
-        items,
-    })
-}
-
-/// Erases what answers and errors say of subjects that are going; the figures stay.
-pub async fn forget(write: &Write, subjects: &[Uuid]) -> Result<(), DbError> {
-    // Few enough for the bound values of one statement.
-    for some in subjects.chunks(400) {
-        let of_subjects = row::Column::DocumentId
-            .is_in(some.iter().copied())
-            .or(row::Column::SubjectId.is_in(some.iter().copied()));
-        let calls = row::Entity::find()
-            .select_only()
-            .column(row::Column::Id)
-            .filter(of_subjects.clone())
-            .filter(row::Column::WorkspaceId.eq(write.workspace_id()?.0));
-        attempt::Entity::update_many()
-            .col_expr(attempt::Column::ErrorMessage, Expr::value(None::<String>))
-            .filter(attempt::Column::CallId.in_subquery(sea_orm::QueryTrait::into_query(calls)))
-            .exec(write.connection())
-            .await?;
-        erase(
-            of_subjects.and(row::Column::WorkspaceId.eq(write.workspace_id()?.0)),
-            write,
-        )
-        .await?;
-    }
-    Ok(())
-}
-
-async fn erase(which: sea_orm::sea_query::SimpleExpr, write: &Write) -> Result<(), DbError> {
-    row::Entity::update_many()
-        .col_expr(row::Column::Answer, Expr::value(None::<String>))
-        .col_expr(row::Column::AnswerValue, Expr::value(None::<String>))
-        .col_expr(row::Column::ErrorMessage, Expr::value(None::<String>))
-        .filter(which)
-        .exec(write.connection())
-        .await?;
     Ok(())
 }
 
 /// Erases answers that nobody will ask for again, and gives up what was under way when a server stopped.
 pub async fn expire_unscoped(db: &Db, answers: DateTime<Utc>, in_flight: DateTime<Utc>) -> Result<(), DbError> {
     let write = db.write_unscoped().await?;
-    let old = row::Column::Answer
-        .is_not_null()
-        .and(row::Column::CreatedAt.lt(answers));
-    erase(old, &write).await?;
+    row::Entity::update_many()
+        .col_expr(row::Column::Answer, Expr::value(None::<String>))
+        .col_expr(row::Column::AnswerValue, Expr::value(None::<String>))
+        .filter(row::Column::Answer.is_not_null())
+        .filter(row::Column::CreatedAt.lt(answers))
+        .exec(write.connection())
+        .await?;
     let error = interrupted_once();
+    let open = attempt::Entity::find()
+        .filter(attempt::Column::Outcome.eq(convert::name(&CallOutcome::InFlight)?))
+        .filter(attempt::Column::At.lt(in_flight))
+        .limit(EXPIRED_AT_ONCE)
+        .all(write.connection())
+        .await?;
     let stuck = row::Entity::find()
-        .filter(row::Column::Outcome.eq(convert::name(&CallOutcome::InFlight)?))
-        .filter(row::Column::CreatedAt.lt(in_flight))
+        .filter(row::Column::Id.is_in(open.iter().map(|attempt| attempt.call_id)))
         .all(write.connection())
         .await?;
     for row in stuck {
@@ -411,7 +372,7 @@ fn millis(duration: Duration) -> i64 {
 }
 
 fn stored(row: row::Model) -> Result<Option<Stored>, DbError> {
-    let usage = usage(row.prompt_tokens, row.completion_tokens);
+    let usage = tokens(row.prompt_tokens, row.completion_tokens);
     let Some(text) = row.answer else { return Ok(None) };
     let value = row.answer_value.as_deref();
     Ok(Some(Stored {
@@ -424,7 +385,7 @@ fn stored(row: row::Model) -> Result<Option<Stored>, DbError> {
     }))
 }
 
-fn usage(prompt: i64, completion: i64) -> Usage {
+fn tokens(prompt: i64, completion: i64) -> Usage {
     Usage {
         prompt_tokens: convert::unsigned(prompt),
         completion_tokens: convert::unsigned(completion),
@@ -445,44 +406,6 @@ fn call_error(
         severity: convert::parse_name("severity", severity)?,
         message: message.unwrap_or_default(),
     }))
-}
-
-fn wire_attempt(row: attempt::Model) -> Result<LlmAttempt, DbError> {
-    Ok(LlmAttempt {
-        at: row.at,
-        outcome: convert::parse_name("outcome", &row.outcome)?,
-        status: row.status.and_then(|status| u16::try_from(status).ok()),
-        error: call_error(
-            row.error_category.as_deref(),
-            row.error_severity.as_deref(),
-            row.error_message,
-        )?,
-        usage: usage(row.prompt_tokens, row.completion_tokens),
-        latency_ms: row.latency_ms.map(convert::unsigned),
-    })
-}
-
-fn wire(row: row::Model, attempts: Vec<LlmAttempt>) -> Result<LlmCall, DbError> {
-    Ok(LlmCall {
-        id: LlmCallId(row.id),
-        purpose: convert::parse_name("purpose", &row.purpose)?,
-        subject_id: row.subject_id,
-        document_id: row.document_id.map(DocumentId),
-        provider: convert::parse_name("provider", &row.provider)?,
-        model: row.model,
-        outcome: convert::parse_name("outcome", &row.outcome)?,
-        error: call_error(
-            row.error_category.as_deref(),
-            row.error_severity.as_deref(),
-            row.error_message,
-        )?,
-        usage: usage(row.prompt_tokens, row.completion_tokens),
-        cost_micros: row.cost_micros,
-        latency_ms: row.latency_ms.map(convert::unsigned),
-        maybe_paid_twice: row.maybe_paid_twice,
-        attempts,
-        created_at: row.created_at,
-    })
 }
 
 mod row {

@@ -201,6 +201,10 @@ impl Import {
             "update bases set status = 'error', location = 'not here: ' || location, \
              error = 'Its directory was on another server. Add the directory of this server as another base.' \
              where workspace_id = $1 and source = 'directory'",
+            "update llm_calls set outcome = 'failed', maybe_paid_twice = true where workspace_id = $1 \
+             and outcome = 'in_flight'",
+            "update llm_attempts set outcome = 'failed' where outcome = 'in_flight' \
+             and call_id in (select id from llm_calls where workspace_id = $1)",
             "update bases set status = 'downloading', error = null where workspace_id = $1 and source = 'hub'",
         ] {
             let values = vec![self.workspace_id.0.into(), convert::now().into()];

@@ -38,7 +38,10 @@ impl Reach {
     }
 
     /// What can be told before a name is resolved.
-    pub(crate) fn check_url(&self, url: &Url) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// A sentence that says what to change.
+    pub fn check_url(&self, url: &Url) -> Result<(), Error> {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(Error::settings("The base URL must begin with https:// or http://."));
         }

@@ -1,7 +1,7 @@
 //! The way to a workspace's language model: so many questions at once, and none before the provider takes it.
 
 use super::{AskError, price_of};
-use crate::{error::AppResult, provider_keys, state::App};
+use crate::{provider_keys, state::App};
 use cerebros_common::{
     ids::WorkspaceId,
     llm_calls::{CallError, Category, Severity},
@@ -215,15 +215,4 @@ impl Gates {
         };
         lock.lock_owned().await
     }
-}
-
-pub async fn models(app: &App, scope: &Scope) -> AppResult<Result<Vec<String>, CallError>> {
-    let client = match client(app, scope).await {
-        Ok(Some(client)) => client,
-        Ok(None) => return Ok(Ok(Vec::new())),
-        Err(AskError::Internal(error)) => return Err(error),
-        Err(error) => return Ok(error.call_error().map_or_else(|| Ok(Vec::new()), Err)),
-    };
-    let models = client.models().await.map_err(|error| super::wire_error(&error));
-    Ok(models.map(|models| models.into_iter().map(|model| model.id).collect()))
 }

@@ -34,6 +34,7 @@ mod invitations;
 mod legal;
 mod limits;
 mod links;
+mod llm;
 mod lost_updates;
 mod mail;
 mod members;
