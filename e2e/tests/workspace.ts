@@ -103,6 +103,8 @@ export async function fillWorkspace(request: APIRequestContext, url: string): Pr
     ["settings-api-keys", "/settings/api-keys"],
     ["settings-provider-keys", "/settings/provider-keys"],
     ["settings-templates", "/settings/templates"],
+    ["settings-language-model", "/settings/language-model"],
+    ["settings-usage", "/settings/usage"],
     ["settings-data", "/settings/data"],
     ["settings-audit", "/settings/audit"],
     ["studio", "/studio"],

@@ -18,9 +18,10 @@ use crate::{
         models::{find::ModelPage, list::ModelsPage},
         outbox::OutboxPage,
         settings::{
-            First, Settings, api_keys::ApiKeysPage, audit::AuditPage, data::DataPage, members::MembersPage,
-            notifications::NotificationsPage, profile::ProfilePage, provider_keys::ProviderKeysPage,
-            sessions::SessionsPage, templates::TemplatesPage, workspace::WorkspacePage,
+            First, Settings, api_keys::ApiKeysPage, audit::AuditPage, data::DataPage,
+            language_model::LanguageModelPage, members::MembersPage, notifications::NotificationsPage,
+            profile::ProfilePage, provider_keys::ProviderKeysPage, sessions::SessionsPage, templates::TemplatesPage, usage::UsagePage,
+            workspace::WorkspacePage,
         },
         shared::SharedPage,
         shell::Shell,
@@ -90,6 +91,8 @@ pub fn App() -> impl IntoView {
                         <Route path=path!("/api-keys") view=ApiKeysPage />
                         <Route path=path!("/provider-keys") view=ProviderKeysPage />
                         <Route path=path!("/templates") view=TemplatesPage />
+                        <Route path=path!("/language-model") view=LanguageModelPage />
+                        <Route path=path!("/usage") view=UsagePage />
                         <Route path=path!("/data") view=DataPage />
                         <Route path=path!("/audit") view=AuditPage />
                     </ParentRoute>

@@ -57,6 +57,28 @@ fn scaled(number: u64, units: &[&str]) -> String {
     }
 }
 
+/// Millionths of a US dollar: `$12.34`, `$0.0042`.
+pub fn dollars(micros: i64) -> String {
+    let sign = if micros < 0 { "-" } else { "" };
+    let micros = micros.unsigned_abs();
+    let fraction = format!("{:06}", micros % 1_000_000);
+    let fraction = fraction.trim_end_matches('0');
+    format!("{sign}${}.{fraction:0<2}", count(micros / 1_000_000))
+}
+
+/// What [`dollars`] and people write, in millionths.
+pub fn parse_dollars(text: &str) -> Option<i64> {
+    let text = text.trim().trim_start_matches('$').replace(',', "");
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if text.is_empty() || !digits(whole) || !digits(fraction) || fraction.len() > 6 {
+        return None;
+    }
+    let whole: i64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+    let fraction: i64 = format!("{fraction:0<6}").parse().ok()?;
+    whole.checked_mul(1_000_000)?.checked_add(fraction)
+}
+
 /// Four significant digits: `2.4817`, `0.0312`.
 pub fn loss(value: f64) -> String {
     if value.abs() >= 100.0 {
@@ -133,6 +155,27 @@ mod tests {
         assert_eq!(
             [dollars(0), dollars(4200), dollars(12_300_000)],
             ["$0.00", "$0.0042", "$12.30"]
+        );
+    }
+
+    #[test]
+    fn money() {
+        let written = [0, 4_200, 150_000, 12_340_000, 1_234_000_000_000].map(dollars);
+        assert_eq!(written, ["$0.00", "$0.0042", "$0.15", "$12.34", "$1,234,000.00"]);
+        let read = ["0.15", "$1,234.5", ".5", "7", "", "-1", "1.2.3", "0.0000001"].map(parse_dollars);
+        let whole = 1_234_500_000;
+        assert_eq!(
+            read,
+            [
+                Some(150_000),
+                Some(whole),
+                Some(500_000),
+                Some(7_000_000),
+                None,
+                None,
+                None,
+                None
+            ]
         );
     }
 

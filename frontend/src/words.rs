@@ -1,6 +1,9 @@
 //! What the screen says for words of the wire vocabulary that several pages show.
 
+use crate::components::tag::Colour;
 use cerebros_common::{
+    llm_calls::{Purpose, Severity},
+    llm_settings::LlmProvider,
     notifications::{Notification, NotificationKind, NotificationSubject},
     workspaces::Role,
 };
@@ -49,5 +52,33 @@ pub fn target(notification: &Notification) -> String {
             "/settings/sessions".to_owned()
         }
         NotificationSubject::Account => "/settings/profile".to_owned(),
+    }
+}
+
+pub fn llm_provider_name(provider: LlmProvider) -> &'static str {
+    match provider {
+        LlmProvider::Extractive => "None: taken from the text",
+        LlmProvider::Openai => "OpenAI or compatible",
+        LlmProvider::Anthropic => "Anthropic",
+        LlmProvider::AzureOpenai => "Azure OpenAI",
+    }
+}
+
+pub fn purpose_name(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Example => "Examples",
+        Purpose::Judge => "Judging an example",
+        Purpose::Concepts => "Concepts",
+        Purpose::Diagram => "Diagram",
+        Purpose::Repair => "Repair of a diagram",
+        Purpose::Test => "Test",
+    }
+}
+
+pub fn severity_look(severity: Severity) -> (Colour, &'static str) {
+    match severity {
+        Severity::Warning => (Colour::Amber, "Passing"),
+        Severity::Error => (Colour::Red, "Failed"),
+        Severity::Critical => (Colour::Red, "Needs you"),
     }
 }

@@ -3,12 +3,14 @@
 pub mod api_keys;
 pub mod audit;
 pub mod data;
+pub mod language_model;
 pub mod members;
 pub mod notifications;
 pub mod profile;
 pub mod provider_keys;
 pub mod sessions;
 pub mod templates;
+pub mod usage;
 pub mod workspace;
 
 use crate::{
@@ -46,7 +48,7 @@ static YOURS: [Part; 3] = [
     ),
 ];
 
-static WORKSPACE: [Part; 7] = [
+static WORKSPACE: [Part; 9] = [
     Part::new("/settings/workspace", "Workspace", icondata::LuBuilding2, Role::Viewer),
     Part::new("/settings/members", "Members", icondata::LuUsers, Role::Viewer),
     Part::new("/settings/api-keys", "API keys", icondata::LuKeyRound, Role::Admin),
@@ -62,6 +64,12 @@ static WORKSPACE: [Part; 7] = [
         icondata::LuMessageSquareQuote,
         Role::Viewer,
     ),
+        "/settings/language-model",
+        "Language model",
+        icondata::LuBrain,
+        Role::Viewer,
+    ),
+    Part::new("/settings/usage", "Usage", icondata::LuChartColumn, Role::Viewer),
     Part::new("/settings/data", "Data", icondata::LuArchive, Role::Viewer),
     Part::new("/settings/audit", "Audit log", icondata::LuScrollText, Role::Admin),
 ];

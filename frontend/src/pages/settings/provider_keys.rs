@@ -29,41 +29,77 @@ pub fn ProviderKeysPage() -> impl IntoView {
 
 #[component]
 fn Keys() -> impl IntoView {
-    let keys = Remote::new(list_provider_keys);
-    let changed = Callback::new(move |()| keys.refetch());
     view! {
         <Panel title="Hugging Face">
             <p class="mb-4 max-w-prose text-muted">
                 "With a token the server fetches bases that are gated or private. It is stored encrypted, is used for this workspace alone, and is never shown again."
             </p>
-            <Loaded remote=keys let:keys>
-                {move || {
-                    let stored = keys.with(|keys| keys.iter().find(|key| key.provider == Provider::Huggingface).cloned());
-                    match stored {
-                        Some(key) => view! { <Stored key changed /> }.into_any(),
-                        None => view! { <Form action="Store token" changed /> }.into_any(),
-                    }
-                }}
-            </Loaded>
+            <KeyBox kind=&HUGGING_FACE changed=Callback::new(|()| ()) />
         </Panel>
     }
 }
 
+/// How a provider's key is called, and what goes without it.
+pub struct Kind {
+    pub provider: Provider,
+    pub label: &'static str,
+    pub noun: &'static str,
+    pub placeholder: &'static str,
+    pub hint: &'static str,
+    pub store: &'static str,
+    pub replace: &'static str,
+    pub remove: &'static str,
+    pub removal: &'static str,
+}
+
+static HUGGING_FACE: Kind = Kind {
+    provider: Provider::Huggingface,
+    label: "Access token",
+    noun: "token",
+    placeholder: "hf_…",
+    hint: "From your settings at huggingface.co; the permission to read is enough.",
+    store: "Store token",
+    replace: "Replace token",
+    remove: "Remove token",
+    removal: "Gated and private bases can no longer be fetched. Those that are here already stay.",
+};
+
+/// The one key of a provider: stored, replaced, removed.
 #[component]
-fn Stored(key: ProviderKey, changed: Callback<()>) -> impl IntoView {
+pub fn KeyBox(kind: &'static Kind, changed: Callback<()>) -> impl IntoView {
+    let keys = Remote::new(list_provider_keys);
+    let changed = Callback::new(move |()| {
+        keys.refetch();
+        changed.run(());
+    });
+    view! {
+        <Loaded remote=keys let:keys>
+            {move || {
+                let stored = keys.with(|keys| keys.iter().find(|key| key.provider == kind.provider).cloned());
+                match stored {
+                    Some(key) => view! { <Stored kind key changed /> }.into_any(),
+                    None => view! { <Form kind action=kind.store changed /> }.into_any(),
+                }
+            }}
+        </Loaded>
+    }
+}
+
+#[component]
+fn Stored(kind: &'static Kind, key: ProviderKey, changed: Callback<()>) -> impl IntoView {
     let (replacing, asking) = (RwSignal::new(false), RwSignal::new(false));
     let (sending, toasts) = (Sending::new(), Toasts::of_app());
     let confirmed = Callback::new(move |()| {
         sending.start(delete_provider_key(key.provider), move |()| {
             asking.set(false);
-            toasts.good("The token was removed.");
+            toasts.good(format!("The {} was removed.", kind.noun));
             changed.run(());
         });
     });
     view! {
         <div class="flex flex-wrap items-center gap-x-4 gap-y-2">
             <p class="min-w-0 grow basis-48">
-                "A token that ends in " <code class="font-mono">{key.hint}</code> <span class="text-muted">", stored " <Ago at=key.created_at /></span>
+                {format!("A {} that ends in ", kind.noun)} <code class="font-mono">{key.hint}</code> <span class="text-muted">", stored " <Ago at=key.created_at /></span>
             </p>
             <button
                 type="button"
@@ -79,17 +115,17 @@ fn Stored(key: ProviderKey, changed: Callback<()>) -> impl IntoView {
         </div>
         <Show when=move || replacing.get()>
             <div class="mt-4">
-                <Form action="Replace token" changed />
+                <Form kind action=kind.replace changed />
             </div>
         </Show>
-        <Confirm open=asking title="Remove the token?" action="Remove token" sending confirmed>
-            <p>"Gated and private bases can no longer be fetched. Those that are here already stay."</p>
+        <Confirm open=asking title=format!("Remove the {}?", kind.noun) action=kind.remove sending confirmed>
+            <p>{kind.removal}</p>
         </Confirm>
     }
 }
 
 #[component]
-fn Form(action: &'static str, changed: Callback<()>) -> impl IntoView {
+fn Form(kind: &'static Kind, action: &'static str, changed: Callback<()>) -> impl IntoView {
     let secret = RwSignal::new(String::new());
     let (sending, toasts) = (Sending::new(), Toasts::of_app());
     let submit = move |event: web_sys::SubmitEvent| {
@@ -99,9 +135,9 @@ fn Form(action: &'static str, changed: Callback<()>) -> impl IntoView {
         };
         sending.submit(
             body,
-            |body| put_provider_key(Provider::Huggingface, body),
+            |body| put_provider_key(kind.provider, body),
             move |_| {
-                toasts.good("The token was stored.");
+                toasts.good(format!("The {} was stored.", kind.noun));
                 changed.run(());
             },
         );
@@ -110,14 +146,14 @@ fn Form(action: &'static str, changed: Callback<()>) -> impl IntoView {
         <form class="max-w-md space-y-2" novalidate on:submit=submit>
             <Alert error=sending.general() />
             <Field
-                label="Access token"
+                label=kind.label
                 name="provider-secret"
                 kind="password"
                 value=secret
                 error=sending.field("secret")
-                placeholder="hf_…"
+                placeholder=kind.placeholder
                 autocomplete="off"
-                hint="From your settings at huggingface.co; the permission to read is enough."
+                hint=kind.hint
             />
             <Button busy=sending.busy kind="submit">
                 {action}

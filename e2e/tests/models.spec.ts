@@ -1,0 +1,132 @@
+// A language model as a person sets it up: provider, key, test, prices, and what was asked. The provider is a script.
+
+import AxeBuilder from "@axe-core/playwright";
+import type { Page } from "@playwright/test";
+import { type IncomingMessage, type Server as HttpServer, createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { collectFaults } from "./faults";
+import { expect, test } from "./server";
+import { signUp } from "./workspace";
+
+const KEY = "sk-canary-0123456789";
+
+interface Peer {
+  url: string;
+  asked: number;
+  /** The status that questions get. */
+  status: number;
+  close(): void;
+}
+
+/** Speaks as much of OpenAI's API as the server asks for. */
+async function startPeer(): Promise<Peer> {
+  const peer = { url: "", asked: 0, status: 200, close: () => {} };
+  const server: HttpServer = createServer((request: IncomingMessage, response) => {
+    request.resume().on("end", () => {
+      const answer = (status: number, body: object) => {
+        response.writeHead(status, {
+          "content-type": "application/json",
+          "x-ratelimit-limit-requests": "100",
+          "x-ratelimit-remaining-requests": "20",
+          "x-ratelimit-reset-requests": "10m",
+        });
+        response.end(JSON.stringify(body));
+      };
+      if (request.headers.authorization !== `Bearer ${KEY}`) return answer(401, { error: { message: "Incorrect API key provided" } });
+      if (request.url === "/v1/models") return answer(200, { data: [{ id: "small-1" }, { id: "large-1" }] });
+      peer.asked += 1;
+      if (peer.status !== 200) return answer(peer.status, { error: { message: "No such model" } });
+      const message = { role: "assistant", content: '{"word": "ready"}' };
+      answer(200, {
+        model: "small-1-2026",
+        usage: { prompt_tokens: 1200, completion_tokens: 300 },
+        choices: [{ index: 0, finish_reason: "stop", message }],
+      });
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  peer.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
+  peer.close = () => server.closeAllConnections();
+  server.unref();
+  return peer;
+}
+
+async function accessible(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations.map(({ id, nodes }) => `${id} at ${nodes.map((node) => node.target).join("; ")}`)).toEqual([]);
+}
+
+test("a language model is set up, tested, priced, and its calls are shown", async ({ page, context, server }, info) => {
+  const faults = await collectFaults(context);
+  const peer = await startPeer();
+  await signUp(context.request, server.url);
+
+  await page.goto("/settings/language-model");
+  await expect(page.getByText("No language model is used.")).toBeVisible();
+  await accessible(page);
+  await page.getByLabel("Provider", { exact: true }).selectOption("openai");
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByText("must name a model")).toBeVisible();
+  await page.getByLabel("Model", { exact: true }).fill("medium-1");
+  await page.getByLabel("Base URL").fill("http://10.0.0.1/v1");
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByText("private network")).toBeVisible();
+  await page.getByLabel("Base URL").fill(peer.url);
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByText("The settings were saved.")).toBeVisible();
+
+  const outcome = page.locator("section", { hasText: "Test connection" }).getByRole("status");
+  await page.getByRole("button", { name: "Test connection" }).click();
+  await expect(outcome).toContainText("The key was refused");
+  await page.getByLabel("API key").fill(KEY);
+  await page.getByRole("button", { name: "Store key" }).click();
+  await expect(page.getByText("A key that ends in 6789")).toBeVisible();
+  await page.getByRole("button", { name: "Test connection" }).click();
+  await expect(outcome).toContainText("small-1-2026 answered");
+  await expect(page.getByText("Less than a quarter left")).toBeVisible();
+  await expect(page.getByText("20 of 100")).toBeVisible();
+
+  await page.getByRole("button", { name: "List models" }).click();
+  await page.getByLabel("The provider's models").selectOption("small-1");
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.locator("dd", { hasText: /^small-1$/ })).toBeVisible();
+
+  await page.getByLabel("Model's name").fill("small-1");
+  await page.getByLabel("A million prompt tokens").fill("cheap");
+  await page.getByRole("button", { name: "Set price" }).click();
+  await expect(page.getByText("must be dollars, such as 0.15")).toBeVisible();
+  await page.getByLabel("A million prompt tokens").fill("1");
+  await page.getByLabel("A million answer tokens").fill("10.00");
+  await page.getByRole("button", { name: "Set price" }).click();
+  await expect(page.getByRole("button", { name: "Remove your price of small-1" })).toBeVisible();
+  await page.getByRole("button", { name: "Test connection" }).click();
+  await expect(outcome).toContainText("small-1-2026 answered");
+  peer.status = 404;
+  await page.getByRole("button", { name: "Test connection" }).click();
+  await expect(outcome).toContainText("The model or address was not found");
+  await accessible(page);
+  await page.screenshot({ path: info.outputPath("language-model.png"), fullPage: true });
+
+  // Four questions came to the peer or were refused by it: each stands there, at its cost.
+  await page.goto("/settings/usage");
+  const cell = page.getByRole("cell", { name: "$0.0042" });
+  await expect(cell).toBeVisible();
+  await page.getByLabel("How it ended").selectOption("failed");
+  await expect(page).toHaveURL(/outcome=failed/);
+  const lines = page.getByRole("listitem").filter({ hasText: "attempt" });
+  await expect(lines).toHaveCount(2);
+  await lines.first().getByText("1 attempt").click();
+  await expect(lines.first().getByText("status 404")).toBeVisible();
+  await accessible(page);
+  await page.screenshot({ path: info.outputPath("usage.png"), fullPage: true });
+  await page.setViewportSize({ width: 360, height: 740 });
+  await page.screenshot({ path: info.outputPath("usage-narrow.png"), fullPage: true });
+  await page.goto("/settings/language-model");
+  await expect(page.getByText("20 of 100")).toBeVisible();
+  const overflow = () => document.documentElement.scrollWidth - document.documentElement.clientWidth;
+  expect(await page.evaluate(overflow)).toBeLessThanOrEqual(0);
+  await page.screenshot({ path: info.outputPath("language-model-narrow.png"), fullPage: true });
+  expect(peer.asked).toBe(3);
+  expect(faults).toEqual([]);
+  peer.close();
+});
