@@ -20,8 +20,8 @@ use crate::{
         settings::{
             First, Settings, api_keys::ApiKeysPage, audit::AuditPage, data::DataPage,
             language_model::LanguageModelPage, members::MembersPage, notifications::NotificationsPage,
-            profile::ProfilePage, provider_keys::ProviderKeysPage, sessions::SessionsPage, templates::TemplatesPage, usage::UsagePage,
-            workspace::WorkspacePage,
+            profile::ProfilePage, provider_keys::ProviderKeysPage, sessions::SessionsPage, templates::TemplatesPage,
+            usage::UsagePage, workspace::WorkspacePage,
         },
         shared::SharedPage,
         shell::Shell,

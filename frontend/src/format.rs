@@ -33,16 +33,6 @@ pub fn quantity(number: u64) -> String {
     scaled(number, &["", " K", " M", " B"])
 }
 
-/// Millionths of a US dollar: `$12.30`, `$0.0042`.
-pub fn dollars(micros: i64) -> String {
-    let value = micros as f64 / 1e6;
-    if micros == 0 || value.abs() >= 1.0 {
-        format!("${value:.2}")
-    } else {
-        format!("${value:.4}")
-    }
-}
-
 fn scaled(number: u64, units: &[&str]) -> String {
     let mut value = number as f64;
     let mut unit = 0;

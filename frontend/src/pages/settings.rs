@@ -64,6 +64,7 @@ static WORKSPACE: [Part; 9] = [
         icondata::LuMessageSquareQuote,
         Role::Viewer,
     ),
+    Part::new(
         "/settings/language-model",
         "Language model",
         icondata::LuBrain,
