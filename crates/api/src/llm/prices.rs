@@ -10,9 +10,6 @@ use chrono::NaiveDate;
 
 /// In US dollars for a million tokens of prompt and of answer, in thousandths.
 const SHIPPED: &[(LlmProvider, &str, i64, i64)] = &[
-    (LlmProvider::Anthropic, "claude-3-haiku", 250, 1_250),
-    (LlmProvider::Anthropic, "claude-3-5-haiku", 800, 4_000),
-    (LlmProvider::Anthropic, "claude-haiku-4-5", 1_000, 5_000),
     (LlmProvider::Anthropic, "claude-opus-4", 15_000, 75_000),
     (LlmProvider::Anthropic, "claude-opus-4-1", 15_000, 75_000),
     (LlmProvider::Anthropic, "claude-opus-4-5", 5_000, 25_000),
@@ -20,19 +17,10 @@ const SHIPPED: &[(LlmProvider, &str, i64, i64)] = &[
     (LlmProvider::Anthropic, "claude-sonnet-4", 3_000, 15_000),
     (LlmProvider::Anthropic, "claude-sonnet-4-5", 3_000, 15_000),
     (LlmProvider::Anthropic, "claude-sonnet-4-6", 3_000, 15_000),
-    (LlmProvider::Openai, "gpt-4.1", 2_000, 8_000),
-    (LlmProvider::Openai, "gpt-4.1-mini", 400, 1_600),
-    (LlmProvider::Openai, "gpt-4.1-nano", 100, 400),
-    (LlmProvider::Openai, "gpt-4o", 2_500, 10_000),
-    (LlmProvider::Openai, "gpt-4o-mini", 150, 600),
     (LlmProvider::Openai, "gpt-5", 1_250, 10_000),
-    (LlmProvider::Openai, "gpt-5-mini", 250, 2_000),
-    (LlmProvider::Openai, "gpt-5-nano", 50, 400),
     (LlmProvider::Openai, "gpt-5.1", 1_250, 10_000),
     (LlmProvider::Openai, "gpt-5.2", 1_750, 14_000),
     (LlmProvider::Openai, "gpt-5.2-pro", 21_000, 168_000),
-    (LlmProvider::Openai, "o3", 2_000, 8_000),
-    (LlmProvider::Openai, "o4-mini", 1_100, 4_400),
 ];
 
 const SOURCE: &str =

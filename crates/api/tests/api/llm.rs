@@ -218,10 +218,10 @@ async fn rate_limits_are_shown(server: TestServer) {
 async fn prices_are_set_and_taken_back(server: TestServer) {
     let member = server.member().await;
     let before: Prices = member.get("/api/v1/prices").await.data();
-    let shipped = before.items.iter().find(|price| price.model == "gpt-4o-mini").unwrap();
+    let shipped = before.items.iter().find(|price| price.model == "gpt-5").unwrap();
     assert_eq!(
         (shipped.prompt_micros, shipped.completion_micros, shipped.own),
-        (150_000, 600_000, false)
+        (1_250_000, 10_000_000, false)
     );
     assert!(before.source.contains("openai.com") && before.currency == "USD");
     let path = "/api/v1/prices/openai/meta-llama%2FLlama-3";
@@ -229,7 +229,7 @@ async fn prices_are_set_and_taken_back(server: TestServer) {
     let put = |path: &str, body: &Value| Answer::of(member.request(Method::PUT, path).json(body));
     let price: Price = put(path, &body).await.data();
     assert_eq!((price.model.as_str(), price.own), ("meta-llama/Llama-3", true));
-    let replaced = put("/api/v1/prices/openai/gpt-4o-mini", &body).await;
+    let replaced = put("/api/v1/prices/openai/gpt-5", &body).await;
     assert!(replaced.data::<Price>().own);
     let after: Prices = member.get("/api/v1/prices").await.data();
     assert_eq!(after.items.len(), before.items.len() + 1);
