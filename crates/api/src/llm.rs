@@ -12,7 +12,7 @@ use crate::{
     state::App,
 };
 use cerebros_common::{
-    ids::{DocumentId, LlmCallId},
+    ids::DocumentId,
     llm_calls::{CallError, Category, Purpose, Severity, Usage},
     llm_settings::{LlmProvider, RateWindow},
     prices::Price,
@@ -56,7 +56,6 @@ pub struct Ask {
 
 #[derive(Debug, Clone)]
 pub struct Reply {
-    pub call_id: LlmCallId,
     pub text: String,
     /// As the schema says, where one was given.
     pub value: Option<Value>,
@@ -120,7 +119,6 @@ impl AskError {
 /// What a workspace asks.
 #[derive(Debug, Clone)]
 pub struct Chosen {
-    pub provider: LlmProvider,
     pub model: String,
     pub price: Option<Price>,
 }
@@ -133,11 +131,7 @@ pub async fn chosen(app: &App, scope: &Scope) -> AppResult<Option<Chosen>> {
     };
     let own_address = settings.base_url.is_some();
     let price = price_of(app, scope, settings.provider, own_address, &model).await?;
-    Ok(Some(Chosen {
-        provider: settings.provider,
-        model,
-        price,
-    }))
+    Ok(Some(Chosen { model, price }))
 }
 
 /// Puts a question to the workspace's language model, unless its answer is stored.
@@ -197,7 +191,6 @@ pub async fn ask_with(
 async fn stored(app: &App, scope: &Scope, key: &str) -> AppResult<Option<Reply>> {
     let stored = db::llm_calls::find_stored(scope, &app.db, key).await?;
     Ok(stored.map(|stored| Reply {
-        call_id: stored.id,
         text: stored.text,
         value: stored.value,
         model: stored.model,

@@ -3,7 +3,7 @@
 use crate::{
     Db, DbError, Scope, Write,
     concepts::holds,
-    convert, documents,
+    convert, documents, llm_calls,
     notifications::{self, Audience},
     paging::page,
 };
@@ -463,6 +463,7 @@ pub async fn update(
 pub async fn delete(write: &mut Write, id: DiagramId, version: Option<i64>) -> Result<(), DbError> {
     let row = lock(write, id, version).await?;
     row::Entity::delete_by_id(id.0).exec(write.connection()).await?;
+    llm_calls::forget(write, id.0).await?;
     write.event(EventKind::DiagramDeleted, id, None);
     if let Some(document) = row.document_id {
         write.event(EventKind::ConceptsChanged, document, None);

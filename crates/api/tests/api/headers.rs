@@ -1,10 +1,10 @@
 //! What every answer carries, and answers that need not be sent again.
 
 use crate::{
-    contract,
+    concepts, contract,
     helpers::{Answer, Client, TestServer},
 };
-use cerebros_common::{accounts::Session, agents::Agent, examples::Example};
+use cerebros_common::{accounts::Session, agents::Agent, diagrams::Diagram, examples::Example};
 use reqwest::{Method, RequestBuilder, StatusCode, header};
 use serde_json::json;
 
@@ -161,6 +161,10 @@ async fn what_the_caller_has_is_not_sent_again(server: TestServer) {
     let example: Example = member.post("/api/v1/examples", body).await.data();
     let session: Session = member.get("/api/v1/auth/session").await.data();
     let workspace = session.workspaces[0].id;
+    let document = concepts::document(&member, "tea.txt", "Tea is a drink of leaves. Tea is hot.").await;
+    let concept = concepts::found(&member, &document).await.remove(0);
+    let diagram = json!({"title": "A", "source": "pie\n  \"a\": 1\n", "level": "beginner"});
+    let diagram: Diagram = member.post("/api/v1/diagrams", diagram).await.data();
     for (_, path, operation) in contract::operations(&contract::document()) {
         let mut parameters = operation["parameters"].as_array().into_iter().flatten();
         if !parameters.any(|parameter| parameter["name"] == "If-None-Match") {
@@ -174,6 +178,8 @@ async fn what_the_caller_has_is_not_sent_again(server: TestServer) {
             "find_agent" => (format!("/api/v1/agents/{}", agent.id), json!({"name": "B"})),
             "find_example" => (format!("/api/v1/examples/{}", example.id), json!({"response": "s"})),
             "find_workspace" => (format!("/api/v1/workspaces/{workspace}"), json!({"name": "B"})),
+            "find_concept" => (format!("/api/v1/concepts/{}", concept.id), json!({"category": "B"})),
+            "find_diagram" => (format!("/api/v1/diagrams/{}", diagram.id), json!({"title": "B"})),
             "find_template" => ("/api/v1/templates/prose".to_owned(), json!({"instructions": "B"})),
             "find_account" => ("/api/v1/account".to_owned(), json!({"name": "B"})),
             other => panic!("{other} has no entry in the test of If-None-Match"),
