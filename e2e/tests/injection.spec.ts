@@ -106,7 +106,7 @@ test("no payload in documents, names or examples runs or loads anything", async 
 
   const files: [string, string][] = [
     ["md", PAYLOADS.join("\n\n")],
-    ["txt", PAYLOADS.join("\n\n")],
+    ["txt", PAYLOADS.toReversed().join("\n\n")],
     ["csv", ["word,meaning", ...PAYLOADS.map((payload) => `x,"${payload.replaceAll('"', '""')}"`)].join("\n")],
     ["json", JSON.stringify(Object.fromEntries(PAYLOADS.map((payload) => [payload, payload])))],
     ["xml", `<all>${PAYLOADS.map((payload) => `<p><![CDATA[${payload}]]></p>`).join("")}</all>`],

@@ -123,7 +123,7 @@ test("twenty examples are reviewed by keyboard alone", async ({ page, server }) 
     await keyboard.press("?");
     await expect(page.getByRole("dialog", { name: "Keys" })).toBeVisible();
     await keyboard.press("Escape");
-    await page.goto(`/assistants/${agent}?tab=examples&origin=manual&status=approved`);
+    await page.goto(`/assistants/${agent}?tab=examples&origin=manual&status=pending`);
     await expect(lines(page).first()).toContainText("By hand");
     const listed = await count(page.getByText(/\d+ examples? listed/));
     await page.getByRole("button", { name: "Judge all listed" }).press("Enter");
@@ -229,7 +229,7 @@ function longText(examples: number): Buffer {
   const things = ["harbour", "archive", "kitchen", "library", "workshop", "garden", "laboratory", "office", "depot", "school"];
   const verbs = ["keeps", "repairs", "sorts", "lends", "counts", "paints", "moves", "checks", "sells", "cleans"];
   const parts: string[] = [];
-  for (let number = 0; number < examples / 2.4; number++) {
+  for (let number = 0; number < examples / 1.2; number++) {
     const [thing, verb] = [things[number % 10], verbs[Math.floor(number / 10) % 10]];
     parts.push(
       `## The ${thing} number ${number}\n\nThe ${thing} number ${number} ${verb} exactly ${number * 7 + 3} boxes of kind ${number % 89} every week. ` +

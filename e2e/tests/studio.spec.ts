@@ -60,7 +60,7 @@ test("an uploaded document becomes concepts, diagrams, files and a link", async 
   await expect(page.getByText(/diagrams are being drawn/)).toBeVisible();
   const diagrams = page.getByRole("region", { name: "Diagrams" });
   await expect(diagrams.locator("img").first()).toBeVisible({ timeout: 60_000 });
-  await expect(page.getByText("Drawing", { exact: true })).toHaveCount(0, { timeout: 120_000 });
+  await expect(diagrams.locator("span", { hasText: /^Drawing$/ })).toHaveCount(0, { timeout: 120_000 });
   await look(page, "diagrams");
   await narrow(page, "diagrams");
 

@@ -24,7 +24,7 @@ pub struct GenerateExamples {
 impl Task for GenerateExamples {
     const NAME: &'static str = "generate_examples";
     const QUEUE: &'static str = "generation";
-    const MAX_ATTEMPTS: u32 = 5;
+    const MAX_ATTEMPTS: u32 = 8;
 }
 
 /// Chunks of a document that examples are made of unasked: some two million characters.

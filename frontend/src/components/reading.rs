@@ -197,7 +197,7 @@ pub fn Reading(text: DocumentText, marks: Vec<Mark>) -> impl IntoView {
                     _ => "mt-4 text-base font-semibold first:mt-0",
                 };
                 view! {
-                    <div role="heading" attr:aria-level=(depth + 2).to_string() class=class>
+                    <div role="heading" aria-level=(depth + 2).to_string() class=class>
                         {runs(words)}
                     </div>
                 }

@@ -42,7 +42,7 @@ pub struct ExtractDocument {
 impl Task for ExtractDocument {
     const NAME: &'static str = "extract_document";
     const QUEUE: &'static str = "documents";
-    const MAX_ATTEMPTS: u32 = 5;
+    const MAX_ATTEMPTS: u32 = 8;
 }
 
 /// Clears away what interrupted tasks left. Only for a process that knows that it is alone.
