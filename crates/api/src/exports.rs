@@ -199,7 +199,7 @@ impl Gathering<'_> {
         let mut rows = self.snapshot.rows_unscoped(table, id).await?;
         while let Some(row) = rows.try_next().await? {
             count += 1;
-            let without = row.get("status").is_some_and(|status| has_no_file(status));
+            let without = row.get("status").is_some_and(has_no_file);
             if let Some(key) = row.get("blob_key").and_then(Value::as_str).filter(|_| !without) {
                 keys.push(key.to_owned());
             }

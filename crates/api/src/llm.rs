@@ -266,7 +266,7 @@ impl Asking {
                     answered: error.was_answered(),
                     maybe_paid: error.maybe_paid,
                 };
-                (error.usage, error.limits, ended, Some(error))
+                (error.usage, *error.limits, ended, Some(error))
             }
         };
         self.gate.learn(limits, error.as_ref());

@@ -144,7 +144,7 @@ impl Client {
         let Some(read) = read else {
             return Err(Error {
                 status: Some(status.as_u16()),
-                limits,
+                limits: Box::new(limits),
                 // Nobody can tell what it cost.
                 maybe_paid: true,
                 ..Error::unusable("The provider's answer cannot be understood. Does the base URL lead to its API?")
@@ -154,7 +154,7 @@ impl Client {
         let checked = checked(read, chat).map_err(|error| Error {
             status: Some(status.as_u16()),
             usage: Some(usage),
-            limits,
+            limits: Box::new(limits),
             ..error
         });
         let (text, value) = checked?;
@@ -201,15 +201,18 @@ impl Client {
             return Err(Error {
                 status: Some(status.as_u16()),
                 retry_after,
-                limits,
+                limits: Box::new(limits),
                 ..refused(status, &words)
             });
         }
-        let with_limits = |error| Error { limits, ..error };
+        let with_limits = |error| Error {
+            limits: Box::new(limits),
+            ..error
+        };
         let body = body(response, MAX_ANSWER_BYTES).await.map_err(with_limits)?;
         let value = serde_json::from_slice(&body).map_err(|_| Error {
             status: Some(status.as_u16()),
-            limits,
+            limits: Box::new(limits),
             maybe_paid: true,
             ..Error::unusable("The provider's answer is not JSON. Does the base URL lead to its API?")
         })?;

@@ -40,7 +40,7 @@ pub struct Error {
     pub maybe_paid: bool,
     /// What an unusable answer cost.
     pub usage: Option<Usage>,
-    pub limits: RateLimits,
+    pub limits: Box<RateLimits>,
 }
 
 impl Error {
@@ -53,7 +53,7 @@ impl Error {
             retry_after: None,
             maybe_paid: false,
             usage: None,
-            limits: RateLimits::default(),
+            limits: Box::default(),
         }
     }
 

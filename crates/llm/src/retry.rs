@@ -1,7 +1,7 @@
 //! When to ask again.
 
 use crate::Error;
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 /// A provider that wants to be left alone for longer is asked again by whoever asked, later.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -11,7 +11,7 @@ const MAX_UNUSABLE: u32 = 2;
 /// The waits that are left for one question.
 #[derive(Debug, Clone)]
 pub struct Retry {
-    waits: std::vec::IntoIter<Duration>,
+    waits: VecDeque<Duration>,
     unusable: u32,
 }
 
@@ -24,7 +24,7 @@ impl Default for Retry {
 impl Retry {
     pub fn new(waits: &[Duration]) -> Self {
         Self {
-            waits: waits.to_vec().into_iter(),
+            waits: waits.iter().copied().collect(),
             unusable: 0,
         }
     }
@@ -45,7 +45,7 @@ impl Retry {
                 return None;
             }
         }
-        let wait = self.waits.next()?;
+        let wait = self.waits.pop_front()?;
         let wait = wait.max(error.retry_after.unwrap_or_default());
         Some(wait + wait.mul_f64(jitter))
     }

@@ -191,17 +191,11 @@ pub fn Reading(text: DocumentText, marks: Vec<Mark>) -> impl IntoView {
         shown.push(match part {
             Part::Page(number) => view! { <PageMark number /> }.into_any(),
             Part::Heading(depth, words) => {
-                let class = match depth {
-                    1 => "mt-6 text-xl font-semibold first:mt-0",
-                    2 => "mt-6 text-lg font-semibold first:mt-0",
-                    _ => "mt-4 text-base font-semibold first:mt-0",
-                };
-                view! {
-                    <div role="heading" aria-level=(depth + 2).to_string() class=class>
-                        {runs(words)}
-                    </div>
+                match depth {
+                    1 => view! { <h3 class="mt-6 text-xl font-semibold first:mt-0">{runs(words)}</h3> }.into_any(),
+                    2 => view! { <h4 class="mt-6 text-lg font-semibold first:mt-0">{runs(words)}</h4> }.into_any(),
+                    _ => view! { <h5 class="mt-4 text-base font-semibold first:mt-0">{runs(words)}</h5> }.into_any(),
                 }
-                    .into_any()
             }
             Part::Paragraph(words) => view! { <p class="whitespace-pre-wrap">{runs(words)}</p> }.into_any(),
             Part::Item(level, words) => {

@@ -405,6 +405,8 @@ async fn judge(
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed test panics")]
+
     use super::*;
 
     #[test]
