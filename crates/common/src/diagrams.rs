@@ -283,6 +283,10 @@ pub struct PictureQuery {
     /// Counts for nothing: an address with another version is fetched anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<i64>,
+    /// For pictures in pages, which cannot send `X-Workspace-Id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(value_type = Option<crate::ids::WorkspaceId>))]
+    pub workspace_id: Option<crate::ids::WorkspaceId>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, Validate)]

@@ -59,6 +59,8 @@ pub fn picture_address(diagram: &Diagram, download: bool) -> String {
     let query = PictureQuery {
         download: download.then_some(true),
         version: Some(diagram.version),
+        // `address` names it.
+        workspace_id: None,
     };
     address(&with_query(&format!("/diagrams/{}/svg", diagram.id), &query))
 }

@@ -1,6 +1,8 @@
 //! Files of all kinds, hostile ones among them, at a real server: each ends well or with a sentence that helps, and the
 //! server stays small. `CORPUS=10` makes the large ones as large as a person's.
 
+#![expect(clippy::print_stdout, reason = "figures for whoever runs it by hand")]
+
 use crate::{
     corpus_files::{self, CorpusFile, End},
     documents::{agent, is_settled, path, upload_path},

@@ -1,5 +1,7 @@
 //! Batches that ask a language model, which a scripted peer plays: honest, failing, and hostile.
 
+#![expect(clippy::print_stdout, reason = "figures for whoever runs it by hand")]
+
 use crate::{
     batches::{self, items, path, rests, setting, start, text},
     documents::{agent, ready},

@@ -1,6 +1,8 @@
 //! A large file whose client and server are killed on the way. `UPLOAD_BYTES`, `UPLOAD_KILLS` and `UPLOAD_STORE` (`directory`
 //! or `bucket`) make a long run; usually it goes to a directory on SQLite and to a bucket on PostgreSQL.
 
+#![expect(clippy::print_stdout, reason = "figures for whoever runs it by hand")]
+
 use crate::{
     bucket::Bucket,
     helpers::{Answer, Client, DEADLINE, Kind, ServerProcess, TestServer},
