@@ -309,6 +309,8 @@ fn pairs(sentence: &Sentence<'_>) -> HashSet<String> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
     use super::*;
     use crate::verify_span;
 

@@ -34,6 +34,11 @@ pub fn OneDiagram(studio: Studio, id: DiagramId) -> impl IntoView {
     let diagram = Remote::new(move || find_diagram(id))
         .live(move |event| event.id == id.0 && event.kind == EventKind::DiagramChanged);
     let editing = Memo::new(move |_| studio.address.text("edit").is_some());
+    // Here, so that the link stays in sight when the diagram is shown anew because of it.
+    let link = ShareLink {
+        told: RwSignal::new(false),
+        address: RwSignal::new(String::new()),
+    };
     view! {
         <button type="button" class="btn btn-sm" on:click=move |_| studio.address.clear(&["diagram", "edit"])>
             <Icon icon=icondata::LuChevronLeft />
@@ -44,15 +49,25 @@ pub fn OneDiagram(studio: Studio, id: DiagramId) -> impl IntoView {
                 if editing.get() {
                     view! { <Editor studio diagram=value.get_untracked() remote=diagram /> }.into_any()
                 } else {
-                    view! { <Shown studio diagram=value remote=diagram /> }.into_any()
+                    view! { <Shown studio diagram=value remote=diagram link /> }.into_any()
                 }
             }}
         </Loaded>
+        <ShownOnce open=link.told title="Share link" copy="Copy the link" secret=link.address>
+            "Whoever has this link sees title, summary and picture, without an account. It is shown once."
+        </ShownOnce>
     }
 }
 
+/// A link that was just made.
+#[derive(Clone, Copy)]
+struct ShareLink {
+    told: RwSignal<bool>,
+    address: RwSignal<String>,
+}
+
 #[component]
-fn Shown(studio: Studio, diagram: Signal<Diagram>, remote: Remote<Diagram>) -> impl IntoView {
+fn Shown(studio: Studio, diagram: Signal<Diagram>, remote: Remote<Diagram>, link: ShareLink) -> impl IntoView {
     move || {
         let now = diagram.get();
         let ready = now.status == DiagramStatus::Ready;
@@ -86,7 +101,7 @@ fn Shown(studio: Studio, diagram: Signal<Diagram>, remote: Remote<Diagram>) -> i
                         <div class="panel overflow-hidden bg-white p-2">
                             <img src=src alt=format!("Diagram: {}", now.title) class="mx-auto max-h-[70vh] max-w-full" />
                         </div>
-                        <Actions studio diagram=now.clone() remote />
+                        <Actions studio diagram=now.clone() remote link />
                     }
                 })}
             {about}
@@ -130,11 +145,10 @@ fn Mend(studio: Studio, id: DiagramId, remote: Remote<Diagram>) -> impl IntoView
 }
 
 #[component]
-fn Actions(studio: Studio, diagram: Diagram, remote: Remote<Diagram>) -> impl IntoView {
+fn Actions(studio: Studio, diagram: Diagram, remote: Remote<Diagram>, link: ShareLink) -> impl IntoView {
     let toasts = Toasts::of_app();
     let sharing = Sending::in_toasts();
     let deleting = About::new();
-    let (told, link) = (RwSignal::new(false), RwSignal::new(String::new()));
     let id = diagram.id;
     let shared = diagram.shared;
     let picture = picture_address(&diagram, false);
@@ -154,8 +168,8 @@ fn Actions(studio: Studio, diagram: Diagram, remote: Remote<Diagram>) -> impl In
     let text = move |_| picture::save_text(&source, &format!("{}.mmd", name.get_value()));
     let share = move |_| {
         sharing.start(share_diagram(id), move |share| {
-            link.set(share.link);
-            told.set(true);
+            link.address.set(share.link);
+            link.told.set(true);
             remote.refetch();
         });
     };
@@ -200,9 +214,6 @@ fn Actions(studio: Studio, diagram: Diagram, remote: Remote<Diagram>) -> impl In
                 </button>
             </May>
         </div>
-        <ShownOnce open=told title="Share link" copy="Copy the link" secret=link>
-            "Whoever has this link sees title, summary and picture, without an account. It is shown once."
-        </ShownOnce>
         <Delete studio about=deleting />
     }
 }

@@ -57,7 +57,7 @@ fn Row(kind: TemplateKind, version: TemplateVersion, newest: Memo<i64>, changed:
     let restore = Callback::new(move |()| {
         let body = TemplateRestore { version: number };
         sending.start(restore_template(kind, body), move |template| {
-            toasts.good(&format!("Version {number} is in use again."));
+            toasts.good(format!("Version {number} is in use again."));
             changed.run(template);
         });
     });
