@@ -6,7 +6,7 @@ use crate::{
 };
 use cerebros_common::{accounts::Session, agents::Agent, diagrams::Diagram, examples::Example};
 use reqwest::{Method, RequestBuilder, StatusCode, header};
-use serde_json::json;
+use serde_json::{Value, json};
 
 on_both_databases!(
     every_answer_carries_the_headers,
@@ -165,6 +165,9 @@ async fn what_the_caller_has_is_not_sent_again(server: TestServer) {
     let concept = concepts::found(&member, &document).await.remove(0);
     let diagram = json!({"title": "A", "source": "pie\n  \"a\": 1\n", "level": "beginner"});
     let diagram: Diagram = member.post("/api/v1/diagrams", diagram).await.data();
+    let diagram_path = format!("/api/v1/diagrams/{}", diagram.id);
+    let share: Value = member.post_nothing(&format!("{diagram_path}/share")).await.data();
+    let token = share["link"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
     for (_, path, operation) in contract::operations(&contract::document()) {
         let mut parameters = operation["parameters"].as_array().into_iter().flatten();
         if !parameters.any(|parameter| parameter["name"] == "If-None-Match") {
@@ -180,6 +183,15 @@ async fn what_the_caller_has_is_not_sent_again(server: TestServer) {
             "find_workspace" => (format!("/api/v1/workspaces/{workspace}"), json!({"name": "B"})),
             "find_concept" => (format!("/api/v1/concepts/{}", concept.id), json!({"category": "B"})),
             "find_diagram" => (format!("/api/v1/diagrams/{}", diagram.id), json!({"title": "B"})),
+            "find_diagram_picture" => (format!("{diagram_path}/svg"), json!({"source": "pie\n  \"b\": 1\n"})),
+            "find_shared_picture" => (
+                format!("/api/v1/shared/{token}/svg"),
+                json!({"source": "pie\n  \"c\": 1\n"}),
+            ),
+            "find_llm_settings" => (
+                "/api/v1/llm-settings".to_owned(),
+                json!({"provider": "openai", "base_url": "https://example.org/v1", "model": "small-1"}),
+            ),
             "find_template" => ("/api/v1/templates/prose".to_owned(), json!({"instructions": "B"})),
             "find_account" => ("/api/v1/account".to_owned(), json!({"name": "B"})),
             other => panic!("{other} has no entry in the test of If-None-Match"),
@@ -200,9 +212,15 @@ async fn what_the_caller_has_is_not_sent_again(server: TestServer) {
             assert_eq!(answer.header("etag"), Some(etag));
         }
         assert_eq!(ask("\"other\"").await.bytes, whole.bytes);
+        // A picture has a tag of its own.
+        let (method, changed_at, known) = match path.as_str() {
+            path if path.ends_with("/svg") => (Method::PATCH, diagram_path.as_str(), "*"),
+            path if path.ends_with("/llm-settings") => (Method::PUT, path, etag),
+            path => (Method::PATCH, path, etag),
+        };
         let changed = member
-            .request(Method::PATCH, &path)
-            .header("if-match", etag)
+            .request(method, changed_at)
+            .header("if-match", known)
             .json(&change);
         assert_eq!(Answer::of(changed).await.status, StatusCode::OK, "{path}");
         assert_eq!(ask(etag).await.status, StatusCode::OK, "{path}");
