@@ -22,8 +22,7 @@ async function inspect(page: Page, name: string): Promise<string[]> {
   const found: string[] = [];
   for (const scheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme: scheme });
-    // Without loading the page anew, which would close what is open.
-    await page.evaluate((theme) => (document.documentElement.dataset.theme = theme), scheme);
+    await expect(page.locator("html")).toHaveAttribute("data-theme", scheme);
     for (const size of [NARROW, WIDE]) {
       await page.setViewportSize(size);
       const { violations } = await new AxeBuilder({ page }).analyze();

@@ -2,6 +2,8 @@
 
 use crate::browser;
 use leptos::prelude::*;
+use wasm_bindgen::{JsCast, closure::Closure};
+use web_sys::MediaQueryList;
 
 const KEY: &str = "theme";
 
@@ -43,19 +45,27 @@ impl Theme {
         match self {
             Self::Light => false,
             Self::Dark => true,
-            Self::System => browser::window()
-                .match_media("(prefers-color-scheme: dark)")
-                .ok()
-                .flatten()
-                .is_some_and(|query| query.matches()),
+            Self::System => system_query().is_some_and(|query| query.matches()),
         }
     }
+}
+
+/// Whether the system asks for a dark screen.
+fn system_query() -> Option<MediaQueryList> {
+    browser::window().match_media("(prefers-color-scheme: dark)").ok()?
 }
 
 /// Provides the choice, and keeps the page and the browser's memory in step with it.
 pub fn provide_theme() {
     let theme = RwSignal::new(Theme::stored());
+    let system = RwSignal::new(());
+    if let Some(query) = system_query() {
+        // For as long as the page lives.
+        let changed = Closure::<dyn FnMut()>::new(move || system.notify()).into_js_value();
+        drop(query.add_event_listener_with_callback("change", changed.unchecked_ref()));
+    }
     Effect::new(move |_| {
+        system.track();
         let theme = theme.get();
         browser::remember(browser::storage(), KEY, Some(theme.key()));
         if let Some(root) = document().document_element() {

@@ -1,6 +1,7 @@
 //! Batches: examples made from many chunks, by the workspace's language model or from the text itself.
 
 use crate::{
+    documents::ChunkPlace,
     ids::{AgentId, BatchId, BatchItemId, ChunkId, DocumentId},
     templates::TemplateKind,
 };
@@ -104,6 +105,8 @@ pub struct BatchItem {
     pub document_id: DocumentId,
     pub document_name: String,
     pub chunk_id: ChunkId,
+    /// Where the chunk lies in the document.
+    pub place: ChunkPlace,
     pub template: TemplateKind,
     pub template_version: i64,
     pub status: BatchItemStatus,

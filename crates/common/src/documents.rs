@@ -163,6 +163,19 @@ pub struct DocumentPage {
     pub end: u64,
 }
 
+/// Where a chunk lies, for lists that name it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ChunkPlace {
+    /// From 0, in its document.
+    pub index: u32,
+    pub start: u64,
+    pub end: u64,
+    pub page: Option<u32>,
+    /// The innermost heading.
+    pub heading: Option<String>,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Chunk {

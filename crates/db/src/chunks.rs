@@ -2,7 +2,7 @@
 
 use crate::{Db, DbError, Scope, Write, convert, documents};
 use cerebros_common::{
-    documents::Chunk,
+    documents::{Chunk, ChunkPlace},
     ids::{ChunkId, DocumentId},
     wire::CursorPage,
 };
@@ -10,6 +10,7 @@ use sea_orm::{
     ActiveValue::{NotSet, Set},
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// Its text is that between `start` and `end`, which count characters.
@@ -65,6 +66,35 @@ pub async fn lengths(scope: &Scope, db: &Db, ids: &[DocumentId]) -> Result<Vec<(
         .await?;
     let length = |(document, id, start, end)| (DocumentId(document), ChunkId(id), convert::unsigned(end - start));
     Ok(found.into_iter().map(length).collect())
+}
+
+/// Where chunks lie, for whoever has found them in its scope.
+pub(crate) async fn places(db: &Db, ids: &[Uuid]) -> Result<HashMap<Uuid, ChunkPlace>, DbError> {
+    let found: Vec<(Uuid, i32, i64, i64, Option<i32>, Option<String>)> = row::Entity::find()
+        .filter(row::Column::Id.is_in(ids.iter().copied()))
+        .select_only()
+        .columns([
+            row::Column::Id,
+            row::Column::Idx,
+            row::Column::StartAt,
+            row::Column::EndAt,
+            row::Column::Page,
+            row::Column::Heading,
+        ])
+        .into_tuple()
+        .all(db.read())
+        .await?;
+    let place = |(id, index, start, end, page, heading): (Uuid, i32, i64, i64, Option<i32>, Option<String>)| {
+        let place = ChunkPlace {
+            index: u32::try_from(index).unwrap_or_default(),
+            start: convert::unsigned(start),
+            end: convert::unsigned(end),
+            page: page.and_then(|page| u32::try_from(page).ok()),
+            heading,
+        };
+        (id, place)
+    };
+    Ok(found.into_iter().map(place).collect())
 }
 
 /// A chunk of a document of the workspace.

@@ -96,7 +96,8 @@ fn draw(engine: &Engine, source: &str) -> Option<String> {
         .with_engine(engine.clone())
         .with_parse_options(ParseOptions::strict());
     match renderer.render(RenderRequest::svg(source, control, request)) {
-        Ok(RenderOutput::Svg(Some(svg))) => sanitise::svg(svg.svg()),
+        // Labels are measured in another font than the reader has: what is a little wider must not be cut off.
+        Ok(RenderOutput::Svg(Some(svg))) => sanitise::svg(&svg.svg().replace("overflow:hidden", "overflow:visible")),
         _ => None,
     }
 }
@@ -176,6 +177,7 @@ mod tests {
         let svg = verdict.svg.unwrap();
         assert!(svg.contains("Core"), "{svg}");
         assert!(!svg.contains("width=\"100%\"") && !svg.contains("foreignObject"));
+        assert!(!svg.contains("overflow:hidden"), "labels are cut off");
     }
 
     /// What mermaid's own parser says of 200 valid and 200 broken sources of twelve types; `e2e/mermaid/verdicts.mjs`

@@ -9,7 +9,7 @@ use crate::{
 use cerebros_common::{
     audit::{Action, Noun},
     batches::{BatchItem, BatchItemError, BatchItemQuery, BatchItemStatus, BatchPause, BatchStatus, PauseReason},
-    documents::Chunk,
+    documents::{Chunk, ChunkPlace},
     ids::{BatchId, BatchItemId, ChunkId, DocumentId},
     wire::CursorPage,
 };
@@ -82,9 +82,12 @@ pub async fn list_items(
     let next_cursor = rows.last().filter(|_| more).map(|row| row.idx.to_string());
     let ids: Vec<Uuid> = rows.iter().map(|row| row.document_id).collect();
     let names = documents::names(db.read(), &ids).await?;
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.chunk_id).collect();
+    let places = chunks::places(db, &ids).await?;
     let items = rows.into_iter().map(|row| {
         let name = names.get(&row.document_id).cloned().unwrap_or_default();
-        wire(row, name)
+        let place = places.get(&row.chunk_id).cloned().unwrap_or_default();
+        wire(row, name, place)
     });
     Ok(CursorPage {
         items: items.collect::<Result<_, _>>()?,
@@ -338,13 +341,14 @@ pub(super) async fn retry_failed(write: &Write, batch_id: Uuid) -> Result<u64, D
     Ok(changed.rows_affected)
 }
 
-fn wire(row: row::Model, document_name: String) -> Result<BatchItem, DbError> {
+fn wire(row: row::Model, document_name: String, place: ChunkPlace) -> Result<BatchItem, DbError> {
     let error = row.error.as_deref();
     Ok(BatchItem {
         id: BatchItemId(row.id),
         document_id: DocumentId(row.document_id),
         document_name,
         chunk_id: ChunkId(row.chunk_id),
+        place,
         template: convert::parse_name("template", &row.template)?,
         template_version: row.template_version,
         status: convert::parse_name("batch item status", &row.status)?,

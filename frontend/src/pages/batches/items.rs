@@ -79,12 +79,23 @@ fn Row(item: BatchItem) -> impl IntoView {
         BatchItemStatus::Done => format::counted(u64::from(item.examples), "example", "examples"),
         _ => String::new(),
     };
+    let passage = format!(
+        "/documents/{}?at={}-{}",
+        item.document_id, item.place.start, item.place.end
+    );
+    let place = match (item.place.page, item.place.heading) {
+        (Some(page), Some(heading)) => format!(" · page {page}, {heading}"),
+        (Some(page), None) => format!(" · page {page}"),
+        (None, Some(heading)) => format!(" · passage {}, {heading}", item.place.index + 1),
+        (None, None) => format!(" · passage {}", item.place.index + 1),
+    };
     let again = (item.round > 1).then(|| format!("asked {} times", item.round));
     view! {
         <li class="space-y-1 py-3">
             <div class="flex flex-wrap items-center gap-x-4 gap-y-1">
-                <a href=format!("/documents/{}", item.document_id) class="min-w-0 grow basis-40 truncate hover:underline">
+                <a href=passage class="min-w-0 grow basis-40 truncate hover:underline">
                     {item.document_name}
+                    <span class="text-muted">{place}</span>
                 </a>
                 <span class="text-sm text-muted">{result}</span>
                 {again.map(|again| view! { <span class="text-sm text-muted">{again}</span> })}
