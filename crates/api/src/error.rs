@@ -104,6 +104,23 @@ impl AppError {
         }
     }
 
+    /// The database failed: a deadlock and a full disk are told apart.
+    fn of_database(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        let told = if says(&error, DEADLOCK) {
+            let detail = "Two changes got into each other's way, and this one was not made. Send it again.";
+            Self::unavailable(detail, 1)
+        } else if says(&error, DISK_FULL) {
+            let detail = "Nothing was stored. Free some space on the server and try again.";
+            Self::new(ErrorCode::StorageFull, detail)
+        } else {
+            return Self::internal(error);
+        };
+        Self {
+            cause: Some(error.into()),
+            ..told
+        }
+    }
+
     /// A failed read or write of a file: a full disk is told apart.
     pub fn io(error: std::io::Error) -> Self {
         if error.kind() == std::io::ErrorKind::StorageFull {
@@ -222,30 +239,14 @@ impl From<DbError> for AppError {
                     "The {noun} is at version {current} by now. Read it again, then send your change with its ETag."
                 ),
             ),
-            DbError::Corrupt(..) | DbError::Fault(_) | DbError::Sql(_) => {
-                if says(&error, &["deadlock detected"]) {
-                    let detail = "Two changes got into each other's way, and this one was not made. Send it again.";
-                    return Self {
-                        cause: Some(error.into()),
-                        ..Self::unavailable(detail, 1)
-                    };
-                }
-                if says(&error, DISK_FULL) {
-                    let detail = "Nothing was stored. Free some space on the server and try again.";
-                    return Self {
-                        cause: Some(error.into()),
-                        ..Self::new(ErrorCode::StorageFull, detail)
-                    };
-                }
-                Self::internal(error)
-            }
+            DbError::Corrupt(..) | DbError::Fault(_) | DbError::Sql(_) => Self::of_database(error),
         }
     }
 }
 
 impl From<QueueError> for AppError {
     fn from(error: QueueError) -> Self {
-        Self::internal(error)
+        Self::of_database(error)
     }
 }
 
@@ -259,12 +260,15 @@ impl From<AppError> for TaskError {
     }
 }
 
+/// PostgreSQL's words for two transactions that wait for each other.
+const DEADLOCK: &[&str] = &["deadlock detected"];
+
 /// SQLite's result code 13 and PostgreSQL's class 53100.
 const DISK_FULL: &[&str] = &["(code: 13)", "No space left on device"];
 
 /// Whether the error, or what caused it, holds one of the texts.
-fn says(error: &DbError, texts: &[&str]) -> bool {
-    let mut source: Option<&dyn std::error::Error> = Some(error);
+fn says(error: &(dyn std::error::Error + 'static), texts: &[&str]) -> bool {
+    let mut source = Some(error);
     while let Some(error) = source {
         let said = error.to_string();
         if texts.iter().any(|text| said.contains(text)) {

@@ -59,13 +59,13 @@ pub async fn run(app: Arc<App>, task: GenerateExamples, lease: Lease) -> Result<
         return Err(TaskError::Interrupted);
     }
     let mut write = app.db.write(&scope).await.map_err(AppError::from)?;
-    lease.complete(write.connection()).await?;
     let agent_id = db::examples::insert_generated(&mut write, task.document_id, generated)
         .await
         .map_err(AppError::from)?;
     if let Some(agent_id) = agent_id {
         duplicates::enqueue_grouping(&write, &scope, agent_id).await?;
     }
+    lease.complete(write.connection()).await?;
     write.commit().await.map_err(AppError::from)?;
     Ok(())
 }

@@ -60,7 +60,6 @@ pub fn clear(app: &App) -> io::Result<()> {
 pub async fn run(app: Arc<App>, task: ExtractDocument, lease: Lease) -> Result<(), TaskError> {
     let scope = scope_of(lease.workspace_id())?;
     let mut write = app.db.write(&scope).await.map_err(AppError::from)?;
-    lease.fence(write.connection()).await?;
     let begun = db::documents::begin(&mut write, task.document_id)
         .await
         .map_err(AppError::from)?;
@@ -69,6 +68,7 @@ pub async fn run(app: Arc<App>, task: ExtractDocument, lease: Lease) -> Result<(
         write.commit().await.map_err(AppError::from)?;
         return Ok(());
     };
+    lease.fence(write.connection()).await?;
     write.commit().await.map_err(AppError::from)?;
     if !look(&app, &scope, &located, &lease).await? {
         return Ok(());
@@ -135,7 +135,6 @@ async fn look(app: &App, scope: &Scope, located: &LocatedDocument, lease: &Lease
         }
     }
     let mut write = app.db.write(scope).await.map_err(AppError::from)?;
-    lease.fence(write.connection()).await?;
     let scan = match verdict {
         Ok(None) => Some(Scan::NotScanned),
         Ok(Some(Verdict::Clean)) => Some(Scan::Clean),
@@ -165,6 +164,7 @@ async fn look(app: &App, scope: &Scope, located: &LocatedDocument, lease: &Lease
     if let Some(scan) = scan {
         let passed = db::documents::pass(&mut write, id, scan).await;
         passed.map_err(AppError::from)?;
+        lease.fence(write.connection()).await?;
     } else {
         lease.complete(write.connection()).await?;
     }

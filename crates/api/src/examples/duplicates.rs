@@ -51,7 +51,7 @@ pub async fn run(app: Arc<App>, task: GroupExamples, lease: Lease) -> Result<(),
             let mut write = begin(&app, &scope, &lease).await?;
             let regrouped = db::examples::regroup(&mut write, task.agent_id, some).await;
             regrouped.map_err(AppError::from)?;
-            write.commit().await.map_err(AppError::from)?;
+            commit(write, &lease).await?;
         }
         let write = begin(&app, &scope, &lease).await?;
         let all = db::examples::all_signed(&write, task.agent_id).await;
@@ -68,9 +68,13 @@ async fn begin(app: &App, scope: &Scope, lease: &Lease) -> Result<Write, TaskErr
     if lease.cancellation().is_cancelled() {
         return Err(TaskError::Interrupted);
     }
-    let write = app.db.write(scope).await.map_err(AppError::from)?;
+    Ok(app.db.write(scope).await.map_err(AppError::from)?)
+}
+
+/// The task's own row comes last: whoever changes an example locks that first, and then asks for this task.
+async fn commit(write: Write, lease: &Lease) -> Result<(), TaskError> {
     lease.fence(write.connection()).await?;
-    Ok(write)
+    Ok(write.commit().await.map_err(AppError::from)?)
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, TaskError> {
@@ -88,7 +92,7 @@ async fn sign(app: &App, scope: &Scope, agent_id: AgentId, lease: &Lease) -> Res
         let signatures = blocking(move || unsigned.iter().map(signed).collect()).await?;
         let write = begin(app, scope, lease).await?;
         db::examples::sign(&write, signatures).await.map_err(AppError::from)?;
-        write.commit().await.map_err(AppError::from)?;
+        commit(write, lease).await?;
     }
 }
 

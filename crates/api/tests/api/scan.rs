@@ -171,7 +171,7 @@ async fn what_is_too_large_is_read_and_says_so(server: TestServer) {
 }
 
 async fn a_scanner_that_is_away_is_asked_again(server: TestServer) {
-    let (clamd, asked) = scanner(7).await;
+    let (clamd, asked) = scanner(10).await;
     let server = with(&server, clamd).await;
     let member = server.member().await;
     let agent = agent(&member).await;
@@ -179,7 +179,7 @@ async fn a_scanner_that_is_away_is_asked_again(server: TestServer) {
     assert_eq!((document.status, document.scan), (DocumentStatus::Error, None));
     let error = document.error.clone().unwrap();
     assert_eq!(error.code, "scanner_unavailable");
-    assert_eq!(asked.load(Ordering::SeqCst), 5);
+    assert_eq!(asked.load(Ordering::SeqCst), 8);
     // Two more times in vain, then it is back.
     let again = member.post_nothing(&format!("{}/retry", path(&document))).await;
     assert_eq!(again.status, StatusCode::OK, "{}", again.text);
@@ -188,6 +188,6 @@ async fn a_scanner_that_is_away_is_asked_again(server: TestServer) {
         (document.status, document.scan),
         (DocumentStatus::Ready, Some(Scan::Clean))
     );
-    assert_eq!(asked.load(Ordering::SeqCst), 8);
+    assert_eq!(asked.load(Ordering::SeqCst), 11);
     server.stop().await;
 }
