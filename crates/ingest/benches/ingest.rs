@@ -1,13 +1,13 @@
 //! How fast documents are read: MB/s of chunking beside a bare cut at blank lines, pages/s of PDF in a confined child
-//! beside plain `pdftotext`. `PDFS=DIRECTORY` takes the PDF files there instead of made ones.
+//! beside plain `pdftotext`. `PDFS=DIRECTORY` takes the PDF files there instead of a small and a made one.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
-use cerebros_ingest::child::extract_main;
-use cerebros_ingest::{ChunkOptions, Format, chunk, tokens};
+use cerebros_ingest::child::{ExtractOutcome, extract_main, read_outcome};
+use cerebros_ingest::{ChunkOptions, Format, Tokens, chunk, tokens};
 
 const RUNS: usize = 5;
 
@@ -87,21 +87,25 @@ fn bare_cut(text: &str, max: usize) -> Vec<String> {
 
 fn extraction() -> std::io::Result<()> {
     let folder = tempfile::tempdir()?;
-    let files = match std::env::var_os("PDFS") {
-        Some(given) => std::fs::read_dir(given)?
-            .map(|entry| entry.map(|entry| entry.path()))
-            .filter(|path| {
-                path.as_ref()
-                    .map_or(true, |path| path.extension().is_some_and(|name| name == "pdf"))
-            })
-            .collect::<Result<Vec<PathBuf>, _>>()?,
-        None => {
-            let path = folder.path().join("made.pdf");
-            std::fs::write(&path, made_pdf(300))?;
-            vec![path]
-        }
-    };
-    let output = folder.path().join("outcome.json");
+    if let Some(given) = std::env::var_os("PDFS") {
+        let entries = std::fs::read_dir(given)?.collect::<Result<Vec<_>, _>>()?;
+        let mut files: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
+        files.retain(|path| path.extension().is_some_and(|name| name == "pdf"));
+        return read("given", &files, folder.path());
+    }
+    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/remote-work-policy.pdf");
+    read("printed", &[PathBuf::from(fixture)], folder.path())?;
+    let made = folder.path().join("made.pdf");
+    std::fs::write(&made, made_pdf(300))?;
+    read(
+        "made (dense text in a built-in font, the worst case for word boxes)",
+        &[made],
+        folder.path(),
+    )
+}
+
+fn read(kind: &str, files: &[PathBuf], folder: &Path) -> std::io::Result<()> {
+    let output = folder.join("outcome.json");
     let program = std::env::current_exe()?;
     let pages: usize = files.iter().map(|file| pages_of(file)).sum();
     let run = |command: &mut Command| {
@@ -113,18 +117,28 @@ fn extraction() -> std::io::Result<()> {
         assert!(status.is_ok(), "the program runs");
     };
     let ours = median(|| {
-        for file in &files {
+        for file in files {
             run(Command::new(&program).arg("extract").arg(file).arg(&output));
+            let Some(ExtractOutcome::Ok(reading)) = read_outcome(&output) else {
+                continue;
+            };
+            assert!(
+                reading
+                    .tokens
+                    .unwrap_or_else(|| Tokens::of(&reading.text, &reading.pieces))
+                    .whole
+                    > 0
+            );
         }
     });
     let peer = median(|| {
-        for file in &files {
+        for file in files {
             run(Command::new("pdftotext").arg(file).arg("-"));
         }
     });
     let (ours, peer) = (pages as f64 / ours, pages as f64 / peer);
     report(&format!(
-        "{} files of {pages} pages: {ours:.0} pages/s in a confined child, with chunks and tokens; plain pdftotext {peer:.0} \
+        "{kind}: {} files of {pages} pages: {ours:.0} pages/s in a confined child, with chunks and tokens; plain pdftotext {peer:.0} \
          pages/s, ratio {:.2}",
         files.len(),
         ours / peer

@@ -58,8 +58,6 @@ pub fn extract_main(input: &Path, format: Format, output: &Path) -> ExitCode {
     if confine().is_err() {
         return ExitCode::from(3);
     }
-    // Its tables take a while to unpack: that can be done while the file is read.
-    std::thread::spawn(|| crate::tokens(""));
     let outcome = match extract(input, format, &Limits::default()) {
         Ok(extracted) => ExtractOutcome::Ok(reading(extracted)),
         Err(error) => ExtractOutcome::Error(error),

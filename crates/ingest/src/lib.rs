@@ -32,7 +32,7 @@ pub use extract::{ExtractCode, ExtractError, Extracted, Limits, Page, extract};
 pub use find::find;
 pub use format::Format;
 pub use generate::{Draft, generate};
-pub use reading::{Piece, Reading, reading};
+pub use reading::{Piece, Reading, Tokens, reading};
 pub use sniff::{SniffCode, SniffError, sniff, sniff_path};
 pub use span::{locate, verify_span};
 pub use tokens::tokens;

@@ -16,7 +16,7 @@ use cerebros_db::{
     documents::{Extraction, LocatedDocument},
 };
 use cerebros_ingest::{
-    ExtractCode, ExtractError, Page, Piece, Reading,
+    ExtractCode, ExtractError, Page, Piece, Reading, Tokens,
     child::{Exit, outcome_of_exit},
 };
 use cerebros_queue::{Burial, HookError, Lease, Task, TaskError};
@@ -237,20 +237,23 @@ fn extraction(reading: Reading) -> Extraction {
         start: page.start as u64,
         end: page.end as u64,
     };
-    let chunk = |piece: Piece| NewChunk {
+    let tokens = reading
+        .tokens
+        .unwrap_or_else(|| Tokens::of(&reading.text, &reading.pieces));
+    let chunk = |(piece, tokens): (Piece, usize)| NewChunk {
         start: piece.start as u64,
         end: piece.end as u64,
         page: piece.page,
         headings: piece.headings,
-        tokens: piece.tokens as u64,
+        tokens: tokens as u64,
     };
     let code = |(start, end): (usize, usize)| (start as u64, end as u64);
     Extraction {
         characters: reading.characters as u64,
-        tokens: reading.tokens as u64,
+        tokens: tokens.whole as u64,
         pages: reading.pages.into_iter().map(page).collect(),
         code: reading.code.into_iter().map(code).collect(),
-        chunks: reading.pieces.into_iter().map(chunk).collect(),
+        chunks: reading.pieces.into_iter().zip(tokens.pieces).map(chunk).collect(),
         text: reading.text,
     }
 }

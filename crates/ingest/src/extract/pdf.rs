@@ -16,12 +16,22 @@ use self::tool::Tool;
 use super::{ExtractCode, ExtractError, Limits};
 use crate::text::TextBuilder;
 
+/// From so many pages on, both halves of a file are read at once.
+const LONG: usize = 4;
+
 pub(super) fn read(path: &Path, limits: &Limits, out: &mut TextBuilder) -> Result<(), ExtractError> {
-    let mut tool = Tool::start(path, limits)?;
-    let pages = parse(tool.output()?, limits);
-    // How the tool ended says more than how its output broke off.
-    tool.finish()?;
-    let pages = pages?;
+    let count = tool::pages(path);
+    let half = count / 2;
+    let pages = if count < LONG {
+        read_pages(path, None, limits)?
+    } else {
+        std::thread::scope(|scope| {
+            let first = scope.spawn(|| read_pages(path, Some((1, half)), limits));
+            let second = read_pages(path, Some((half + 1, count)), limits);
+            let first = first.join().map_err(|_| ExtractCode::Crashed)?;
+            Ok::<_, ExtractError>(joined(first?, second?))
+        })?
+    };
     if pages.is_empty() {
         return Err(ExtractCode::PdfDamaged.into());
     }
@@ -30,6 +40,26 @@ pub(super) fn read(path: &Path, limits: &Limits, out: &mut TextBuilder) -> Resul
         return Err(ExtractCode::PdfScanned.into());
     }
     Ok(())
+}
+
+fn read_pages(path: &Path, range: Option<(usize, usize)>, limits: &Limits) -> Result<Vec<PdfPage>, ExtractError> {
+    let mut tool = Tool::text(path, range, limits.pdf_timeout)?;
+    let pages = parse(tool.output()?, limits);
+    // How the tool ended says more than how its output broke off.
+    tool.finish()?;
+    pages
+}
+
+fn joined(mut first: Vec<PdfPage>, second: Vec<PdfPage>) -> Vec<PdfPage> {
+    let lines = first.iter().flat_map(|page| &page.lines);
+    let blocks = lines.map(|line| line.block).max().unwrap_or_default();
+    first.extend(second.into_iter().map(|mut page| {
+        for line in &mut page.lines {
+            line.block += blocks;
+        }
+        page
+    }));
+    first
 }
 
 fn parse(output: impl BufRead, limits: &Limits) -> Result<Vec<PdfPage>, ExtractError> {

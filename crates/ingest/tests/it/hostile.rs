@@ -176,7 +176,7 @@ fn each_end_of_the_child_has_its_sentence() {
     assert_eq!(ended(Exit::Code(0)), ExtractCode::PdfScanned);
     assert_eq!(ended(Exit::Code(3)), ExtractCode::Crashed);
     assert_eq!(ended(Exit::Code(4)), ExtractCode::Unwritable);
-    let read = r#"{"ok": {"text": "é", "characters": 1, "tokens": 1, "pages": [], "code": [], "pieces": []}}"#;
+    let read = r#"{"ok": {"text": "é", "characters": 1, "pages": [], "code": [], "pieces": []}}"#;
     std::fs::write(&output, read).unwrap();
     let Some(ExtractOutcome::Ok(extracted)) = read_outcome(&output) else {
         panic!("an outcome was written");

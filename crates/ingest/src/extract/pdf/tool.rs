@@ -1,4 +1,4 @@
-//! `pdftotext` as a child process with a deadline.
+//! Poppler's programs as child processes with a deadline.
 
 use std::io::{BufReader, ErrorKind, Read, Take};
 use std::path::Path;
@@ -7,14 +7,33 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use crate::extract::{ExtractCode, ExtractError, Limits};
+use crate::extract::{ExtractCode, ExtractError};
 
 /// Boxes make the output some forty times as long as the text in it.
 const MAX_OUTPUT_BYTES: u64 = 4 << 30;
 const MAX_COMPLAINT_BYTES: u64 = 64 << 10;
 
-/// A running `pdftotext`; dropped, it is killed and reaped.
+/// Counting pages takes milliseconds; a file for which it takes longer is read in one piece.
+const COUNTING: Duration = Duration::from_secs(2);
+
+/// How many pages a file has; 0 where that is not easily told.
+pub(super) fn pages(path: &Path) -> usize {
+    let mut command = Command::new("pdfinfo");
+    command.arg("--").arg(path);
+    let mut info = String::new();
+    let counted = Tool::start(command, COUNTING).and_then(|mut tool| {
+        let read = tool.output()?.take(MAX_COMPLAINT_BYTES).read_to_string(&mut info);
+        tool.finish()?;
+        read.map_err(|_| ExtractCode::Crashed.into())
+    });
+    let line = info.lines().find_map(|line| line.strip_prefix("Pages:"));
+    let count = line.and_then(|count| count.trim().parse().ok());
+    counted.ok().and(count).unwrap_or(0)
+}
+
+/// A running program; dropped, it is killed and reaped.
 pub(super) struct Tool {
     child: Arc<Mutex<Child>>,
     timed_out: Arc<AtomicBool>,
@@ -24,11 +43,19 @@ pub(super) struct Tool {
 }
 
 impl Tool {
-    pub(super) fn start(path: &Path, limits: &Limits) -> Result<Self, ExtractError> {
-        let mut child = Command::new("pdftotext")
-            .args(["-bbox-layout", "-enc", "UTF-8", "--"])
-            .arg(path)
-            .arg("-")
+    /// Writes the words of a file, or of its pages from one to another, with their boxes.
+    pub(super) fn text(path: &Path, range: Option<(usize, usize)>, deadline: Duration) -> Result<Self, ExtractError> {
+        let mut command = Command::new("pdftotext");
+        command.args(["-bbox-layout", "-enc", "UTF-8"]);
+        if let Some((first, last)) = range {
+            command.args(["-f", &first.to_string(), "-l", &last.to_string()]);
+        }
+        command.arg("--").arg(path).arg("-");
+        Self::start(command, deadline)
+    }
+
+    fn start(mut command: Command, deadline: Duration) -> Result<Self, ExtractError> {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -52,7 +79,6 @@ impl Tool {
         let child = Arc::new(Mutex::new(child));
         let timed_out = Arc::new(AtomicBool::new(false));
         let (running, done) = channel();
-        let deadline = limits.pdf_timeout;
         let (watched, flag) = (Arc::clone(&child), Arc::clone(&timed_out));
         std::thread::spawn(move || {
             if done.recv_timeout(deadline) == Err(RecvTimeoutError::Timeout) {
@@ -83,7 +109,7 @@ impl Tool {
                 Ok(None) => {}
                 Err(_) => return Err(ExtractCode::Crashed.into()),
             }
-            std::thread::sleep(std::time::Duration::from_millis(2));
+            std::thread::sleep(Duration::from_millis(1));
         };
         self.running = None;
         let complaints = self
