@@ -81,6 +81,15 @@ pub fn reveal(element: &Element) {
     element.scroll_into_view_with_scroll_into_view_options(&options);
 }
 
+/// Scrolls the region that the element stands in, and nothing around it.
+pub fn reveal_in_region(element: &Element) {
+    if let Ok(Some(region)) = element.closest("[role=region]") {
+        let (own, around) = (element.get_bounding_client_rect(), region.get_bounding_client_rect());
+        let above = own.top() - around.top() - (around.height() - own.height()).max(0.0) / 2.0;
+        region.set_scroll_top(region.scroll_top() + above as i32);
+    }
+}
+
 pub fn focus(id: &str) {
     if let Some(element) = document()
         .get_element_by_id(id)

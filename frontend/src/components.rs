@@ -19,7 +19,6 @@ pub mod menu;
 pub mod navigation;
 pub mod page_head;
 pub mod pager;
-pub mod passage;
 pub mod progress;
 pub mod reading;
 pub mod shown_once;

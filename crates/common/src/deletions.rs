@@ -50,6 +50,8 @@ pub struct DeletionCounts {
     pub agents: u64,
     pub documents: u64,
     pub examples: u64,
+    pub concepts: u64,
+    pub diagrams: u64,
     pub datasets: u64,
     pub jobs: u64,
     pub models: u64,

@@ -370,10 +370,14 @@ async fn extent(
     let derived = derived_datasets(subject);
     let whole = subject == DeletionSubject::Workspace;
     let of = |column: &str| format!("{column} = $1");
-    let (documents, examples) = match subject {
-        DeletionSubject::Document => (of("id"), of("document_id")),
-        DeletionSubject::Agent => (of("agent_id"), of("agent_id")),
-        _ => (of("workspace_id"), of("workspace_id")),
+    let (documents, examples, diagrams) = match subject {
+        DeletionSubject::Document => (of("id"), of("document_id"), of("document_id")),
+        DeletionSubject::Agent => (
+            of("agent_id"),
+            of("agent_id"),
+            "document_id in (select id from documents where agent_id = $1)".to_owned(),
+        ),
+        _ => (of("workspace_id"), of("workspace_id"), of("workspace_id")),
     };
     let (documents, document_bytes) = total(connection, "documents", &documents, id).await?;
     let (datasets, dataset_bytes) = total(connection, "datasets", derived, id).await?;
@@ -381,6 +385,8 @@ async fn extent(
         agents: u64::from(subject == DeletionSubject::Agent),
         documents,
         examples: count(connection, "examples", &examples, id).await?,
+        concepts: count(connection, "concepts", &examples, id).await?,
+        diagrams: count(connection, "diagrams", &diagrams, id).await?,
         datasets,
         ..DeletionCounts::default()
     };
@@ -464,6 +470,8 @@ async fn extent_of_account(
             (&mut sum.agents, one.counts.agents),
             (&mut sum.documents, one.counts.documents),
             (&mut sum.examples, one.counts.examples),
+            (&mut sum.concepts, one.counts.concepts),
+            (&mut sum.diagrams, one.counts.diagrams),
             (&mut sum.datasets, one.counts.datasets),
             (&mut sum.jobs, one.counts.jobs),
             (&mut sum.models, one.counts.models),

@@ -16,6 +16,7 @@ pub fn Field(
     #[prop(optional)] placeholder: &'static str,
     #[prop(optional)] autofocus: bool,
 ) -> impl IntoView {
+    let error = about(error, value);
     let shown = RwSignal::new(false);
     let password = kind == "password";
     view! {
@@ -55,6 +56,16 @@ pub fn Field(
     }
 }
 
+/// What is wrong with a value, as long as it is the one that stands there.
+fn about(error: Signal<Option<String>>, value: RwSignal<String>) -> Signal<Option<String>> {
+    let refused = Memo::new(move |_| error.get().map(|error| (error, value.get_untracked())));
+    let current = move || {
+        let refused = refused.get()?;
+        value.with(|value| *value == refused.1).then_some(refused.0)
+    };
+    Signal::derive(current)
+}
+
 /// Several lines of text.
 #[component]
 pub fn TextArea(
@@ -67,6 +78,7 @@ pub fn TextArea(
     #[prop(optional)] hint: &'static str,
     #[prop(default = 3)] rows: u32,
 ) -> impl IntoView {
+    let error = about(error, value);
     view! {
         <Labelled label name=name.clone() error hint>
             <textarea

@@ -157,13 +157,13 @@ fn rule_after(text: &Text<'_>, end: usize) -> usize {
     if is_rule { line + 1 } else { 0 }
 }
 
-/// Scrolls to the current mark when it is shown.
+/// Scrolls by `reveal` to the current mark when it is shown.
 #[component]
-pub fn Reading(text: DocumentText, marks: Vec<Mark>) -> impl IntoView {
+pub fn Reading(text: DocumentText, marks: Vec<Mark>, reveal: fn(&web_sys::Element)) -> impl IntoView {
     let here = NodeRef::<html::Mark>::new();
     Effect::new(move |_| {
         if let Some(mark) = here.get() {
-            crate::browser::reveal(&mark);
+            reveal(&mark);
         }
     });
     let mut revealed = false;

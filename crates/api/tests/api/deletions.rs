@@ -12,13 +12,15 @@ use cerebros_common::{
     agents::Agent,
     api_keys::NewApiKeySecret,
     chat::WireError,
+    concepts::Concept,
     datasets::{Dataset, DatasetStatus},
-    deletions::{Deletion, DeletionPreview, DeletionStatus, Receipt, ReceiptStatement},
+    deletions::{Deletion, DeletionCounts, DeletionPreview, DeletionStatus, Receipt, ReceiptStatement},
     documents::Document,
     errors::ErrorCode,
     jobs::{Job, JobStatus},
     models::Model,
     search::SearchResult,
+    wire::Page,
 };
 use reqwest::{Method, StatusCode};
 use sea_orm::{ConnectionTrait, Database, Statement};
@@ -211,6 +213,10 @@ async fn a_preview_tells_what_goes(server: TestServer) {
     assert_eq!(preview.confirmation, format!("{IN_DOCUMENT_NAME}.txt"));
     assert_eq!((preview.counts.documents, preview.counts.datasets), (1, 1));
     assert_eq!(preview.counts.examples, made.document.examples);
+    let concepts: Page<Concept> = member.get("/api/v1/concepts").await.data();
+    assert!(concepts.total > 0);
+    let drawn = |counts: &DeletionCounts| (counts.concepts, counts.diagrams);
+    assert_eq!(drawn(&preview.counts), (concepts.total, 1));
     assert_eq!(preview.bytes, made.document.size_bytes + made.dataset.size_bytes);
     assert_eq!(preview.datasets[0].id, made.dataset.id.0);
     assert_eq!(preview.models[0].id, made.model.id.0);
@@ -218,11 +224,13 @@ async fn a_preview_tells_what_goes(server: TestServer) {
     let agent: DeletionPreview = member.post(PREVIEW, body).await.data();
     assert_eq!(agent.confirmation, IN_AGENT_NAME);
     assert_eq!(agent.counts.examples, made.document.examples + 1);
+    assert_eq!(drawn(&agent.counts), (concepts.total, 1));
     let session = personal(&member).await;
     let body = json!({"subject": "account", "id": session.user.id});
     let account: DeletionPreview = member.post(PREVIEW, body).await.data();
     assert_eq!(account.confirmation, "member@example.org");
     assert_eq!((account.counts.workspaces, account.counts.models), (1, 1));
+    assert_eq!(drawn(&account.counts), (concepts.total, 1));
     assert_eq!(account.workspaces[0].id, session.workspaces[0].id.0);
     assert_eq!(account.bytes, preview.bytes + made.model.size_bytes);
     // Nothing has gone.

@@ -16,11 +16,13 @@ use self::tool::Tool;
 use super::{ExtractCode, ExtractError, Limits};
 use crate::text::TextBuilder;
 
-/// From so many pages on, both halves of a file are read at once.
+/// From so many bytes and pages on, both halves of a file are read at once.
+const LARGE: u64 = 64 << 10;
 const LONG: usize = 4;
 
 pub(super) fn read(path: &Path, limits: &Limits, out: &mut TextBuilder) -> Result<(), ExtractError> {
-    let count = tool::pages(path);
+    let large = path.metadata().is_ok_and(|file| file.len() >= LARGE);
+    let count = if large { tool::pages(path) } else { 0 };
     let half = count / 2;
     let pages = if count < LONG {
         read_pages(path, None, limits)?
@@ -136,4 +138,24 @@ fn number(start: &BytesStart<'_>, name: &str) -> f32 {
         .and_then(|attribute| attribute.value.parse().ok())
         .filter(|value: &f32| value.is_finite())
         .unwrap_or(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_blocks_of_halves_stay_apart() {
+        let half = || {
+            let text = "<page height=\"9\"><block><line><word>a</word></line></block><block><line><word>b</word></line></block></page>";
+            parse(text.as_bytes(), &Limits::default()).unwrap()
+        };
+        let pages = joined(half(), half());
+        let blocks: Vec<usize> = pages
+            .iter()
+            .flat_map(|page| &page.lines)
+            .map(|line| line.block)
+            .collect();
+        assert_eq!(blocks, [1, 2, 3, 4]);
+    }
 }

@@ -12,6 +12,8 @@ pub fn in_words(counts: &DeletionCounts, bytes: u64) -> Vec<String> {
         (counts.agents, "assistant", "assistants"),
         (counts.documents, "document with its text", "documents with their text"),
         (counts.examples, "example", "examples"),
+        (counts.concepts, "concept", "concepts"),
+        (counts.diagrams, "diagram", "diagrams"),
         (counts.datasets, "dataset's content", "datasets' content"),
         (counts.jobs, "training job", "training jobs"),
         (counts.models, "model", "models"),

@@ -52,7 +52,7 @@ pub fn TextPanel(id: DocumentId) -> impl IntoView {
                 {move || {
                     let shown = shown.get();
                     let marks = marks(&shown, at.get(), finder);
-                    view! { <Reading text=shown marks /> }
+                    view! { <Reading text=shown marks reveal=crate::browser::reveal /> }
                 }}
                 <Later id shown text />
             </Loaded>

@@ -2,7 +2,12 @@
 
 use super::passages::Passages;
 use crate::{
-    components::{icon::Icon, loaded::Loaded, passage::Passage},
+    browser,
+    components::{
+        icon::Icon,
+        loaded::Loaded,
+        reading::{Mark, Reading},
+    },
     remote::Remote,
 };
 use cerebros_common::examples::{ExampleSource, Grounding};
@@ -34,14 +39,19 @@ pub fn Source(source: Memo<Option<(ExampleSource, Grounding)>>, passages: Passag
                     }
                     Some((source, grounding, text)) => {
                         let found = grounding == Grounding::Grounded;
-                        let span = found.then_some((source.start, source.end));
+                        let mark = Mark {
+                            start: source.start,
+                            end: source.end,
+                            current: true,
+                        };
+                        let marks: Vec<Mark> = found.then_some(mark).into_iter().collect();
                         let quote = (!found).then(|| source.quote.clone());
                         view! {
                             <div class="panel overflow-hidden">
                                 <Origin source />
                                 {quote.map(|quote| view! { <Missing quote /> })}
-                                <div class="max-h-72 overflow-y-auto p-4 lg:max-h-[28rem]" tabindex="0" role="region" aria-label="Text around the quote">
-                                    <Passage text=text.text offset=text.offset pages=text.pages span />
+                                <div class="max-h-72 overflow-y-auto p-4 text-sm lg:max-h-[28rem]" tabindex="0" role="region" aria-label="Text around the quote">
+                                    <Reading text marks reveal=browser::reveal_in_region />
                                 </div>
                             </div>
                         }
