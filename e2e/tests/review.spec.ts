@@ -93,10 +93,13 @@ test("twenty examples are reviewed by keyboard alone", async ({ page, server }) 
   });
 
   await test.step("search, edit in a dialog, split", async () => {
+    // Which of the pending ones came first depends on which document was read first.
+    await page.goto(`/assistants/${agent}?tab=examples&sort=score_down`);
+    await expect(chosen(page)).toHaveCount(1);
     await keyboard.press("/");
     await keyboard.type("remote");
     await expect(page).toHaveURL(/search=remote/);
-    await expect(source.locator("mark")).not.toBeEmpty();
+    await expect(source.locator("mark").first()).not.toBeEmpty();
     // Out of the field, so that keys count again.
     await keyboard.press("Enter");
     await keyboard.press("Shift+E");
@@ -135,8 +138,8 @@ test("twenty examples are reviewed by keyboard alone", async ({ page, server }) 
   });
 
   await test.step("small, dark and light", async () => {
-    await page.goto(`/assistants/${agent}?tab=examples`);
-    await expect(source.locator("mark")).not.toBeEmpty();
+    await page.goto(`/assistants/${agent}?tab=examples&origin=extractive`);
+    await expect(source.locator("mark").first()).not.toBeEmpty();
     await picture(page, "review-wide");
     await page.setViewportSize({ width: 360, height: 780 });
     await expect(page.getByRole("button", { name: "Approve", exact: true })).toBeInViewport();
@@ -280,5 +283,5 @@ test("thousands of examples scroll smoothly", async ({ page, server }) => {
   });
   await expect(lines(page).last()).toHaveAttribute("aria-posinset", String(listed));
   await lines(page).last().getByRole("button").click();
-  await expect(page.getByRole("complementary", { name: "Source" }).locator("mark")).not.toBeEmpty();
+  await expect(page.getByRole("complementary", { name: "Source" }).locator("mark").first()).not.toBeEmpty();
 });
