@@ -41,7 +41,7 @@ async function picture(page: Page, name: string): Promise<void> {
   if (!pictures) return;
   for (const scheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme: scheme });
-    await page.screenshot({ path: join(pictures, `${name}-${scheme}.png`) });
+    await page.screenshot({ path: join(pictures, `${name}-${scheme}.png`), animations: "disabled" });
   }
   await page.emulateMedia({ colorScheme: "light" });
 }
