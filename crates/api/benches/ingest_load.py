@@ -33,9 +33,10 @@ def text_of(number: int, kind: str) -> bytes:
 class Reader(threading.Thread):
     """Uploads documents, one after the other is read, until it is told to stop."""
 
-    def __init__(self, server: Server, agent: str, first: int):
+    def __init__(self, server: Server, first: int):
         super().__init__()
-        self.server, self.agent, self.number, self.first = server, agent, first, first
+        self.server, self.number, self.first = server, first, first
+        self.agent = None
         self.ended = threading.Event()
 
     def ask(self, method: str, path: str, body=None, headers=()) -> dict:
@@ -48,6 +49,9 @@ class Reader(threading.Thread):
 
     def run(self):
         while not self.ended.is_set():
+            # An agent takes ten of a kind.
+            if self.agent is None or self.number % 10 == 0:
+                self.agent = new_agent(self.server)
             kind = ("csv", "md")[self.number % 2]
             boundary = "boundary-of-the-bench"
             head = f'--{boundary}\r\ncontent-disposition: form-data; name="file"; filename="{self.number}.{kind}"\r\n\r\n'
@@ -71,7 +75,7 @@ def new_agent(server: Server) -> str:
 
 def run(server: Server, number: int) -> dict:
     quiet, _ = measure(server, QUIET_S)
-    reader = Reader(server, new_agent(server), number * 1000)
+    reader = Reader(server, number * 1000)
     reader.start()
     busy, _ = measure(server, BUSY_S)
     reader.ended.set()

@@ -4,8 +4,11 @@
 //! again goes on from the trainer's last checkpoint and ends with the same model.
 
 mod child;
+mod estimate;
 mod finish;
 mod prepare;
+
+pub use estimate::estimate;
 
 use crate::state::App;
 use cerebros_common::{

@@ -33,6 +33,9 @@ enum Command {
     /// Train the job in a directory (run by the server)
     #[command(hide = true)]
     Train { job: PathBuf },
+    /// Write what the job in a directory would do and need (run by the server)
+    #[command(hide = true)]
+    Plan { job: PathBuf, output: PathBuf },
     /// Answer inference requests on a Unix socket (run by the server)
     #[command(hide = true)]
     Infer { socket: PathBuf },
@@ -78,6 +81,7 @@ enum Admin {
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Train { job } => cerebros_trainer::train_main(&job),
+        Command::Plan { job, output } => cerebros_trainer::plan_main(&job, &output),
         Command::Infer { socket } => cerebros_trainer::infer_main(&socket),
         Command::Extract { input, format, output } => cerebros_ingest::child::extract_main(&input, format, &output),
         Command::Avatar { input, output } => cerebros_api::avatar_main(&input, &output),

@@ -132,6 +132,7 @@ pub async fn start(config: Config, parts: Parts) -> anyhow::Result<Running> {
         shutdown: CancellationToken::new(),
         keys,
         exports: Arc::new(tokio::sync::Semaphore::new(crate::exports::AT_ONCE)),
+        estimates: tokio::sync::Semaphore::new(1),
         db,
         storage,
         config,

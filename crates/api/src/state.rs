@@ -15,6 +15,8 @@ pub struct App {
     pub keys: Keys,
     /// Archives that may still be made at once.
     pub exports: Arc<Semaphore>,
+    /// Training jobs that may be estimated at once.
+    pub estimates: Semaphore,
     pub storage: Storage,
     pub hasher: Hasher,
     pub inference: Inference,

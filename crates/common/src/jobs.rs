@@ -66,6 +66,37 @@ pub struct JobPlan {
     pub trainable_parameters: u64,
 }
 
+/// What a job would do. The counts are those that its `plan` will have; memory and time are estimates for this server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct JobEstimate {
+    pub plan: JobPlan,
+    /// Usable rows that are, token for token, like an earlier one.
+    pub duplicate_rows: u64,
+    /// Of usable rows, once cut.
+    pub longest_row_tokens: u64,
+    /// Resident memory at its peak.
+    pub memory_bytes: u64,
+    /// What the server has left now; null where it cannot tell.
+    pub available_bytes: Option<u64>,
+    /// Whether the one fits into the other.
+    pub fits: bool,
+    /// With these it would, where it does not; null where nothing smaller helps.
+    pub fitting: Option<FittingParameters>,
+    pub duration_s: u64,
+    /// Millionths of a US dollar; null where the operator has set no price.
+    pub cost_micros: Option<i64>,
+}
+
+/// The parameters that memory depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FittingParameters {
+    pub batch_size: u32,
+    pub gradient_accumulation_steps: u32,
+    pub max_seq_length: u32,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct JobFailure {
@@ -149,6 +180,43 @@ impl Default for JobParameters {
             max_grad_norm: 1.0,
             validation_fraction: 0.1,
             seed: 42,
+        }
+    }
+}
+
+/// Sets of parameters to start from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobPreset {
+    Fast,
+    Balanced,
+    Quality,
+}
+
+impl JobPreset {
+    pub const ALL: [Self; 3] = [Self::Fast, Self::Balanced, Self::Quality];
+}
+
+impl JobParameters {
+    pub fn preset(preset: JobPreset) -> Self {
+        match preset {
+            JobPreset::Fast => Self {
+                rank: 8,
+                alpha: 16,
+                learning_rate: 3e-4,
+                epochs: 1,
+                max_seq_length: 512,
+                ..Self::default()
+            },
+            JobPreset::Balanced => Self::default(),
+            JobPreset::Quality => Self {
+                rank: 32,
+                alpha: 64,
+                learning_rate: 1e-4,
+                epochs: 5,
+                max_seq_length: 2048,
+                warmup_ratio: 0.1,
+                ..Self::default()
+            },
         }
     }
 }

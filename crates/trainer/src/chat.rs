@@ -18,6 +18,8 @@ pub struct Chat {
     pub template: ChatTemplate,
     pub end_tokens: Vec<u32>,
     vocab: usize,
+    /// Of tokenizer.json.
+    size: usize,
 }
 
 /// A conversation ready for training.
@@ -27,6 +29,13 @@ pub struct EncodedRow {
     /// Positions of `tokens` that are learned: those of the assistant's words, never the first.
     pub trainable: Vec<usize>,
     pub truncated: bool,
+}
+
+impl EncodedRow {
+    /// Tokens that a pass reads: those before the last learned one.
+    pub fn used(&self) -> usize {
+        self.trainable.last().copied().unwrap_or(0)
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +77,13 @@ impl Chat {
             template,
             end_tokens,
             vocab: config.vocab,
+            size: bytes.len(),
         })
+    }
+
+    /// About what the tokenizer takes in memory.
+    pub fn memory_bytes(&self) -> u64 {
+        self.size as u64 * 10
     }
 
     /// The ids of a prompt that the assistant is to answer.

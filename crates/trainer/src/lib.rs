@@ -14,4 +14,4 @@ mod train;
 
 pub use base::{BaseError, BaseInfo, inspect_base, write_tiny_base};
 pub use infer::{InferError, infer_main, logits_of_text};
-pub use train::{Failure, Stop, order, train_main};
+pub use train::{Failure, Stop, order, plan_main, train_main};

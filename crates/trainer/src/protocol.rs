@@ -1,6 +1,7 @@
 //! What crosses the process boundary: the job file, the trainer's event lines, the inference requests and answers.
 //! Only serde types and their validation; no tensors, no I/O.
 
+pub mod estimate;
 pub mod events;
 pub mod infer;
 pub mod job;

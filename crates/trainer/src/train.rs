@@ -12,6 +12,7 @@ mod job;
 mod memory;
 mod optimizer;
 mod output;
+mod plan;
 mod run;
 mod schedule;
 mod step;
@@ -21,6 +22,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use crate::protocol::estimate::EstimateOutcome;
 use crate::protocol::{Event, Exit};
 use crate::threads;
 use emitter::Emitter;
@@ -48,6 +50,30 @@ pub fn train_main(job_dir: &Path) -> ExitCode {
         }
     };
     exit.into()
+}
+
+/// Writes to `output` what the job in `job_dir` would do and need, or why it cannot run. Succeeds whenever it has written.
+/// Leaves when stdin ends. Replaces itself once, as [`train_main`] does.
+pub fn plan_main(job_dir: &Path, output: &Path) -> ExitCode {
+    let outcome = match planned(job_dir) {
+        Ok(estimate) => EstimateOutcome::Ok(Box::new(estimate)),
+        Err(Stop::Interrupted) => return Exit::Interrupted.into(),
+        Err(Stop::Failed(Failure { code, message, remedy })) => EstimateOutcome::Failed { code, message, remedy },
+    };
+    let written = serde_json::to_vec(&outcome)
+        .map_err(std::io::Error::other)
+        .and_then(|json| std::fs::write(output, json));
+    match written {
+        Ok(()) => Exit::Done.into(),
+        Err(_) => Exit::Internal.into(),
+    }
+}
+
+fn planned(job_dir: &Path) -> Result<crate::protocol::estimate::Estimate, Stop> {
+    let spec = job::read(job_dir)?;
+    threads::fix(spec.parameters.threads).map_err(Failure::internal)?;
+    let interrupt = Interrupt::watch().map_err(Failure::internal)?;
+    plan::estimate(job_dir, &interrupt)
 }
 
 fn supervise(job_dir: &Path, emitter: &Arc<Emitter>) -> Result<(), Stop> {

@@ -3,7 +3,7 @@
 use super::{Answer, get, list, order, post};
 use cerebros_common::{
     ids::JobId,
-    jobs::{Job, JobCursor, JobLogLine, JobQuery, MetricPoint, NewJob},
+    jobs::{Job, JobCursor, JobEstimate, JobLogLine, JobQuery, MetricPoint, NewJob},
     wire::{CursorPage, Page},
 };
 
@@ -17,6 +17,10 @@ pub async fn find_job(id: JobId) -> Answer<Job> {
 
 pub async fn create_job(body: NewJob) -> Answer<Job> {
     post("/jobs", &body).await
+}
+
+pub async fn estimate_job(body: NewJob) -> Answer<JobEstimate> {
+    post("/jobs/estimate", &body).await
 }
 
 pub async fn cancel_job(id: JobId) -> Answer<Job> {

@@ -1,5 +1,6 @@
 //! Training jobs: the list, one of them, and starting one.
 
+mod estimate;
 pub mod find;
 pub mod form;
 mod form_bases;

@@ -4,9 +4,10 @@ use super::directory as job_directory;
 use crate::{bases, state::App};
 use cerebros_common::{
     bases::BaseStatus,
+    ids::{BaseId, DatasetId},
     jobs::{Job, JobFailure, JobParameters},
 };
-use cerebros_db::{self as db, Scope};
+use cerebros_db::{self as db, DbError, Scope, bases::LocatedBase, datasets::LocatedDataset};
 use cerebros_queue::TaskError;
 use cerebros_trainer::protocol::{JobSpec, Parameters, VERSION};
 use std::{
@@ -14,6 +15,7 @@ use std::{
     io::{self, BufReader, BufWriter, Write as _},
     path::{Path, PathBuf},
 };
+use uuid::Uuid;
 
 const ROWS: &str = "dataset.jsonl";
 const SPEC: &str = "job.json";
@@ -26,45 +28,57 @@ pub async fn directory(app: &App, scope: &Scope, job: &Job) -> Result<Result<(),
     if tokio::fs::try_exists(directory.join(SPEC)).await.unwrap_or(false) {
         return Ok(Ok(()));
     }
-    let base = db::bases::find_located(scope, &app.db, job.base_id)
+    let source = source(app, scope, job.base_id, job.dataset_id)
         .await
         .map_err(super::database)?;
-    if base.base.status != BaseStatus::Ready {
+    if source.base.base.status != BaseStatus::Ready {
         return Ok(Err(failure(
             "invalid_base",
             "The base is not ready.",
             "Choose a base that is ready.",
         )));
     }
-    let dataset = db::datasets::find_for_training(scope, &app.db, job.dataset_id)
-        .await
-        .map_err(super::database)?;
-    let rows = app.storage.local(&dataset.blob_key).await.map_err(|error| {
-        tracing::error!(job.id = %job.id, error = %error, "a dataset's file cannot be read");
-        TaskError::retry("The dataset's file could not be read")
-    })?;
-    let spec = JobSpec {
-        version: VERSION,
-        job_id: job.id.to_string(),
-        base_dir: bases::directory(&app.config, &base),
-        dataset: PathBuf::from(ROWS),
-        initial_adapter: None,
-        parameters: trainer_parameters(&job.parameters, app.config.training_threads),
-    };
-    let written = tokio::task::spawn_blocking(move || write(&directory, rows.path(), &spec)).await;
-    match written {
-        Ok(Ok(())) => Ok(Ok(())),
-        Ok(Err(error)) if error.kind() == io::ErrorKind::StorageFull => Ok(Err(failure(
+    match fill(app, &directory, source, job.id.0, &job.parameters).await {
+        Ok(()) => Ok(Ok(())),
+        Err(error) if error.kind() == io::ErrorKind::StorageFull => Ok(Err(failure(
             "disk_full",
             "The server's disk is full.",
             "Free some space and resume the job.",
         ))),
-        Ok(Err(error)) => {
+        Err(error) => {
             tracing::error!(job.id = %job.id, error = %error, "a job's directory cannot be written");
             Err(TaskError::retry("The job's directory could not be written"))
         }
-        Err(error) => Err(TaskError::retry(error.to_string())),
     }
+}
+
+/// What a job is made of.
+pub struct Source {
+    base: LocatedBase,
+    dataset: LocatedDataset,
+}
+
+pub async fn source(app: &App, scope: &Scope, base_id: BaseId, dataset_id: DatasetId) -> Result<Source, DbError> {
+    Ok(Source {
+        base: db::bases::find_located(scope, &app.db, base_id).await?,
+        dataset: db::datasets::find_for_training(scope, &app.db, dataset_id).await?,
+    })
+}
+
+/// Writes the accepted rows and, as the last, the job file.
+pub async fn fill(app: &App, directory: &Path, source: Source, id: Uuid, parameters: &JobParameters) -> io::Result<()> {
+    let rows = app.storage.local(&source.dataset.blob_key).await?;
+    let spec = JobSpec {
+        version: VERSION,
+        job_id: id.to_string(),
+        base_dir: bases::directory(&app.config, &source.base),
+        dataset: PathBuf::from(ROWS),
+        initial_adapter: None,
+        parameters: trainer_parameters(parameters, app.config.training_threads),
+    };
+    let directory = directory.to_owned();
+    let written = tokio::task::spawn_blocking(move || write(&directory, rows.path(), &spec)).await;
+    written.map_err(io::Error::other)?
 }
 
 /// The trainer's form of a job's parameters.

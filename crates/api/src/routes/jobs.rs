@@ -13,10 +13,10 @@ use cerebros_common::{
     bases::BaseStatus,
     datasets::DatasetStatus,
     ids::JobId,
-    jobs::{Job, JobCursor, JobLogLine, JobQuery, MetricPoint, NewJob},
+    jobs::{Job, JobCursor, JobEstimate, JobLogLine, JobQuery, MetricPoint, NewJob},
     wire::{CursorPage, Envelope, Page},
 };
-use cerebros_db as db;
+use cerebros_db::{self as db, Scope};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 const DEFAULT_POINTS: u32 = 500;
@@ -25,6 +25,7 @@ pub fn configure(config: &mut ServiceConfig) {
     config
         .service(list_jobs)
         .service(create_job)
+        .service(estimate_job)
         .service(find_job)
         .service(cancel_job)
         .service(resume_job)
@@ -58,7 +59,37 @@ async fn create_job(app: web::Data<App>, Trainer(scope): Trainer, once: Once, bo
         Begun::Before(answer) => return Ok(answer),
         Begun::Now(turn) => turn,
     };
-    let dataset = db::datasets::find(&scope, &app.db, body.dataset_id).await?;
+    require_ready(&app, &scope, &body.0).await?;
+    let work = async |write: &mut db::Write| {
+        if let Some(agent_id) = body.agent_id {
+            db::agents::require(write, agent_id).await?;
+        }
+        let job = db::jobs::insert(write, &body).await?;
+        queue(write, &job).await?;
+        Answer::created(format!("/api/v1/jobs/{}", job.id), job)
+    };
+    turn.run(work).await
+}
+
+/// Estimate a job
+///
+/// Counts what a job would do, without starting it: its rows, tokens and steps exactly, its memory and time about.
+#[utoipa::path(
+    tag = "jobs",
+    request_body = NewJob,
+    responses((status = 200, description = "What the job would do and need", body = Envelope<JobEstimate>)),
+)]
+#[post("/jobs/estimate")]
+async fn estimate_job(app: web::Data<App>, Trainer(scope): Trainer, body: Body<NewJob>) -> AppResult {
+    require_ready(&app, &scope, &body.0).await?;
+    if let Some(agent_id) = body.agent_id {
+        db::agents::find(&scope, &app.db, agent_id).await?;
+    }
+    Ok(respond::ok(jobs::estimate(&app, &scope, &body.0).await?))
+}
+
+async fn require_ready(app: &App, scope: &Scope, new: &NewJob) -> AppResult<()> {
+    let dataset = db::datasets::find(scope, &app.db, new.dataset_id).await?;
     if dataset.status != DatasetStatus::Ready {
         return Err(AppError::conflict(
             "The dataset is not ready. Wait until it is, or see what is wrong with it.",
@@ -69,21 +100,13 @@ async fn create_job(app: web::Data<App>, Trainer(scope): Trainer, once: Once, bo
             "The dataset has no row to train on. Approve examples or upload others.",
         ));
     }
-    let base = db::bases::find(&scope, &app.db, body.base_id).await?;
+    let base = db::bases::find(scope, &app.db, new.base_id).await?;
     if base.status != BaseStatus::Ready {
         return Err(AppError::conflict(
             "The base is not ready. Wait until it is, or choose another one.",
         ));
     }
-    let work = async |write: &mut db::Write| {
-        if let Some(agent_id) = body.agent_id {
-            db::agents::require(write, agent_id).await?;
-        }
-        let job = db::jobs::insert(write, &body).await?;
-        queue(write, &job).await?;
-        Answer::created(format!("/api/v1/jobs/{}", job.id), job)
-    };
-    turn.run(work).await
+    Ok(())
 }
 
 async fn queue(write: &mut db::Write, job: &Job) -> AppResult<()> {

@@ -24,6 +24,7 @@ mod deletions;
 mod diagrams;
 mod documents;
 mod drawing;
+mod estimates;
 mod events;
 mod examples;
 mod exports;

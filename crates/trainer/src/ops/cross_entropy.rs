@@ -7,7 +7,7 @@ use super::exp::exp;
 use super::{View, maximum, owned, slice, vectorized, with_storage};
 
 /// Logits held at once.
-const CHUNK: usize = 12 << 20;
+pub const CHUNK: usize = 12 << 20;
 
 #[derive(Debug, Default)]
 pub struct CrossEntropy {

@@ -149,7 +149,7 @@ fn invalid(message: String) -> Failure {
 pub struct Plan {
     rows: usize,
     rows_a_step: usize,
-    batch_size: usize,
+    pub batch_size: usize,
     seed: u64,
     pub steps_an_epoch: u64,
     pub total_steps: u64,
@@ -167,6 +167,22 @@ impl Plan {
             steps_an_epoch,
             total_steps: steps_an_epoch * u64::from(parameters.epochs),
         }
+    }
+
+    /// The most that a batch has of something that rows have, over the first epochs.
+    pub fn most_in_a_batch(&self, of_row: impl Fn(usize) -> usize) -> usize {
+        const EPOCHS: u64 = 10;
+        let mut most = 0;
+        for epoch in 0..(self.total_steps / self.steps_an_epoch.max(1)).min(EPOCHS) {
+            let order = permutation(self.seed, FIRST_EPOCH_STREAM + epoch, self.rows);
+            for batch in order
+                .chunks(self.rows_a_step)
+                .flat_map(|step| step.chunks(self.batch_size))
+            {
+                most = most.max(batch.iter().map(|row| of_row(*row)).sum());
+            }
+        }
+        most
     }
 
     /// The batches of a step, counted from 0, as row numbers. The last step of an epoch may be smaller.

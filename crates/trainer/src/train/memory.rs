@@ -8,8 +8,10 @@ use crate::protocol::FailureCode;
 
 /// Bytes that a run will need, apart from activations.
 pub struct Needs {
-    /// The base, the adapter with its optimizer state, the head's chunk of logits, attention scratch.
+    /// The base, the adapter with its optimizer state, the tokenizer, the rows.
     pub fixed: u64,
+    /// Of the largest batch.
+    pub tokens: u64,
     /// Of a batch when every layer's are kept until the backward pass.
     pub activations: u64,
     pub layers: u64,
@@ -18,15 +20,14 @@ pub struct Needs {
 impl Needs {
     /// Whether layers must be recomputed in the backward pass to fit; an error when even that does not fit. The losses are
     /// the same either way.
-    pub fn plan(&self) -> Result<bool, Failure> {
-        let Some(available) = available_bytes() else {
+    pub fn plan(&self, available: Option<u64>) -> Result<bool, Failure> {
+        let Some(available) = available else {
             return Ok(false);
         };
-        if self.fixed + self.activations < available / 10 * 9 {
+        if self.peak(false) < available / 10 * 9 {
             return Ok(false);
         }
-        // The inputs of all layers and everything of one.
-        let least = self.fixed + self.activations / self.layers.max(1) + self.activations / 8;
+        let least = self.peak(true);
         if least < available / 10 * 9 {
             return Ok(true);
         }
@@ -41,7 +42,31 @@ impl Needs {
             "Choose a smaller base, batch_size or max_seq_length, or free some memory.",
         ))
     }
+
+    /// Resident memory where layers are kept, or are computed again.
+    pub fn peak(&self, recompute: bool) -> u64 {
+        let of_a_layer = self.activations / self.layers.max(1);
+        // The layer in work holds more than it keeps.
+        let kept = if recompute {
+            self.activations / 8
+        } else {
+            self.activations
+        };
+        self.fixed + kept + kept / 25 + of_a_layer * 13 / 10
+    }
+
+    /// The same with another number of tokens in the largest batch.
+    pub fn with_tokens(&self, config: &LlamaConfig, tokens: u64) -> Self {
+        Self {
+            tokens,
+            activations: tokens * activation_bytes_per_token(config),
+            ..*self
+        }
+    }
 }
+
+/// Of the program itself.
+pub const OVERHEAD: u64 = 25 << 20;
 
 /// Activations that a training pass keeps per token.
 pub fn activation_bytes_per_token(config: &LlamaConfig) -> u64 {
@@ -50,7 +75,7 @@ pub fn activation_bytes_per_token(config: &LlamaConfig) -> u64 {
 }
 
 /// Of the machine, or what the control group leaves where that is less.
-fn available_bytes() -> Option<u64> {
+pub fn available_bytes() -> Option<u64> {
     let meminfo = fs::read_to_string("/proc/meminfo").ok()?;
     let machine = kilobytes(&meminfo, "MemAvailable:")?;
     let group = |file: &str| -> Option<u64> {

@@ -22,6 +22,7 @@ use crate::base::{LlamaConfig, inspect_base};
 use crate::chat::{Chat, EncodedRow, Moment};
 use crate::model::adapter::{Adapter, LoraConfig, Values, WEIGHTS_FILE, fresh_values, read_peft};
 use crate::model::{DropoutPlan, Llama};
+use crate::ops::cross_entropy::CHUNK;
 use crate::protocol::{Event, FailureCode, JobSpec, LogLevel, Parameters};
 
 /// Figures over the validation rows.
@@ -116,7 +117,8 @@ impl<'a> Run<'a> {
         }
         let identity = identity(spec, &rows, interrupt)?;
         let (lora, values) = initial_adapter(spec, &config)?;
-        let recompute = needs(&config, &values, &rows, parameters).plan()?;
+        let plan = Plan::new(rows.train.len(), parameters);
+        let recompute = needs(&config, &chat, &values, &rows, &plan).plan(memory::available_bytes())?;
         if recompute {
             emitter.log(
                 LogLevel::Info,
@@ -124,7 +126,6 @@ impl<'a> Run<'a> {
             );
         }
         interrupt.check()?;
-        let plan = Plan::new(rows.train.len(), parameters);
         let schedule = Schedule::new(parameters, plan.total_steps);
         let names: Vec<String> = Adapter::new(lora.clone(), &config, values.clone(), false)?
             .tensors()
@@ -375,7 +376,7 @@ fn base_sha256(dir: &Path, interrupt: &Interrupt) -> Result<String, Stop> {
 }
 
 /// A fresh adapter, or the one that the job continues from.
-fn initial_adapter(spec: &JobSpec, config: &LlamaConfig) -> Result<(LoraConfig, Values), Failure> {
+pub(super) fn initial_adapter(spec: &JobSpec, config: &LlamaConfig) -> Result<(LoraConfig, Values), Failure> {
     let parameters = &spec.parameters;
     let lora = LoraConfig {
         rank: parameters.rank,
@@ -401,25 +402,24 @@ fn initial_adapter(spec: &JobSpec, config: &LlamaConfig) -> Result<(LoraConfig, 
     Ok((lora, values))
 }
 
-fn needs(config: &LlamaConfig, adapter: &Values, rows: &Rows, parameters: &Parameters) -> Needs {
+pub(super) fn needs(config: &LlamaConfig, chat: &Chat, adapter: &Values, rows: &Rows, plan: &Plan) -> Needs {
     let shapes = weights::expected_tensors(config);
     let base: u64 = shapes
         .iter()
         .map(|(_, shape)| shape.iter().product::<usize>() as u64 * 4)
         .sum();
-    // Values, gradient, two moments, and a copy of each while a checkpoint is written.
-    let lora: u64 = adapter.values().map(|values| values.len() as u64 * 32).sum();
-    let longest = rows
-        .train
-        .iter()
-        .chain(&rows.validation)
-        .map(|row| row.tokens.len())
-        .max()
-        .unwrap_or(0);
-    let tokens = (longest * parameters.batch_size) as u64;
+    // Values, gradient, two moments.
+    let lora: u64 = adapter.values().map(|values| values.len() as u64 * 16).sum();
+    let all = rows.train.iter().chain(&rows.validation);
+    let texts: u64 = all
+        .map(|row| (row.tokens.len() * 4 + row.trainable.len() * 8) as u64)
+        .sum();
+    let tokens = plan.most_in_a_batch(|row| rows.train[row].used());
+    let logits = (config.vocab * tokens).min(CHUNK) as u64 * 4;
     Needs {
-        fixed: base + lora + (160 << 20),
-        activations: tokens * memory::activation_bytes_per_token(config),
+        fixed: base + lora + logits + texts + chat.memory_bytes() + memory::OVERHEAD,
+        tokens: tokens as u64,
+        activations: tokens as u64 * memory::activation_bytes_per_token(config),
         layers: config.layers as u64,
     }
 }

@@ -192,7 +192,7 @@ impl Batch {
         };
         for row in rows {
             let start = batch.tokens.len();
-            let length = row.trainable.last().copied().unwrap_or(0);
+            let length = row.used();
             batch.tokens.extend_from_slice(&row.tokens[..length]);
             batch.lengths.push(length);
             batch

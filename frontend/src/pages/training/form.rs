@@ -1,11 +1,13 @@
 //! Choosing a base and parameters, and pressing Train.
 
 use super::{
+    estimate::Estimate,
     form_bases::Bases,
     form_parameters::{Parameters, Typed},
 };
 use crate::{
-    api::{ApiError, bases::list_bases},
+    api::{ApiError, bases::list_bases, jobs::estimate_job},
+    browser,
     components::{button::Button, error_view::Alert, icon::Icon, loaded::Loaded},
     forms::check,
     remote::Remote,
@@ -13,10 +15,14 @@ use crate::{
 use cerebros_common::{
     bases::{BaseQuery, BaseSource, BaseStatus},
     events::EventKind,
-    ids::BaseId,
-    jobs::JobParameters,
+    ids::{BaseId, DatasetId},
+    jobs::{FittingParameters, JobEstimate, JobParameters, NewJob},
 };
 use leptos::prelude::*;
+use std::time::Duration;
+
+/// How long one has typed no more before it is counted anew.
+const QUIET: Duration = Duration::from_millis(500);
 
 #[component]
 pub fn TrainForm(
@@ -24,6 +30,9 @@ pub fn TrainForm(
     error: RwSignal<Option<ApiError>>,
     /// Why training cannot start.
     blocked: Signal<Option<&'static str>>,
+    /// What it would be trained on, once that is known.
+    #[prop(optional, into)]
+    dataset: Option<DatasetId>,
     train: Callback<(BaseId, JobParameters)>,
 ) -> impl IntoView {
     let bases = Remote::new(|| {
@@ -48,13 +57,21 @@ pub fn TrainForm(
         }
     });
     let typed = Typed::new(&JobParameters::default());
+    let estimate = dataset.map(|dataset| estimated(dataset, chosen, typed, blocked));
+    let apply = Callback::new(move |fitting: FittingParameters| {
+        if let Ok(parameters) = untrack(|| typed.read()) {
+            typed.set(&JobParameters {
+                batch_size: fitting.batch_size,
+                gradient_accumulation_steps: fitting.gradient_accumulation_steps,
+                max_seq_length: fitting.max_seq_length,
+                ..parameters
+            });
+        }
+    });
     let submit = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let Some(base) = chosen.get_untracked() else { return };
-        match typed
-            .read()
-            .and_then(|parameters| check(&parameters).map(|()| parameters))
-        {
+        match untrack(|| typed.read()).and_then(|parameters| check(&parameters).map(|()| parameters)) {
             Ok(parameters) => {
                 error.set(None);
                 train.run((base, parameters));
@@ -68,6 +85,7 @@ pub fn TrainForm(
                 <Bases bases=Signal::derive(move || page.get().items) chosen added=Callback::new(move |()| bases.refetch()) />
             </Loaded>
             <Parameters typed error />
+            {estimate.map(|estimate| view! { <Estimate estimate apply /> })}
             <Alert error=Signal::derive(move || error.get().filter(|error| error.fields().is_empty())) />
             <div class="flex flex-wrap items-center justify-end gap-4">
                 {move || {
@@ -89,4 +107,38 @@ pub fn TrainForm(
             </div>
         </form>
     }
+}
+
+/// What training would take with what stands in the form; nothing while it is not complete.
+fn estimated(
+    dataset_id: DatasetId,
+    chosen: RwSignal<Option<BaseId>>,
+    typed: Typed,
+    blocked: Signal<Option<&'static str>>,
+) -> Remote<Option<JobEstimate>> {
+    let whole = move || {
+        let parameters = typed.read().ok().filter(|parameters| check(parameters).is_ok())?;
+        let base_id = chosen.get().filter(|_| blocked.get().is_none())?;
+        Some(NewJob {
+            dataset_id,
+            base_id,
+            agent_id: None,
+            parameters,
+        })
+    };
+    let asked = RwSignal::new(None::<NewJob>);
+    let ask = browser::settled(QUIET, move || asked.set(untrack(whole)));
+    Effect::new(move |_| {
+        whole();
+        ask();
+    });
+    Remote::new(move || {
+        let asked = asked.get();
+        async move {
+            match asked {
+                Some(body) => estimate_job(body).await.map(Some),
+                None => Ok(None),
+            }
+        }
+    })
 }

@@ -4,7 +4,10 @@ use crate::{
     api::{Answer, ApiError},
     components::{field::Field, page_head::Panel},
 };
-use cerebros_common::{errors::FieldError, jobs::JobParameters};
+use cerebros_common::{
+    errors::FieldError,
+    jobs::{JobParameters, JobPreset},
+};
 use leptos::prelude::*;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -116,12 +119,22 @@ impl Typed {
         self.0.with_value(|all| all[key])
     }
 
-    /// The parameters, or which of them are no numbers.
+    /// Writes parameters into their fields.
+    pub fn set(self, parameters: &JobParameters) {
+        let values = serde_json::to_value(parameters).unwrap_or_default();
+        for parameter in BASIC.iter().chain(&ADVANCED) {
+            if let Some(value) = values.get(parameter.key) {
+                self.of(parameter.key).set(value.to_string());
+            }
+        }
+    }
+
+    /// The parameters, or which of them are no numbers. Runs again what reads them, whenever one changes.
     pub fn read(self) -> Answer<JobParameters> {
         let mut faults = Vec::new();
         let mut fields = Map::new();
         for parameter in BASIC.iter().chain(&ADVANCED) {
-            let text = self.of(parameter.key).get_untracked();
+            let text = self.of(parameter.key).get();
             match parameter.number(text.trim()) {
                 Some(number) => {
                     fields.insert(parameter.key.to_owned(), number);
@@ -174,6 +187,22 @@ impl Parameter {
     }
 }
 
+fn preset_name(preset: JobPreset) -> &'static str {
+    match preset {
+        JobPreset::Fast => "Fast",
+        JobPreset::Balanced => "Balanced",
+        JobPreset::Quality => "Quality",
+    }
+}
+
+fn preset_hint(preset: JobPreset) -> &'static str {
+    match preset {
+        JobPreset::Fast => "One epoch with a small adapter: to see whether it works at all",
+        JobPreset::Balanced => "Three epochs: what suits most datasets",
+        JobPreset::Quality => "Five epochs in smaller steps with a large adapter and long rows",
+    }
+}
+
 #[component]
 pub fn Parameters(typed: Typed, error: RwSignal<Option<ApiError>>) -> impl IntoView {
     let hidden_fault = move || {
@@ -188,6 +217,23 @@ pub fn Parameters(typed: Typed, error: RwSignal<Option<ApiError>>) -> impl IntoV
     };
     view! {
         <Panel title="Settings">
+            <div role="group" aria-label="Presets" class="mb-4 flex flex-wrap items-center gap-2">
+                {JobPreset::ALL
+                    .map(|preset| {
+                        view! {
+                            <button
+                                type="button"
+                                class="btn btn-sm"
+                                title=preset_hint(preset)
+                                on:click=move |_| typed.set(&JobParameters::preset(preset))
+                            >
+                                {preset_name(preset)}
+                            </button>
+                        }
+                    })
+                    .collect_view()}
+                <span class="text-sm text-muted">"A start to change as you like."</span>
+            </div>
             <div class="grid gap-4 sm:grid-cols-2">
                 {BASIC.iter().map(|parameter| parameter.field(typed, error)).collect_view()}
             </div>

@@ -59,6 +59,7 @@ fn OnDataset(id: DatasetId) -> impl IntoView {
                 <TrainForm
                     busy=sending.busy
                     error=sending.error
+                    dataset=id
                     blocked=Signal::derive(move || (dataset.get().status != DatasetStatus::Ready).then_some("This dataset is not ready to train on."))
                     train
                 />

@@ -1,0 +1,93 @@
+//! What a job would do, need and cost, counted by the trainer's own code in a child.
+
+use super::prepare;
+use crate::{
+    error::{AppError, AppResult},
+    state::App,
+};
+use cerebros_common::jobs::{FittingParameters, JobEstimate, JobPlan, NewJob};
+use cerebros_db::Scope;
+use cerebros_ingest::child::Exit;
+use cerebros_trainer::protocol::estimate::{Estimate, EstimateOutcome};
+use std::{io, path::Path, time::Duration};
+use tokio::fs;
+use uuid::Uuid;
+
+/// A large dataset takes a while to count; nobody waits for ever.
+const DEADLINE: Duration = Duration::from_secs(25);
+/// How long one waits for those before.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// # Errors
+/// 409 where the job could not start, 503 when others keep the server counting or the dataset takes too long to count.
+pub async fn estimate(app: &App, scope: &Scope, new: &NewJob) -> AppResult<JobEstimate> {
+    let busy = || AppError::unavailable("Other estimates are being made. Try again in a moment.", 5);
+    let turn = tokio::time::timeout(PATIENCE, app.estimates.acquire()).await;
+    let Ok(Ok(_turn)) = turn else {
+        return Err(busy());
+    };
+    let directory = app.config.work_dir().join("estimates").join(Uuid::now_v7().to_string());
+    let outcome = run(app, scope, new, &directory).await;
+    if let Err(error) = fs::remove_dir_all(&directory).await
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        tracing::warn!(error = %error, "what an estimate was made of could not be removed");
+    }
+    match outcome? {
+        EstimateOutcome::Ok(estimate) => Ok(wire(app, *estimate)),
+        EstimateOutcome::Failed { message, remedy, .. } => Err(AppError::conflict(format!("{message} {remedy}"))),
+    }
+}
+
+async fn run(app: &App, scope: &Scope, new: &NewJob, directory: &Path) -> AppResult<EstimateOutcome> {
+    let source = prepare::source(app, scope, new.base_id, new.dataset_id).await?;
+    let written = prepare::fill(app, directory, source, Uuid::nil(), &new.parameters).await;
+    written.map_err(AppError::io)?;
+    let output = directory.join("plan.json");
+    let mut command = crate::child::command(&app.config, "plan");
+    command.arg(directory).arg(&output);
+    match crate::child::run(command, DEADLINE).await.map_err(AppError::io)? {
+        Exit::Code(0) => {
+            let bytes = fs::read(&output).await.map_err(AppError::io)?;
+            serde_json::from_slice(&bytes).map_err(AppError::internal)
+        }
+        Exit::TimedOut => Err(AppError::unavailable(
+            "This dataset takes too long to count while you wait. Start the job: it counts the same.",
+            60,
+        )),
+        exit => Err(AppError::internal(anyhow::anyhow!("an estimate ended as {exit:?}"))),
+    }
+}
+
+fn wire(app: &App, estimate: Estimate) -> JobEstimate {
+    let duration_s = estimate.seconds.ceil() as u64;
+    let price = app.config.training_micros_per_hour;
+    let size = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+    JobEstimate {
+        plan: JobPlan {
+            total_steps: estimate.total_steps,
+            train_rows: estimate.train_rows,
+            validation_rows: estimate.validation_rows,
+            train_tokens: estimate.train_tokens,
+            trainable_tokens: estimate.trainable_tokens,
+            truncated_rows: estimate.truncated_rows,
+            dropped_rows: estimate.dropped_rows,
+            trainable_parameters: estimate.trainable_parameters,
+        },
+        duplicate_rows: estimate.duplicate_rows,
+        longest_row_tokens: estimate.longest_row,
+        memory_bytes: estimate.memory_bytes,
+        available_bytes: estimate.available_bytes,
+        fits: estimate.fits,
+        fitting: estimate.fitting.map(|fitting| FittingParameters {
+            batch_size: size(fitting.batch_size),
+            gradient_accumulation_steps: size(fitting.gradient_accumulation_steps),
+            max_seq_length: size(fitting.max_seq_length),
+        }),
+        duration_s,
+        cost_micros: price.map(|price| {
+            let cost = u128::from(price) * u128::from(duration_s) / 3600;
+            i64::try_from(cost).unwrap_or(i64::MAX)
+        }),
+    }
+}

@@ -1,0 +1,153 @@
+//! What is told of a job before it starts is what the trainer counts then. `ESTIMATES=20` tries more datasets.
+
+use crate::{
+    helpers::{Client, TestServer},
+    training::{built_in_base, end_of, ready_dataset},
+};
+use cerebros_common::{
+    errors::ErrorCode,
+    jobs::{Job, JobEstimate, JobStatus},
+};
+use serde_json::{Value, json};
+
+on_both_databases!(
+    |config| config.training_micros_per_hour = Some(3_600);
+    an_estimate_is_what_the_trainer_counts,
+    what_does_not_fit_is_said_with_what_would,
+    bad_estimates_are_refused,
+);
+
+const ESTIMATE: &str = "/api/v1/jobs/estimate";
+
+/// The same numbers for the same seed.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (self.0 >> 33) % limit
+    }
+
+    fn words(&mut self, most: u64) -> String {
+        let words = [
+            "shelf", "Größe", "binder", "1984", "𝄞", "and", "of the", "archive.", "\n",
+        ];
+        let count = 1 + self.below(most);
+        let all: Vec<&str> = (0..count)
+            .map(|_| words[self.below(words.len() as u64) as usize])
+            .collect();
+        all.join(" ")
+    }
+
+    /// Conversations of all kinds, some twice, some too long to learn from.
+    fn rows(&mut self, count: u64) -> String {
+        let mut rows: Vec<String> = Vec::new();
+        for index in 0..count {
+            if index > 2 && self.below(8) == 0 {
+                let before = self.below(index) as usize;
+                rows.push(rows[before].clone());
+                continue;
+            }
+            let mut messages = Vec::new();
+            if self.below(3) == 0 {
+                messages.push(json!({"role": "system", "content": self.words(10)}));
+            }
+            let long = if self.below(6) == 0 { 80 } else { 6 };
+            for _ in 0..=self.below(3) {
+                messages.push(json!({"role": "user", "content": format!("{} {index}?", self.words(long))}));
+                messages.push(json!({"role": "assistant", "content": self.words(20)}));
+            }
+            rows.push(format!("{}\n", json!({"messages": messages})));
+        }
+        rows.concat()
+    }
+
+    fn parameters(&mut self) -> Value {
+        let kept = [0.0, 0.1, 0.25][self.below(3) as usize];
+        json!({
+            "rank": 1 + self.below(8), "epochs": 1 + self.below(2), "batch_size": 1 + self.below(5),
+            "gradient_accumulation_steps": 1 + self.below(3), "max_seq_length": 48 + self.below(200),
+            "validation_fraction": kept, "seed": self.below(1000),
+        })
+    }
+}
+
+async fn body(client: &Client, rows: &str, parameters: Value) -> Value {
+    let dataset = ready_dataset(client, rows).await;
+    let base = built_in_base(client).await;
+    json!({"dataset_id": dataset.id, "base_id": base.id, "parameters": parameters})
+}
+
+async fn an_estimate_is_what_the_trainer_counts(server: TestServer) {
+    let count = std::env::var("ESTIMATES").map_or(3, |count| count.parse().unwrap());
+    let member = server.member().await;
+    for seed in 0..count {
+        let mut dice = Dice(seed);
+        let size = 5 + dice.below(25);
+        let body = body(&member, &dice.rows(size), dice.parameters()).await;
+        let estimate: JobEstimate = member.post(ESTIMATE, body.clone()).await.data();
+        let job: Job = member.post("/api/v1/jobs", body).await.data();
+        let job = end_of(&member, &job).await;
+        assert_eq!(job.status, JobStatus::Succeeded, "{:?}", job.failure);
+        assert_eq!(job.plan, Some(estimate.plan.clone()), "seed {seed}");
+        assert!(estimate.fits && estimate.fitting.is_none());
+        assert!(estimate.longest_row_tokens > 0 && estimate.duration_s > 0);
+        assert_eq!(
+            estimate.cost_micros,
+            Some(estimate.duration_s as i64),
+            "a second costs one"
+        );
+    }
+    let twice =
+        "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"assistant\",\"content\":\"b\"}]}\n".repeat(4);
+    let body = body(&member, &twice, json!({})).await;
+    let estimate: JobEstimate = member.post(ESTIMATE, body).await.data();
+    assert_eq!(estimate.duplicate_rows, 3);
+}
+
+async fn what_does_not_fit_is_said_with_what_would(server: TestServer) {
+    let member = server.member().await;
+    let long = "word ".repeat(3_000);
+    let row = json!({"messages": [{"role": "user", "content": "Say it."}, {"role": "assistant", "content": long}]});
+    let rows: String = (0..70)
+        .map(|index| format!("{}\n", row.to_string().replace("Say", &format!("Say {index}"))))
+        .collect();
+    let body = body(
+        &member,
+        &rows,
+        json!({"batch_size": 64, "max_seq_length": 2048, "epochs": 1}),
+    )
+    .await;
+    let estimate: JobEstimate = member.post(ESTIMATE, body).await.data();
+    assert_eq!(estimate.plan.truncated_rows, 70);
+    assert_eq!(estimate.longest_row_tokens, 2048);
+    let least = estimate.available_bytes.unwrap();
+    assert_eq!(estimate.fits, estimate.memory_bytes < least / 10 * 9);
+    assert_eq!(estimate.fitting.is_some(), !estimate.fits);
+}
+
+async fn bad_estimates_are_refused(server: TestServer) {
+    let member = server.member().await;
+    let good = body(&member, &crate::training::rows(4), json!({})).await;
+    for (field, value, named) in [
+        ("parameters", json!({"rank": 0}), "parameters.rank"),
+        ("surprise", json!(1), "surprise"),
+    ] {
+        let mut bad = good.clone();
+        bad[field] = value;
+        let problem = member.post(ESTIMATE, bad).await.problem();
+        assert_eq!(problem.details[0].path, named);
+    }
+    for field in ["dataset_id", "base_id"] {
+        let mut bad = good.clone();
+        bad[field] = json!(uuid::Uuid::nil());
+        assert_eq!(member.post(ESTIMATE, bad).await.problem().error, ErrorCode::NotFound);
+    }
+    // Nothing in it can be learned: no assistant's word lies before the cut.
+    let long = "word ".repeat(200);
+    let row = json!({"messages": [{"role": "user", "content": long}, {"role": "assistant", "content": "b"}]});
+    let body = body(&member, &format!("{row}\n"), json!({"max_seq_length": 16})).await;
+    let problem = member.post(ESTIMATE, body).await.problem();
+    assert_eq!(problem.error, ErrorCode::Conflict);
+    assert!(problem.detail.contains("max_seq_length"), "{}", problem.detail);
+}

@@ -1,0 +1,211 @@
+//! What a run would do and need: counted by the code that the run counts with, and timed on the machine that would run it.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::time::Instant;
+
+use candle_core::{DType, Device, Tensor};
+
+use super::data::{Plan, Rows};
+use super::failure::{Failure, Stop};
+use super::memory::{self, Needs};
+use super::watch::Interrupt;
+use super::{job, run};
+use crate::base::weights::projection_shape;
+use crate::base::{LlamaConfig, inspect_base};
+use crate::chat::{Chat, EncodedRow, Moment};
+use crate::protocol::estimate::{Estimate, Fitting};
+use crate::protocol::{JobSpec, Parameters, Projection};
+
+/// The shortest rows and smallest batches that are proposed.
+const SHORTEST: usize = 64;
+/// Of what a plain product of matrices reaches, as training was seen to.
+const EFFICIENCY: f64 = 0.75;
+/// What an operator costs however small it is.
+const SECONDS_A_LAYER: f64 = 0.000_4;
+
+pub fn estimate(job_dir: &Path, interrupt: &Interrupt) -> Result<Estimate, Stop> {
+    let spec = job::read(job_dir)?;
+    let parameters = &spec.parameters;
+    inspect_base(&spec.base_dir)?;
+    let config = LlamaConfig::read(&spec.base_dir)?;
+    let chat = Chat::load(&spec.base_dir, &config, Moment::Fixed)?;
+    let max_tokens = parameters.max_seq_length.min(config.context_length);
+    let rows = Rows::read(&spec.dataset, &chat, parameters, max_tokens, interrupt)?;
+    let plan = Plan::new(rows.train.len(), parameters);
+    let (_, values) = run::initial_adapter(&spec, &config)?;
+    let trainable_parameters: u64 = values.values().map(|values| values.len() as u64).sum();
+    let needs = run::needs(&config, &chat, &values, &rows, &plan);
+    let available = memory::available_bytes();
+    let (recompute, fits) = match needs.plan(available) {
+        Ok(recompute) => (recompute, true),
+        Err(_) => (true, false),
+    };
+    let longest = rows.train.iter().chain(&rows.validation).map(|row| row.tokens.len());
+    let longest = longest.max().unwrap_or(0);
+    interrupt.check()?;
+    let work = Work::of(&config, &rows, &plan, trainable_parameters as f64, recompute);
+    Ok(Estimate {
+        total_steps: plan.total_steps,
+        train_rows: rows.train.len() as u64,
+        validation_rows: rows.validation.len() as u64,
+        train_tokens: rows.train.iter().map(|row| row.tokens.len() as u64).sum(),
+        trainable_tokens: rows.train.iter().map(|row| row.trainable.len() as u64).sum(),
+        truncated_rows: rows.truncated,
+        dropped_rows: rows.dropped,
+        duplicate_rows: duplicates(&rows),
+        longest_row: longest as u64,
+        max_tokens: max_tokens as u64,
+        trainable_parameters,
+        memory_bytes: needs.peak(recompute),
+        available_bytes: available,
+        recompute,
+        fits,
+        fitting: (!fits)
+            .then(|| fitting(&spec, &config, &needs, longest, available))
+            .flatten(),
+        seconds: work.seconds(speed(&config, &needs)?),
+    })
+}
+
+fn duplicates(rows: &Rows) -> u64 {
+    let mut seen = HashSet::new();
+    let all = rows.train.iter().chain(&rows.validation);
+    all.map(|row| u64::from(!seen.insert(row.tokens.as_slice()))).sum()
+}
+
+/// The largest batch, then the longest rows, that fit. The rows of a step stay as many.
+fn fitting(
+    spec: &JobSpec,
+    config: &LlamaConfig,
+    needs: &Needs,
+    longest: usize,
+    available: Option<u64>,
+) -> Option<Fitting> {
+    let Parameters {
+        batch_size,
+        gradient_accumulation_steps,
+        max_seq_length,
+        ..
+    } = spec.parameters;
+    let mut found = Fitting {
+        batch_size,
+        gradient_accumulation_steps,
+        max_seq_length: max_seq_length.min(longest),
+    };
+    loop {
+        if found.batch_size > 1 {
+            found.batch_size /= 2;
+            let steps = (batch_size * gradient_accumulation_steps).div_ceil(found.batch_size);
+            found.gradient_accumulation_steps = steps.min(256);
+        } else if found.max_seq_length / 2 >= SHORTEST {
+            found.max_seq_length /= 2;
+        } else {
+            return None;
+        }
+        let tokens = (found.batch_size * found.max_seq_length) as u64;
+        if needs.with_tokens(config, tokens).plan(available).is_ok() {
+            return Some(found);
+        }
+    }
+}
+
+/// Floating-point operations of a run, and how often its layers are started.
+struct Work {
+    operations: f64,
+    layers: f64,
+}
+
+impl Work {
+    fn of(config: &LlamaConfig, rows: &Rows, plan: &Plan, adapter: f64, recompute: bool) -> Self {
+        let size = |projection| projection_shape(config, projection).iter().product::<usize>();
+        let linear = (Projection::ALL.into_iter().map(size).sum::<usize>() * config.layers) as f64;
+        let head = (config.vocab * config.hidden) as f64;
+        let attention = (config.query_width() * config.layers) as f64;
+        // Forward once; backward once for the inputs, and once more forward where layers are computed again. Frozen weights
+        // have no gradient.
+        let passes = if recompute { 3.0 } else { 2.0 };
+        let of_row = |row: &EncodedRow, passes: f64, learns: bool| {
+            let (tokens, learned) = (row.used() as f64, row.trainable.len() as f64);
+            let lora = if learns { 2.0 * adapter * tokens } else { 0.0 };
+            // Attention looks back over half of the row, on average, twice; backward it takes twice as long.
+            let looking = 2.0 * tokens * tokens * attention * if learns { passes + 1.0 } else { 1.0 };
+            passes * 2.0 * (linear + adapter) * tokens + lora + looking + passes.min(2.0) * 2.0 * head * learned
+        };
+        let train: f64 = rows.train.iter().map(|row| of_row(row, passes, true)).sum();
+        let validation: f64 = rows.validation.iter().map(|row| of_row(row, 1.0, false)).sum();
+        let epochs = (plan.total_steps / plan.steps_an_epoch.max(1)) as f64;
+        let batches = rows.train.len().div_ceil(plan.batch_size) as f64 * epochs;
+        let evaluations = rows.validation.len().div_ceil(plan.batch_size) as f64 * (epochs + 1.0);
+        Self {
+            operations: train * epochs + validation * (epochs + 1.0),
+            layers: (batches * (passes + 1.0) + evaluations) * config.layers as f64,
+        }
+    }
+
+    fn seconds(&self, speed: f64) -> f64 {
+        self.operations / (speed * EFFICIENCY) + self.layers * SECONDS_A_LAYER
+    }
+}
+
+/// Operations a second of a product of the size that the run's largest batch has.
+fn speed(config: &LlamaConfig, needs: &Needs) -> Result<f64, Failure> {
+    const LONG_ENOUGH: f64 = 0.1;
+    let tokens = needs.tokens.clamp(16, 512) as usize;
+    let (inner, outer) = (config.hidden.min(2048), config.intermediate.min(2048));
+    let left = Tensor::ones((tokens, inner), DType::F32, &Device::Cpu)?;
+    let right = Tensor::ones((inner, outer), DType::F32, &Device::Cpu)?;
+    left.matmul(&right)?;
+    let (start, mut products) = (Instant::now(), 0_u32);
+    while start.elapsed().as_secs_f64() < LONG_ENOUGH {
+        left.matmul(&right)?;
+        products += 1;
+    }
+    let operations = f64::from(products) * 2.0 * (tokens * inner * outer) as f64;
+    Ok(operations / start.elapsed().as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a broken expectation fails the test")]
+
+    use super::*;
+    use crate::protocol::VERSION;
+
+    #[test]
+    fn what_is_proposed_fits_and_is_the_largest_that_does() {
+        let dir = tempfile::tempdir().unwrap();
+        crate::write_tiny_base(dir.path()).unwrap();
+        let config = LlamaConfig::read(dir.path()).unwrap();
+        let spec = JobSpec {
+            version: VERSION,
+            job_id: "job".into(),
+            base_dir: dir.path().into(),
+            dataset: "rows".into(),
+            initial_adapter: None,
+            parameters: Parameters {
+                batch_size: 16,
+                max_seq_length: 2048,
+                ..Parameters::default()
+            },
+        };
+        let whole = Needs {
+            fixed: 50 << 20,
+            tokens: 0,
+            activations: 0,
+            layers: config.layers as u64,
+        };
+        let whole = whole.with_tokens(&config, 16 * 2048);
+        let proposed = |available: u64| fitting(&spec, &config, &whole, 2048, Some(available));
+        let half = proposed(whole.peak(true)).unwrap();
+        assert_eq!(
+            (half.batch_size, half.gradient_accumulation_steps, half.max_seq_length),
+            (8, 2, 2048)
+        );
+        let short = proposed(100 << 20).unwrap();
+        assert_eq!((short.batch_size, short.gradient_accumulation_steps), (1, 16));
+        let needs = |found: Fitting| whole.with_tokens(&config, (found.batch_size * found.max_seq_length) as u64);
+        assert!(needs(short).plan(Some(100 << 20)).is_ok());
+        assert_eq!(proposed(50 << 20), None, "the base alone is too large");
+    }
+}
