@@ -175,7 +175,7 @@ fn access(method: &str, operation: &Operation) -> Access {
         // Its address is signed.
         "put_part" => Open,
         "create_base" | "delete_base" => Member(Role::Editor, KeyScope::Train),
-        "create_job" | "cancel_job" | "resume_job" => Member(Role::Editor, KeyScope::Train),
+        "create_job" | "estimate_job" | "cancel_job" | "resume_job" => Member(Role::Editor, KeyScope::Train),
         "create_chat_completion" => Member(Role::Viewer, KeyScope::Chat),
         _ if method == "GET" => Member(Role::Viewer, KeyScope::Read),
         _ => Member(Role::Editor, KeyScope::Write),
