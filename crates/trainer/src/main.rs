@@ -12,7 +12,7 @@ use serde::Serialize;
 #[command(
     name = "cerebros-trainer",
     version,
-    about = "LoRA fine-tuning and inference of Llama-family models"
+    about = "LoRA fine-tuning and inference of Llama, Mistral, Qwen2 and Qwen3 models"
 )]
 struct Arguments {
     #[command(subcommand)]

@@ -193,6 +193,15 @@ pub fn layer_tensor(layer: usize, module: &str) -> String {
     format!("model.layers.{layer}.{module}.weight")
 }
 
+pub fn layer_bias(layer: usize, module: &str) -> String {
+    format!("model.layers.{layer}.{module}.bias")
+}
+
+/// The projections that a family with biases has them on.
+pub const BIASED: [Projection; 3] = [Projection::QProj, Projection::KProj, Projection::VProj];
+/// The norms of the heads of q and k, in a family that has them.
+pub const HEAD_NORMS: [&str; 2] = ["self_attn.q_norm", "self_attn.k_norm"];
+
 /// `[out, in]` of a projection.
 pub fn projection_shape(config: &LlamaConfig, projection: Projection) -> [usize; 2] {
     match projection {
@@ -222,6 +231,15 @@ pub fn expected_tensors(config: &LlamaConfig) -> Vec<(String, Vec<usize>)> {
                 layer_tensor(layer, projection.path()),
                 projection_shape(config, projection).to_vec(),
             ));
+        }
+        if config.family.has_biases() {
+            tensors.extend(BIASED.map(|projection| {
+                let [out, _] = projection_shape(config, projection);
+                (layer_bias(layer, projection.path()), vec![out])
+            }));
+        }
+        if config.family.has_head_norms() {
+            tensors.extend(HEAD_NORMS.map(|norm| (layer_tensor(layer, norm), vec![config.head_dim])));
         }
     }
     tensors
