@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use cerebros_trainer::protocol::ExportFormat;
 use clap::{Parser, Subcommand};
 use serde::Serialize;
 
@@ -27,6 +28,15 @@ enum Command {
     Order { job_dir: PathBuf },
     /// Answer requests on a Unix socket; stops when stdin ends
     Infer { socket: PathBuf },
+    /// Write an adapter over its base for other programs, compared with the two; stops when stdin ends
+    Export {
+        base: PathBuf,
+        adapter: PathBuf,
+        /// merged or gguf
+        format: ExportFormat,
+        /// A directory that does not exist yet
+        out: PathBuf,
+    },
     /// Print the token ids of a text and the logits of every position, as JSON
     Logits {
         base: PathBuf,
@@ -47,6 +57,12 @@ fn main() -> ExitCode {
         Command::Train { job_dir } => cerebros_trainer::train_main(&job_dir),
         Command::Order { job_dir } => print(cerebros_trainer::order(&job_dir)),
         Command::Infer { socket } => cerebros_trainer::infer_main(&socket),
+        Command::Export {
+            base,
+            adapter,
+            format,
+            out,
+        } => cerebros_trainer::export_main(&base, &adapter, format, &out),
         Command::Logits { base, adapter, text } => {
             let computed = cerebros_trainer::logits_of_text(&base, adapter.as_deref(), &text);
             print(computed.map(|(token_ids, logits)| serde_json::json!({ "token_ids": token_ids, "logits": logits })))

@@ -2,10 +2,12 @@
 //! Only serde types and their validation; no tensors, no I/O.
 
 pub mod events;
+pub mod export;
 pub mod infer;
 pub mod job;
 
 pub use events::{AdapterFile, Event, EventLine, FailureCode, LogLevel};
+pub use export::{Certificate, ExportFormat, ExportOutcome};
 pub use infer::{FinishReason, Generate, InferErrorCode, InferRequest, InferResponse, Logits};
 pub use job::{JobSpec, Parameters, ParametersError, Projection, RateSchedule};
 

@@ -9,7 +9,7 @@ mod data;
 mod divergence;
 mod emitter;
 mod failure;
-mod files;
+pub(crate) mod files;
 mod job;
 mod memory;
 mod optimizer;

@@ -85,6 +85,8 @@ struct Raw {
     intermediate_size: usize,
     vocab_size: usize,
     max_position_embeddings: usize,
+    /// Null means none.
+    #[serde(default = "default_window")]
     sliding_window: Option<usize>,
     #[serde(default)]
     use_sliding_window: bool,
@@ -132,6 +134,11 @@ impl TokenIds {
             Self::Many(ids) => ids,
         }
     }
+}
+
+/// What transformers takes where config.json is silent.
+fn default_window() -> Option<usize> {
+    Some(4096)
 }
 
 fn default_eps() -> f64 {

@@ -109,6 +109,8 @@ pub enum FailureCode {
     Locked,
     OutOfMemory,
     DiskFull,
+    /// An export answers otherwise than the model.
+    Inexact,
     /// The loss is no longer a number, or stays far above that of the start.
     Diverged,
     Internal,

@@ -101,6 +101,15 @@ fn a_window_of_attention_bounds_the_context() {
     };
     assert_eq!(context("mistral", "\"sliding_window\": 512"), 512);
     assert_eq!(context("mistral", "\"sliding_window\": null"), 2048);
+    let long = "\"max_position_embeddings\": 8192, \"unused\"";
+    fs::write(
+        dir.join("config.json"),
+        config
+            .replace("\"max_position_embeddings\"", long)
+            .replace("\"llama\"", "\"mistral\""),
+    )
+    .unwrap();
+    assert_eq!(inspect_base(&dir).unwrap().context_length, 4096);
     assert_eq!(context("llama", "\"sliding_window\": 512"), 2048);
     let refused = |model_type: &str| {
         let changed = config.replace("\"llama\"", &format!("\"{model_type}\""));
