@@ -30,6 +30,18 @@ enum Command {
     /// Look after a server's data
     #[command(subcommand)]
     Admin(Admin),
+    /// Write a trained adapter over its base for other programs, compared with the two: a merged model, or GGUF. Stops when
+    /// stdin ends
+    Export {
+        /// Directory of the base
+        base: PathBuf,
+        /// Directory of the adapter, as its archive unpacks
+        adapter: PathBuf,
+        /// merged or gguf
+        format: cerebros_trainer::protocol::ExportFormat,
+        /// A directory that does not exist yet
+        out: PathBuf,
+    },
     /// Train the job in a directory (run by the server)
     #[command(hide = true)]
     Train { job: PathBuf },
@@ -82,6 +94,12 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Train { job } => cerebros_trainer::train_main(&job),
         Command::Plan { job, output } => cerebros_trainer::plan_main(&job, &output),
+        Command::Export {
+            base,
+            adapter,
+            format,
+            out,
+        } => cerebros_trainer::export_main(&base, &adapter, format, &out),
         Command::Infer { socket } => cerebros_trainer::infer_main(&socket),
         Command::Extract { input, format, output } => cerebros_ingest::child::extract_main(&input, format, &output),
         Command::Avatar { input, output } => cerebros_api::avatar_main(&input, &output),

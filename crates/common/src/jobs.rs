@@ -3,6 +3,7 @@
 use crate::ids::{AgentId, BaseId, DatasetId, JobId, ModelId};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use validator::Validate;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -114,14 +115,21 @@ pub struct JobParameters {
     #[validate(range(min = 1, max = 256, message = "must be 1 to 256"))]
     #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 256, default = 16))]
     pub rank: u32,
-    /// LoRA alpha; the adapter is scaled by alpha / rank.
+    /// LoRA alpha; the adapter is scaled by alpha / rank, or as `rank_stabilized` has it.
     #[validate(range(min = 1, max = 1024, message = "must be 1 to 1024"))]
     #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 1024, default = 32))]
     pub alpha: u32,
+    /// Scales the adapter by alpha / √rank instead (rsLoRA), so that a higher rank does not weaken it.
+    #[cfg_attr(feature = "openapi", schema(default = false))]
+    pub rank_stabilized: bool,
+    /// The linear maps of each layer that get an adapter; all seven unless given.
+    #[validate(length(min = 1, max = 7, message = "must name at least one module"))]
+    #[cfg_attr(feature = "openapi", schema(min_items = 1, max_items = 7))]
+    pub target_modules: BTreeSet<TargetModule>,
     #[validate(range(min = 0.0, max = 0.5, message = "must be 0 to 0.5"))]
     #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 0.5, default = 0))]
     pub dropout: f64,
-    /// Peak of the schedule: linear warm-up, then cosine to zero.
+    /// What the rate reaches after its linear warm-up; then it follows `schedule`.
     #[validate(range(min = 1e-7, max = 0.1, message = "must be 0.0000001 to 0.1"))]
     #[cfg_attr(feature = "openapi", schema(minimum = 1e-7, maximum = 0.1, default = 0.0002))]
     pub learning_rate: f64,
@@ -144,6 +152,9 @@ pub struct JobParameters {
     #[validate(range(min = 0.0, max = 0.5, message = "must be 0 to 0.5"))]
     #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 0.5, default = 0.05))]
     pub warmup_ratio: f64,
+    /// What the learning rate does after its warm-up.
+    #[cfg_attr(feature = "openapi", schema(inline, default = "cosine"))]
+    pub schedule: RateSchedule,
     #[validate(range(min = 0.0, max = 1.0, message = "must be 0 to 1"))]
     #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 1, default = 0))]
     pub weight_decay: f64,
@@ -155,6 +166,11 @@ pub struct JobParameters {
     #[validate(range(min = 0.0, max = 0.5, message = "must be 0 to 0.5"))]
     #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 0.5, default = 0.1))]
     pub validation_fraction: f64,
+    /// Evaluations in a row without a lower validation loss after which training stops; the model is then the adapter of
+    /// the best evaluation. There is one after every epoch. Null trains all epochs and takes the last adapter.
+    #[validate(range(min = 1, max = 100, message = "must be 1 to 100"))]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 100))]
+    pub early_stopping_patience: Option<u32>,
     /// Same seed, data and settings: same adapter, byte for byte.
     #[validate(range(max = 9_007_199_254_740_991_u64, message = "must be at most 9007199254740991"))]
     #[cfg_attr(
@@ -169,6 +185,8 @@ impl Default for JobParameters {
         Self {
             rank: 16,
             alpha: 32,
+            rank_stabilized: false,
+            target_modules: TargetModule::ALL.into_iter().collect(),
             dropout: 0.0,
             learning_rate: 2e-4,
             epochs: 3,
@@ -176,9 +194,11 @@ impl Default for JobParameters {
             gradient_accumulation_steps: 1,
             max_seq_length: 1024,
             warmup_ratio: 0.05,
+            schedule: RateSchedule::Cosine,
             weight_decay: 0.0,
             max_grad_norm: 1.0,
             validation_fraction: 0.1,
+            early_stopping_patience: None,
             seed: 42,
         }
     }
@@ -219,6 +239,44 @@ impl JobParameters {
             },
         }
     }
+}
+
+/// A linear map of a layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum TargetModule {
+    QProj,
+    KProj,
+    VProj,
+    OProj,
+    GateProj,
+    UpProj,
+    DownProj,
+}
+
+impl TargetModule {
+    pub const ALL: [Self; 7] = [
+        Self::QProj,
+        Self::KProj,
+        Self::VProj,
+        Self::OProj,
+        Self::GateProj,
+        Self::UpProj,
+        Self::DownProj,
+    ];
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum RateSchedule {
+    /// Stays where the warm-up ended.
+    Constant,
+    /// Falls in a straight line to zero.
+    Linear,
+    /// Falls along half a cosine to zero.
+    Cosine,
 }
 
 /// Measurements of one optimizer step.

@@ -9,7 +9,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-pub use config::{LlamaConfig, RopeScaling};
+pub use config::{Family, LlamaConfig, RopeScaling};
 pub use inspect::{BaseInfo, inspect_base};
 pub use tiny::{TINY_BASE_NAME, write_tiny_base};
 
@@ -28,7 +28,9 @@ pub enum BaseError {
     NoConfig(PathBuf),
     #[error("config.json cannot be understood: {0}. Fetch the model again or correct the file.")]
     InvalidConfig(String),
-    #[error("The architecture {0} is not supported. Choose a Llama-family base (model_type \"llama\").")]
+    #[error(
+        "The architecture {0} is not supported. Choose a Llama, Mistral, Qwen2 or Qwen3 base (model_type llama, mistral, qwen2 or qwen3)."
+    )]
     UnsupportedArchitecture(String),
     #[error("config.json asks for {0}, which is not supported. Choose a base without it.")]
     UnsupportedFeature(String),

@@ -1,10 +1,11 @@
-//! LoRA fine-tuning and inference of Llama-family causal language models on the CPU, in fp32, as processes of their own.
+//! LoRA fine-tuning and inference of Llama, Mistral, Qwen2 and Qwen3 models on the CPU, in fp32, as processes of their own.
 //!
-//! [`protocol`] is what the parent process needs: the job file, the event lines, the inference requests. [`train_main`]
-//! and [`infer_main`] are the two children's `main`s. Knows nothing of the product.
+//! [`protocol`] is what the parent process needs: the job file, the event lines, the inference requests. [`train_main`],
+//! [`infer_main`] and [`export_main`] are the children's `main`s. Knows nothing of the product.
 
 pub mod base;
 mod chat;
+mod export;
 mod infer;
 mod model;
 mod ops;
@@ -13,5 +14,6 @@ mod threads;
 mod train;
 
 pub use base::{BaseError, BaseInfo, inspect_base, write_tiny_base};
+pub use export::export_main;
 pub use infer::{InferError, infer_main, logits_of_text};
 pub use train::{Failure, Stop, order, plan_main, train_main};

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use cerebros_trainer::protocol::ExportFormat;
 use clap::{Parser, Subcommand};
 use serde::Serialize;
 
@@ -12,7 +13,7 @@ use serde::Serialize;
 #[command(
     name = "cerebros-trainer",
     version,
-    about = "LoRA fine-tuning and inference of Llama-family models"
+    about = "LoRA fine-tuning and inference of Llama, Mistral, Qwen2 and Qwen3 models"
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -29,6 +30,15 @@ enum Command {
     Order { job_dir: PathBuf },
     /// Answer requests on a Unix socket; stops when stdin ends
     Infer { socket: PathBuf },
+    /// Write an adapter over its base for other programs, compared with the two; stops when stdin ends
+    Export {
+        base: PathBuf,
+        adapter: PathBuf,
+        /// merged or gguf
+        format: ExportFormat,
+        /// A directory that does not exist yet
+        out: PathBuf,
+    },
     /// Print the token ids of a text and the logits of every position, as JSON
     Logits {
         base: PathBuf,
@@ -50,6 +60,12 @@ fn main() -> ExitCode {
         Command::Plan { job_dir, output } => cerebros_trainer::plan_main(&job_dir, &output),
         Command::Order { job_dir } => print(cerebros_trainer::order(&job_dir)),
         Command::Infer { socket } => cerebros_trainer::infer_main(&socket),
+        Command::Export {
+            base,
+            adapter,
+            format,
+            out,
+        } => cerebros_trainer::export_main(&base, &adapter, format, &out),
         Command::Logits { base, adapter, text } => {
             let computed = cerebros_trainer::logits_of_text(&base, adapter.as_deref(), &text);
             print(computed.map(|(token_ids, logits)| serde_json::json!({ "token_ids": token_ids, "logits": logits })))

@@ -1,4 +1,4 @@
-//! A Llama model with frozen weights, and the low-rank adapter that may lie over it. Pure functions of tensors.
+//! A model of the Llama kind with frozen weights, and the low-rank adapter that may lie over it. Pure functions of tensors.
 
 pub mod adapter;
 
@@ -11,7 +11,7 @@ use candle_core::{Device, Result, Tensor};
 use crate::base::weights::{self, Weights};
 use crate::base::{BaseError, LlamaConfig};
 use crate::ops::attention::{Attention, Heads, KeyValues, Rotation};
-use crate::ops::linear::{Dropout, FrozenLinear, LoraLinear};
+use crate::ops::linear::{AddBias, Dropout, FrozenLinear, LoraLinear};
 use crate::ops::norm::RmsNorm;
 use crate::ops::swiglu::SwiGlu;
 use crate::ops::with_values;
@@ -35,6 +35,10 @@ struct Block {
     post_attention_norm: Tensor,
     /// In the order of [`Projection::ALL`], `[out, in]` each.
     projections: [Tensor; 7],
+    /// Of q, k and v, `[out]` each.
+    biases: Option<[Tensor; 3]>,
+    /// Of the heads of q and of k, `[head_dim]` each.
+    head_norms: Option<[Tensor; 2]>,
 }
 
 /// What lies over a block's frozen weights in one pass.
@@ -64,7 +68,7 @@ impl Llama {
             weights.load(weights::HEAD)?
         };
         let blocks = (0..config.layers)
-            .map(|layer| Block::load(&weights, layer))
+            .map(|layer| Block::load(&weights, &config, layer))
             .collect::<std::result::Result<_, _>>()?;
         let norm = weights.load(weights::FINAL_NORM)?;
         Ok(Self {
@@ -143,6 +147,10 @@ impl Llama {
         let q = project(&x, Projection::QProj)?;
         let k = project(&x, Projection::KProj)?;
         let v = project(&x, Projection::VProj)?;
+        let (q, k) = match &block.head_norms {
+            Some([q_norm, k_norm]) => (self.head_norm(&q, q_norm)?, self.head_norm(&k, k_norm)?),
+            None => (q, k),
+        };
         let h = (h + project(&attend(&q, &k, &v)?, Projection::OProj)?)?;
         let x = h.apply_op1(self.rms_norm(&block.post_attention_norm))?;
         let gate = project(&x, Projection::GateProj)?;
@@ -167,6 +175,12 @@ impl Llama {
         })
     }
 
+    /// Each head by itself.
+    fn head_norm(&self, x: &Tensor, weight: &Tensor) -> Result<Tensor> {
+        let heads = x.reshape(((), self.config.head_dim))?;
+        heads.apply_op1(self.rms_norm(weight))?.reshape(x.shape())
+    }
+
     fn rms_norm(&self, weight: &Tensor) -> RmsNorm {
         RmsNorm {
             weight: weight.clone(),
@@ -176,14 +190,29 @@ impl Llama {
 }
 
 impl Block {
-    fn load(weights: &Weights, layer: usize) -> std::result::Result<Self, BaseError> {
+    fn load(weights: &Weights, config: &LlamaConfig, layer: usize) -> std::result::Result<Self, BaseError> {
         let tensor = |module: &str| weights.load(&weights::layer_tensor(layer, module));
         let [q, k, v, o, gate, up, down] =
             Projection::ALL.map(|projection| Ok::<_, BaseError>(spread_rows(tensor(projection.path())?)?));
+        let biases = if config.family.has_biases() {
+            let [q, k, v] =
+                weights::BIASED.map(|projection| weights.load(&weights::layer_bias(layer, projection.path())));
+            Some([q?, k?, v?])
+        } else {
+            None
+        };
+        let head_norms = if config.family.has_head_norms() {
+            let [q, k] = weights::HEAD_NORMS.map(tensor);
+            Some([q?, k?])
+        } else {
+            None
+        };
         Ok(Self {
             input_norm: tensor("input_layernorm")?,
             post_attention_norm: tensor("post_attention_layernorm")?,
             projections: [q?, k?, v?, o?, gate?, up?, down?],
+            biases,
+            head_norms,
         })
     }
 
@@ -195,12 +224,17 @@ impl Block {
                 .as_ref()
                 .map(|lora| (adapter.config.scale(), lora))
         });
-        match adapted {
+        let y = match adapted {
             Some((scale, lora)) => {
                 let dropout = overlay.dropout.map(|plan| plan.of(layer, projection));
-                x.apply_op3(&lora.a, &lora.b, LoraLinear::new(weight, scale, dropout))
+                x.apply_op3(&lora.a, &lora.b, LoraLinear::new(weight, scale, dropout))?
             }
-            None => x.apply_op1(FrozenLinear { weight }),
+            None => x.apply_op1(FrozenLinear { weight })?,
+        };
+        // q, k and v come first in both orders.
+        match self.biases.as_ref().and_then(|biases| biases.get(projection as usize)) {
+            Some(bias) => y.apply_op1(AddBias { bias: bias.clone() }),
+            None => Ok(y),
         }
     }
 }

@@ -3,12 +3,14 @@
 
 pub mod estimate;
 pub mod events;
+pub mod export;
 pub mod infer;
 pub mod job;
 
 pub use events::{AdapterFile, Event, EventLine, FailureCode, LogLevel};
+pub use export::{Certificate, ExportFormat, ExportOutcome};
 pub use infer::{FinishReason, Generate, InferErrorCode, InferRequest, InferResponse, Logits};
-pub use job::{JobSpec, Parameters, ParametersError, Projection};
+pub use job::{JobSpec, Parameters, ParametersError, Projection, RateSchedule};
 
 /// The version of the job file and of the event lines.
 pub const VERSION: u32 = 1;

@@ -1,13 +1,15 @@
 //! The trainer's process: one job directory in, event lines out. Restartable at any instant.
 //!
 //! The loss of a step is the cross-entropy summed over the trainable tokens of all its batches, divided by their number,
-//! as transformers' `Trainer` normalises it. The rate follows `get_cosine_schedule_with_warmup`.
+//! as transformers' `Trainer` normalises it. The rate follows its
+//! schedules with warm-up.
 
 mod checkpoint;
 mod data;
+mod divergence;
 mod emitter;
 mod failure;
-mod files;
+pub(crate) mod files;
 mod job;
 mod memory;
 mod optimizer;

@@ -120,6 +120,7 @@ pub fn Select(
                 name=name
                 class="select w-full"
                 aria-describedby=format!("{name}-note")
+                prop:value=value
                 on:change:target=move |event| value.set(event.target().value())
             >
                 {move || options.get().into_iter().map(option).collect_view()}

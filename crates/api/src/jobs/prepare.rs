@@ -5,11 +5,11 @@ use crate::{bases, state::App};
 use cerebros_common::{
     bases::BaseStatus,
     ids::{BaseId, DatasetId},
-    jobs::{Job, JobFailure, JobParameters},
+    jobs::{Job, JobFailure, JobParameters, RateSchedule, TargetModule},
 };
 use cerebros_db::{self as db, DbError, Scope, bases::LocatedBase, datasets::LocatedDataset};
 use cerebros_queue::TaskError;
-use cerebros_trainer::protocol::{JobSpec, Parameters, VERSION};
+use cerebros_trainer::protocol::{self, JobSpec, Parameters, Projection, VERSION};
 use std::{
     fs,
     io::{self, BufReader, BufWriter, Write as _},
@@ -87,6 +87,8 @@ fn trainer_parameters(parameters: &JobParameters, threads: u32) -> Parameters {
     Parameters {
         rank: size(parameters.rank),
         alpha: parameters.alpha,
+        rank_stabilized: parameters.rank_stabilized,
+        target_modules: parameters.target_modules.iter().copied().map(projection).collect(),
         dropout: parameters.dropout,
         learning_rate: parameters.learning_rate,
         epochs: parameters.epochs,
@@ -94,13 +96,30 @@ fn trainer_parameters(parameters: &JobParameters, threads: u32) -> Parameters {
         gradient_accumulation_steps: size(parameters.gradient_accumulation_steps),
         max_seq_length: size(parameters.max_seq_length),
         warmup_ratio: parameters.warmup_ratio,
+        schedule: match parameters.schedule {
+            RateSchedule::Constant => protocol::RateSchedule::Constant,
+            RateSchedule::Linear => protocol::RateSchedule::Linear,
+            RateSchedule::Cosine => protocol::RateSchedule::Cosine,
+        },
         weight_decay: parameters.weight_decay,
         max_grad_norm: parameters.max_grad_norm,
         validation_fraction: parameters.validation_fraction,
+        early_stopping_patience: parameters.early_stopping_patience,
         seed: parameters.seed,
         checkpoint_every_steps: CHECKPOINT_EVERY_STEPS,
         threads: Some(size(threads)),
-        ..Parameters::default()
+    }
+}
+
+fn projection(module: TargetModule) -> Projection {
+    match module {
+        TargetModule::QProj => Projection::QProj,
+        TargetModule::KProj => Projection::KProj,
+        TargetModule::VProj => Projection::VProj,
+        TargetModule::OProj => Projection::OProj,
+        TargetModule::GateProj => Projection::GateProj,
+        TargetModule::UpProj => Projection::UpProj,
+        TargetModule::DownProj => Projection::DownProj,
     }
 }
 

@@ -55,6 +55,15 @@ async fn list_jobs(app: web::Data<App>, Viewer(scope): Viewer, query: Query<JobQ
 )]
 #[post("/jobs")]
 async fn create_job(app: web::Data<App>, Trainer(scope): Trainer, once: Once, body: Body<NewJob>) -> AppResult {
+    let parameters = &body.parameters;
+    if parameters.early_stopping_patience.is_some() && parameters.validation_fraction == 0.0 {
+        let message = "needs a validation_fraction above 0";
+        return Err(AppError::field(
+            "parameters.early_stopping_patience",
+            "requires",
+            message,
+        ));
+    }
     let turn = match once.begin(&app, &scope, &body.0).await? {
         Begun::Before(answer) => return Ok(answer),
         Begun::Now(turn) => turn,

@@ -20,6 +20,7 @@ on_both_databases!(
     a_job_makes_a_model_that_answers,
     a_cancelled_job_resumes_to_the_same_adapter,
     a_killed_trainer_is_started_again_and_ends_alike,
+    a_job_trains_as_its_parameters_say_and_stops_early,
     bad_jobs_are_refused,
     bad_chats_are_refused_as_openai_words_it,
     bases_are_added_by_directory_and_looked_into,
@@ -214,6 +215,35 @@ async fn a_killed_trainer_is_started_again_and_ends_alike(server: TestServer) {
     );
 }
 
+async fn a_job_trains_as_its_parameters_say_and_stops_early(server: TestServer) {
+    let member = server.member().await;
+    let dataset = ready_dataset(&member, &rows(12)).await;
+    let base = built_in_base(&member).await;
+    let parameters = json!({
+        "rank": 4, "alpha": 32, "rank_stabilized": true, "target_modules": ["v_proj", "q_proj"], "schedule": "constant",
+        "learning_rate": 0.05, "epochs": 60, "batch_size": 4, "max_seq_length": 128, "validation_fraction": 0.25,
+        "early_stopping_patience": 1,
+    });
+    let body = json!({"dataset_id": dataset.id, "base_id": base.id, "parameters": parameters});
+    let job: Job = member.post("/api/v1/jobs", body).await.data();
+    assert_eq!(job.parameters.target_modules.len(), 2);
+    let job = end_of(&member, &job).await;
+    let model = model_of(&member, &job).await;
+    assert!(model.steps < job.plan.unwrap().total_steps);
+    let points: CursorPage<MetricPoint> = member.get(&format!("/api/v1/jobs/{}/metrics", job.id)).await.data();
+    let after_training = points.items.iter().filter(|point| point.step > 0);
+    let losses = after_training.filter_map(|point| point.validation_loss);
+    assert_eq!(model.validation_loss, losses.min_by(f64::total_cmp));
+    assert!(job.validation_loss > model.validation_loss);
+    let log: CursorPage<JobLogLine> = member.get(&format!("/api/v1/jobs/{}/log", job.id)).await.data();
+    assert!(log.items.iter().any(|line| line.message.starts_with("Stopped early")));
+    let archive = member.get(&format!("/api/v1/models/{}/adapter", model.id)).await;
+    let mut archive = zip::ZipArchive::new(Cursor::new(archive.bytes)).unwrap();
+    let config: Value = serde_json::from_reader(archive.by_name("adapter_config.json").unwrap()).unwrap();
+    assert_eq!(config["use_rslora"], true);
+    assert_eq!(config["target_modules"], json!(["q_proj", "v_proj"]));
+}
+
 async fn bad_jobs_are_refused(server: TestServer) {
     let member = server.member().await;
     let dataset = ready_dataset(&member, &rows(4)).await;
@@ -224,6 +254,13 @@ async fn bad_jobs_are_refused(server: TestServer) {
         ("dropout", json!(0.9), "parameters.dropout"),
         ("learning_rate", json!("fast"), "parameters.learning_rate"),
         ("colour", json!("red"), "parameters.colour"),
+        ("schedule", json!("slow"), "parameters.schedule"),
+        ("target_modules", json!([]), "parameters.target_modules"),
+        (
+            "early_stopping_patience",
+            json!(0),
+            "parameters.early_stopping_patience",
+        ),
     ] {
         let mut body = good.clone();
         body["parameters"] = json!({pointer: value});
@@ -233,6 +270,10 @@ async fn bad_jobs_are_refused(server: TestServer) {
             (ErrorCode::InvalidRequest, path)
         );
     }
+    let mut unmeasured = good.clone();
+    unmeasured["parameters"] = json!({"early_stopping_patience": 2, "validation_fraction": 0});
+    let problem = member.post("/api/v1/jobs", unmeasured).await.problem();
+    assert_eq!(problem.details[0].path, "parameters.early_stopping_patience");
     let stranger = server.stranger().await;
     assert_eq!(
         stranger.post("/api/v1/jobs", good.clone()).await.problem().error,

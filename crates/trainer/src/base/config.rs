@@ -1,4 +1,4 @@
-//! `config.json` of a Llama-family model, checked.
+//! `config.json` of a Llama, Mistral, Qwen2 or Qwen3 model, checked.
 
 use std::path::Path;
 
@@ -9,9 +9,42 @@ use super::{BaseError, CONFIG_LIMIT, read_bounded};
 /// Bounds that keep a hostile config.json from asking for absurd allocations.
 const MAX_DIMENSION: usize = 1 << 20;
 
-/// The shape of a Llama-family model; every field has been checked.
+/// What sets a family apart from Llama.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    Llama,
+    /// Llama whose attention looks back only so far.
+    Mistral,
+    /// Llama with biases on q, k and v.
+    Qwen2,
+    /// Llama that normalizes every head of q and k.
+    Qwen3,
+}
+
+impl Family {
+    fn of(model_type: &str) -> Option<Self> {
+        match model_type {
+            "llama" => Some(Self::Llama),
+            "mistral" => Some(Self::Mistral),
+            "qwen2" => Some(Self::Qwen2),
+            "qwen3" => Some(Self::Qwen3),
+            _ => None,
+        }
+    }
+
+    pub fn has_biases(self) -> bool {
+        self == Self::Qwen2
+    }
+
+    pub fn has_head_norms(self) -> bool {
+        self == Self::Qwen3
+    }
+}
+
+/// The shape of a model of one of these families; every field has been checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LlamaConfig {
+    pub family: Family,
     pub hidden: usize,
     pub layers: usize,
     pub heads: usize,
@@ -19,6 +52,7 @@ pub struct LlamaConfig {
     pub head_dim: usize,
     pub intermediate: usize,
     pub vocab: usize,
+    /// At most the window that attention looks back over, where there is one: inside it the window hides nothing.
     pub context_length: usize,
     pub rms_norm_eps: f32,
     pub rope_theta: f64,
@@ -41,7 +75,6 @@ pub struct RopeScaling {
 
 #[derive(Deserialize)]
 struct Raw {
-    model_type: Option<String>,
     #[serde(default)]
     architectures: Vec<String>,
     hidden_size: usize,
@@ -52,6 +85,11 @@ struct Raw {
     intermediate_size: usize,
     vocab_size: usize,
     max_position_embeddings: usize,
+    /// Null means none.
+    #[serde(default = "default_window")]
+    sliding_window: Option<usize>,
+    #[serde(default)]
+    use_sliding_window: bool,
     #[serde(default = "default_eps")]
     rms_norm_eps: f64,
     rope_theta: Option<f64>,
@@ -98,6 +136,11 @@ impl TokenIds {
     }
 }
 
+/// What transformers takes where config.json is silent.
+fn default_window() -> Option<usize> {
+    Some(4096)
+}
+
 fn default_eps() -> f64 {
     1e-6
 }
@@ -109,11 +152,15 @@ impl LlamaConfig {
         let value: serde_json::Value =
             serde_json::from_slice(&bytes).map_err(|error| BaseError::InvalidConfig(error.to_string()))?;
         let architecture = architecture_of(&value);
-        if value.get("model_type").and_then(|name| name.as_str()) != Some("llama") {
+        let model_type = value
+            .get("model_type")
+            .and_then(|name| name.as_str())
+            .unwrap_or_default();
+        let Some(family) = Family::of(model_type) else {
             return Err(BaseError::UnsupportedArchitecture(architecture));
-        }
+        };
         let raw: Raw = serde_json::from_value(value).map_err(|error| BaseError::InvalidConfig(error.to_string()))?;
-        raw.check(architecture)
+        raw.check(family, architecture)
     }
 
     pub fn kv_width(&self) -> usize {
@@ -136,8 +183,16 @@ fn architecture_of(value: &serde_json::Value) -> String {
 }
 
 impl Raw {
-    fn check(self, architecture: String) -> Result<LlamaConfig, BaseError> {
-        debug_assert!(self.model_type.is_some());
+    /// How far attention looks back, where that is limited.
+    fn window(&self, family: Family) -> Option<usize> {
+        match family {
+            Family::Llama => None,
+            Family::Mistral => self.sliding_window,
+            Family::Qwen2 | Family::Qwen3 => self.sliding_window.filter(|_| self.use_sliding_window),
+        }
+    }
+
+    fn check(self, family: Family, architecture: String) -> Result<LlamaConfig, BaseError> {
         let invalid = |reason: String| Err(BaseError::InvalidConfig(reason));
         if self.attention_bias || self.mlp_bias {
             return Err(BaseError::UnsupportedFeature("biases in its projections".into()));
@@ -145,7 +200,7 @@ impl Raw {
         if self.quantization_config.is_some() {
             return Err(BaseError::UnsupportedFeature("quantized weights".into()));
         }
-        if let Some(act) = self.hidden_act.filter(|act| act != "silu") {
+        if let Some(act) = self.hidden_act.as_ref().filter(|act| *act != "silu") {
             return Err(BaseError::UnsupportedFeature(format!("the activation {act}")));
         }
         let kv_heads = self.num_key_value_heads.unwrap_or(self.num_attention_heads);
@@ -158,9 +213,11 @@ impl Raw {
             ("vocab_size", self.vocab_size),
             ("max_position_embeddings", self.max_position_embeddings),
             ("head_dim", self.head_dim.unwrap_or(1)),
+            ("sliding_window", self.window(family).unwrap_or(1)),
         ];
         for (name, size) in sizes {
-            if size == 0 || size > 16 * MAX_DIMENSION || (name != "max_position_embeddings" && size > MAX_DIMENSION) {
+            let in_tokens = ["max_position_embeddings", "sliding_window"].contains(&name);
+            if size == 0 || size > 16 * MAX_DIMENSION || (!in_tokens && size > MAX_DIMENSION) {
                 return invalid(format!("{name} is {size}"));
             }
         }
@@ -183,6 +240,7 @@ impl Raw {
         if !(self.rms_norm_eps > 0.0 && self.rms_norm_eps < 1.0) {
             return invalid(format!("rms_norm_eps is {}", self.rms_norm_eps));
         }
+        let window = self.window(family).unwrap_or(usize::MAX);
         let rope = self.rope_parameters.or(self.rope_scaling);
         let rope_theta = self
             .rope_theta
@@ -192,6 +250,7 @@ impl Raw {
             return invalid(format!("rope_theta is {rope_theta}"));
         }
         Ok(LlamaConfig {
+            family,
             hidden: self.hidden_size,
             layers: self.num_hidden_layers,
             heads: self.num_attention_heads,
@@ -199,7 +258,7 @@ impl Raw {
             head_dim,
             intermediate: self.intermediate_size,
             vocab: self.vocab_size,
-            context_length: self.max_position_embeddings,
+            context_length: self.max_position_embeddings.min(window),
             rms_norm_eps: self.rms_norm_eps as f32,
             rope_theta,
             rope_scaling: rope.map(RawRope::check).transpose()?.flatten(),

@@ -211,6 +211,7 @@ fn deviation(name: &str) -> f32 {
 fn weights() -> Vec<u8> {
     let mut random = ChaCha8Rng::seed_from_u64(0x7_1e57_ba5e);
     let shape = super::LlamaConfig {
+        family: super::Family::Llama,
         hidden: HIDDEN,
         layers: LAYERS,
         heads: HEADS,

@@ -193,6 +193,15 @@ pub fn layer_tensor(layer: usize, module: &str) -> String {
     format!("model.layers.{layer}.{module}.weight")
 }
 
+pub fn layer_bias(layer: usize, module: &str) -> String {
+    format!("model.layers.{layer}.{module}.bias")
+}
+
+/// The projections that a family with biases has them on.
+pub const BIASED: [Projection; 3] = [Projection::QProj, Projection::KProj, Projection::VProj];
+/// The norms of the heads of q and k, in a family that has them.
+pub const HEAD_NORMS: [&str; 2] = ["self_attn.q_norm", "self_attn.k_norm"];
+
 /// `[out, in]` of a projection.
 pub fn projection_shape(config: &LlamaConfig, projection: Projection) -> [usize; 2] {
     match projection {
@@ -222,6 +231,15 @@ pub fn expected_tensors(config: &LlamaConfig) -> Vec<(String, Vec<usize>)> {
                 layer_tensor(layer, projection.path()),
                 projection_shape(config, projection).to_vec(),
             ));
+        }
+        if config.family.has_biases() {
+            tensors.extend(BIASED.map(|projection| {
+                let [out, _] = projection_shape(config, projection);
+                (layer_bias(layer, projection.path()), vec![out])
+            }));
+        }
+        if config.family.has_head_norms() {
+            tensors.extend(HEAD_NORMS.map(|norm| (layer_tensor(layer, norm), vec![config.head_dim])));
         }
     }
     tensors
@@ -315,27 +333,33 @@ fn decode(bytes: &[u8], dtype: Dtype, values: &mut Vec<f32>) {
 pub fn to_safetensors<'a>(tensors: impl Iterator<Item = (&'a str, Vec<usize>, &'a [u8])>) -> Vec<u8> {
     let mut sorted: Vec<_> = tensors.collect();
     sorted.sort_by_key(|(name, ..)| *name);
+    let mut file = safetensors_header(sorted.iter().map(|(name, shape, _)| (*name, shape.as_slice())));
+    file.reserve(sorted.iter().map(|(.., bytes)| bytes.len()).sum());
+    for (.., bytes) in &sorted {
+        file.extend_from_slice(bytes);
+    }
+    file
+}
+
+/// What a safetensors file of fp32 tensors (name, shape) starts with; their values must follow in the same order.
+pub fn safetensors_header<'a>(tensors: impl Iterator<Item = (&'a str, &'a [usize])>) -> Vec<u8> {
     let mut header = serde_json::Map::new();
     header.insert("__metadata__".into(), serde_json::json!({ "format": "pt" }));
     let mut offset = 0;
-    for (name, shape, bytes) in &sorted {
-        let offsets = [offset, offset + bytes.len()];
+    for (name, shape) in tensors {
+        let end = offset + shape.iter().product::<usize>() * size_of::<f32>();
         header.insert(
-            (*name).to_owned(),
-            serde_json::json!({ "dtype": "F32", "shape": shape, "data_offsets": offsets }),
+            name.to_owned(),
+            serde_json::json!({ "dtype": "F32", "shape": shape, "data_offsets": [offset, end] }),
         );
-        offset += bytes.len();
+        offset = end;
     }
     let mut header = serde_json::Value::Object(header);
     header.sort_all_objects();
     let mut header = header.to_string().into_bytes();
     // The data starts at a multiple of eight bytes.
     header.resize(header.len().next_multiple_of(8), b' ');
-    let mut file = Vec::with_capacity(8 + header.len() + offset);
-    file.extend_from_slice(&(header.len() as u64).to_le_bytes());
-    file.extend_from_slice(&header);
-    for (.., bytes) in &sorted {
-        file.extend_from_slice(bytes);
-    }
-    file
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend_from_slice(&header);
+    bytes
 }

@@ -78,12 +78,12 @@ pub type Values = BTreeMap<String, Vec<f32>>;
 
 /// One of the pair, as PEFT names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Side {
+pub enum Side {
     A,
     B,
 }
 
-fn tensor_name(layer: usize, projection: Projection, side: Side) -> String {
+pub fn tensor_name(layer: usize, projection: Projection, side: Side) -> String {
     format!(
         "base_model.model.model.layers.{layer}.{}.lora_{side:?}.weight",
         projection.path()

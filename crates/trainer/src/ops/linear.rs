@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
-use super::{View, add_scaled, owned, with_storage};
+use super::{View, add_scaled, owned, values, with_storage, with_values};
 
 /// `x · weightᵀ`.
 pub struct FrozenLinear {
@@ -29,6 +29,32 @@ impl CustomOp1 for FrozenLinear {
     fn bwd(&self, x: &Tensor, _: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
         let dx = frozen_gradient(&self.weight, dy)?;
         Tensor::from_vec(dx, x.shape(), x.device()).map(Some)
+    }
+}
+
+/// `x + bias`, row by row, with a frozen bias: candle's own sum would compute the bias's gradient.
+pub struct AddBias {
+    /// `[width]`
+    pub bias: Tensor,
+}
+
+impl CustomOp1 for AddBias {
+    fn name(&self) -> &'static str {
+        "add-bias"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let mut y = values(x, layout)?.to_vec();
+        with_values(&self.bias, |bias| {
+            y.chunks_exact_mut(bias.len())
+                .for_each(|row| add_scaled(row, bias, 1.0));
+            Ok(())
+        })?;
+        Ok((CpuStorage::F32(y), layout.shape().clone()))
+    }
+
+    fn bwd(&self, _: &Tensor, _: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
+        Ok(Some(dy.clone()))
     }
 }
 

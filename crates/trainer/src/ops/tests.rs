@@ -12,7 +12,7 @@ use super::norm::RmsNorm;
 use super::seed::Seed;
 use super::swiglu::SwiGlu;
 use super::with_values;
-use crate::base::LlamaConfig;
+use crate::base::{Family, LlamaConfig};
 
 const STEP: f32 = 1e-2;
 
@@ -127,6 +127,7 @@ fn frozen_weights_get_no_gradient() {
 
 fn config() -> LlamaConfig {
     LlamaConfig {
+        family: Family::Llama,
         hidden: 16,
         layers: 1,
         heads: 4,

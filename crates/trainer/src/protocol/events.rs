@@ -61,8 +61,12 @@ pub enum Event {
         train_loss: f64,
         /// Absent when no row was kept for validation.
         initial_validation_loss: Option<f64>,
+        /// Of the adapter that is the result.
         validation_loss: Option<f64>,
         steps: u64,
+        /// The evaluation that the adapter stands at, where the job keeps the best.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        best_step: Option<u64>,
         /// Relative to the job's directory.
         adapter_dir: String,
         files: Vec<AdapterFile>,
@@ -105,7 +109,9 @@ pub enum FailureCode {
     Locked,
     OutOfMemory,
     DiskFull,
-    /// The loss is no longer a number.
+    /// An export answers otherwise than the model.
+    Inexact,
+    /// The loss is no longer a number, or stays far above that of the start.
     Diverged,
     Internal,
 }

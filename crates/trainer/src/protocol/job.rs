@@ -30,8 +30,11 @@ pub struct Parameters {
     pub rank: usize,
     /// The adapter's output is scaled by `alpha / rank`; 1 to 1024.
     pub alpha: u32,
+    /// Scales by `alpha / √rank` instead, so that a higher rank does not weaken the adapter.
+    pub rank_stabilized: bool,
     /// Share of the adapter's input that is dropped in training, 0 to 0.5.
     pub dropout: f64,
+    /// The projections that get an adapter; at least one.
     pub target_modules: BTreeSet<Projection>,
     /// Peak rate of AdamW, above 0 and at most 0.1.
     pub learning_rate: f64,
@@ -43,14 +46,20 @@ pub struct Parameters {
     pub gradient_accumulation_steps: usize,
     /// Tokens; longer rows are cut, 16 to 32,768. The base's own context length caps it further.
     pub max_seq_length: usize,
-    /// Share of the steps in which the rate rises linearly, 0 to 0.5; after it a cosine falls to zero.
+    /// Share of the steps in which the rate rises linearly, 0 to 0.5.
     pub warmup_ratio: f64,
+    /// How the rate goes on after that.
+    pub schedule: RateSchedule,
     /// AdamW's decoupled decay, 0 to 1.
     pub weight_decay: f64,
     /// Global norm that gradients are clipped to, above 0 and at most 1000.
     pub max_grad_norm: f64,
     /// Share of the rows kept for validation, 0 to 0.5. At least one row always stays in training.
     pub validation_fraction: f64,
+    /// Evaluations in a row without a lower validation loss after which training stops, 1 to 100; the result is then the
+    /// adapter of the best evaluation. There is one after every epoch. Absent means the last adapter of all epochs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub early_stopping_patience: Option<u32>,
     pub seed: u64,
     /// Steps between checkpoints, 1 to 10,000.
     pub checkpoint_every_steps: u32,
@@ -64,6 +73,7 @@ impl Default for Parameters {
         Self {
             rank: 16,
             alpha: 32,
+            rank_stabilized: false,
             dropout: 0.0,
             target_modules: Projection::ALL.into_iter().collect(),
             learning_rate: 2e-4,
@@ -72,9 +82,11 @@ impl Default for Parameters {
             gradient_accumulation_steps: 1,
             max_seq_length: 1024,
             warmup_ratio: 0.03,
+            schedule: RateSchedule::Cosine,
             weight_decay: 0.0,
             max_grad_norm: 1.0,
             validation_fraction: 0.1,
+            early_stopping_patience: None,
             seed: 42,
             checkpoint_every_steps: 25,
             threads: None,
@@ -145,6 +157,17 @@ impl Parameters {
                 "a number from 0 to 0.5",
             ),
             (
+                self.early_stopping_patience
+                    .is_none_or(|patience| within(patience, 1, 100)),
+                "early_stopping_patience",
+                "a whole number from 1 to 100",
+            ),
+            (
+                self.early_stopping_patience.is_none() || self.validation_fraction > 0.0,
+                "early_stopping_patience",
+                "absent where validation_fraction is 0",
+            ),
+            (
                 within(self.checkpoint_every_steps, 1, 10_000),
                 "checkpoint_every_steps",
                 "a whole number from 1 to 10000",
@@ -164,6 +187,18 @@ impl Parameters {
 
 fn within<T: PartialOrd>(value: T, least: T, most: T) -> bool {
     value >= least && value <= most
+}
+
+/// What the learning rate does after its warm-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RateSchedule {
+    /// Stays at its peak.
+    Constant,
+    /// Falls in a straight line to zero.
+    Linear,
+    /// Falls along half a cosine to zero.
+    Cosine,
 }
 
 /// The linear projections of a Llama block, in the order in which the forward pass meets them.

@@ -15,6 +15,7 @@ use crate::model::adapter::{CONFIG_FILE, Values, WEIGHTS_FILE, read_peft};
 use crate::protocol::{AdapterFile, FailureCode, Parameters};
 
 const OPTIMIZER_FILE: &str = "optimizer.safetensors";
+const BEST_FILE: &str = "best.safetensors";
 const STATE_FILE: &str = "state.json";
 const KEPT: usize = 2;
 
@@ -47,6 +48,43 @@ pub struct Progress {
     pub loss_tokens: u64,
     pub initial_validation: Option<Validation>,
     pub validation: Option<Validation>,
+    /// The best evaluation so far, where the job stops early.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best: Option<Best>,
+    /// Mean loss of the first steps, once they are done.
+    #[serde(default, with = "bits")]
+    pub first_losses: f64,
+    /// Steps in a row whose loss lay far above that of the start.
+    #[serde(default)]
+    pub high_losses: u64,
+}
+
+/// An evaluation that no other has beaten yet.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Best {
+    pub step: u64,
+    pub validation: Validation,
+    /// Evaluations since.
+    pub later: u32,
+}
+
+impl Progress {
+    /// The figures of the adapter that would be the result now.
+    pub fn kept_validation(&self) -> Option<Validation> {
+        self.best.map(|best| best.validation).or(self.validation)
+    }
+}
+
+impl State {
+    pub fn new(step: u64, parameters: &Parameters, identity: &Identity, progress: Progress) -> Self {
+        Self {
+            step,
+            parameters: parameters.clone(),
+            identity: identity.clone(),
+            progress,
+            files: Vec::new(),
+        }
+    }
 }
 
 /// An `f64` as its bits.
@@ -68,6 +106,8 @@ pub struct Restored {
     pub progress: Progress,
     pub values: Values,
     pub moments: Vec<Moments>,
+    /// The adapter's weights file as it was at the best evaluation.
+    pub best: Option<Vec<u8>>,
 }
 
 fn directory(job_dir: &Path) -> PathBuf {
@@ -79,25 +119,18 @@ pub fn write(
     job_dir: &Path,
     learner: &Learner,
     moments: &[Moments],
-    step: u64,
-    parameters: &Parameters,
-    identity: &Identity,
-    progress: Progress,
+    best: Option<&[u8]>,
+    mut state: State,
 ) -> Result<(), Failure> {
     let mut contents = vec![
         (CONFIG_FILE, learner.adapter.config_file()),
         (WEIGHTS_FILE, learner.adapter.weights_file()?),
         (OPTIMIZER_FILE, optimizer_file(learner, moments)),
     ];
-    let state = State {
-        step,
-        parameters: parameters.clone(),
-        identity: identity.clone(),
-        progress,
-        files: files::describe(&contents),
-    };
+    contents.extend(best.map(|weights| (BEST_FILE, weights.to_vec())));
+    state.files = files::describe(&contents);
     contents.push((STATE_FILE, format!("{:#}\n", serde_json::json!(state)).into_bytes()));
-    files::write_directory(&directory(job_dir).join(format!("step-{step}")), &contents)?;
+    files::write_directory(&directory(job_dir).join(format!("step-{}", state.step)), &contents)?;
     for (_, path) in steps(job_dir).into_iter().skip(KEPT) {
         files::remove_directory(&path)?;
     }
@@ -125,11 +158,17 @@ pub fn newest(
         }
         let (_, values) = read_peft(&path)?;
         let moments = read_moments(&path, learner_names)?;
+        let best = state
+            .progress
+            .best
+            .map(|_| fs::read(path.join(BEST_FILE)))
+            .transpose()?;
         return Ok(Some(Restored {
             step: state.step,
             progress: state.progress,
             values,
             moments,
+            best,
         }));
     }
     Ok(None)

@@ -50,7 +50,8 @@ impl Failure {
             | FailureCode::InvalidDataset
             | FailureCode::InvalidAdapter
             | FailureCode::JobChanged
-            | FailureCode::Diverged => Exit::InvalidInput,
+            | FailureCode::Diverged
+            | FailureCode::Inexact => Exit::InvalidInput,
             FailureCode::OutOfMemory | FailureCode::DiskFull => Exit::OutOfResources,
             FailureCode::Locked | FailureCode::Internal => Exit::Internal,
         }

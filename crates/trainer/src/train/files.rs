@@ -94,6 +94,21 @@ pub fn describe(files: &[(&str, Vec<u8>)]) -> Vec<AdapterFile> {
     files.iter().map(describe).collect()
 }
 
+/// Every file of a directory, by name.
+pub fn list(dir: &Path) -> io::Result<Vec<AdapterFile>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        files.push(AdapterFile {
+            name: entry.file_name().to_string_lossy().into_owned(),
+            bytes: entry.metadata()?.len(),
+            sha256: hash_file(&entry.path())?,
+        });
+    }
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(files)
+}
+
 /// Whether every file stands in `dir` as it was described.
 pub fn intact(dir: &Path, files: &[AdapterFile]) -> bool {
     files

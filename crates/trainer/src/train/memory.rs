@@ -70,7 +70,9 @@ pub const OVERHEAD: u64 = 25 << 20;
 
 /// Activations that a training pass keeps per token.
 pub fn activation_bytes_per_token(config: &LlamaConfig) -> u64 {
-    let wide = 6 * config.hidden + 2 * config.query_width() + 2 * config.kv_width() + 3 * config.intermediate;
+    let heads = config.query_width() + config.kv_width();
+    let extra = heads * usize::from(config.family.has_biases() || config.family.has_head_norms());
+    let wide = 6 * config.hidden + 2 * heads + extra + 3 * config.intermediate;
     (wide * config.layers * size_of::<f32>()) as u64
 }
 

@@ -7,7 +7,7 @@ use super::checkpoint::{Identity, Progress};
 use super::failure::Failure;
 use super::files;
 use crate::model::adapter::{Adapter, CONFIG_FILE, WEIGHTS_FILE};
-use crate::protocol::{Event, Parameters};
+use crate::protocol::{Event, Parameters, RateSchedule};
 
 const ADAPTER_DIR: &str = "adapter";
 const RESULT_FILE: &str = "result.json";
@@ -21,18 +21,23 @@ pub fn finished(job_dir: &Path) -> Option<Event> {
     }
 }
 
-/// Writes the adapter, then the result; returns the `done` event.
+/// Writes the adapter, `best` where the job kept one, then the result; returns the `done` event.
 pub fn write(
     job_dir: &Path,
     adapter: &Adapter,
+    best: Option<Vec<u8>>,
     parameters: &Parameters,
     identity: &Identity,
     progress: Progress,
     steps: u64,
 ) -> Result<Event, Failure> {
+    let weights = match best {
+        Some(weights) => weights,
+        None => adapter.weights_file()?,
+    };
     let contents = [
         (CONFIG_FILE, adapter.config_file()),
-        (WEIGHTS_FILE, adapter.weights_file()?),
+        (WEIGHTS_FILE, weights),
         (
             "README.md",
             model_card(adapter, parameters, identity, progress, steps).into_bytes(),
@@ -42,8 +47,9 @@ pub fn write(
     let done = Event::Done {
         train_loss: progress.loss_sum / progress.loss_tokens.max(1) as f64,
         initial_validation_loss: progress.initial_validation.map(|validation| validation.loss),
-        validation_loss: progress.validation.map(|validation| validation.loss),
+        validation_loss: progress.kept_validation().map(|validation| validation.loss),
         steps,
+        best_step: progress.best.map(|best| best.step),
         adapter_dir: ADAPTER_DIR.into(),
         files: files::describe(&contents),
     };
@@ -64,9 +70,13 @@ fn model_card(
 ) -> String {
     let config = &adapter.config;
     let targets: Vec<&str> = config.targets.iter().map(|target| target.path()).collect();
-    let validation = match (progress.initial_validation, progress.validation) {
+    let validation = match (progress.initial_validation, progress.kept_validation()) {
         (Some(before), Some(after)) => format!("{:.4} before training, {:.4} after", before.loss, after.loss),
         _ => "none (no rows were kept for it)".into(),
+    };
+    let kept = match progress.best {
+        Some(best) => format!("{steps}, the best after {}", best.step),
+        None => steps.to_string(),
     };
     format!(
         "---\nbase_model: {base}\nlibrary_name: peft\npipeline_tag: text-generation\ntags:\n- lora\n---\n\
@@ -74,8 +84,8 @@ fn model_card(
          Trained by Cerebros on response tokens of chat rows.\n\n\
          | | |\n|---|---|\n\
          | base | {base} |\n| base SHA-256 | `{base_sha}` |\n| dataset SHA-256 | `{dataset_sha}` |\n\
-         | rank, alpha, dropout | {rank}, {alpha}, {dropout} |\n| target modules | {targets} |\n\
-         | steps | {steps} |\n| learning rate | {rate} |\n| seed | {seed} |\n\
+         | rank, alpha, dropout | {rank}, {alpha}{stabilized}, {dropout} |\n| target modules | {targets} |\n\
+         | steps | {kept} |\n| learning rate | {rate}, {schedule} |\n| seed | {seed} |\n\
          | mean training loss | {loss:.4} |\n| validation loss | {validation} |\n\n\
          ```python\nfrom peft import PeftModel\nfrom transformers import AutoModelForCausalLM\n\n\
          model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(\"{base}\"), \"path/to/this/directory\")\n```\n",
@@ -84,9 +94,15 @@ fn model_card(
         dataset_sha = identity.dataset_sha256,
         rank = config.rank,
         alpha = config.alpha,
+        stabilized = if config.rank_stabilized { " (rsLoRA)" } else { "" },
         dropout = config.dropout,
         targets = targets.join(", "),
         rate = parameters.learning_rate,
+        schedule = match parameters.schedule {
+            RateSchedule::Constant => "constant",
+            RateSchedule::Linear => "linear",
+            RateSchedule::Cosine => "cosine",
+        },
         seed = parameters.seed,
         loss = progress.loss_sum / progress.loss_tokens.max(1) as f64,
     )

@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::checkpoint::{self, Identity, Progress, Restored, bits};
+use super::checkpoint::{self, Best, Identity, Progress, Restored, State, bits};
 use super::data::{Plan, Rows};
 use super::emitter::Emitter;
 use super::failure::{Failure, Stop};
@@ -15,7 +15,7 @@ use super::optimizer::{Moments, Update, clip_factor, global_norm};
 use super::schedule::Schedule;
 use super::step::Learner;
 use super::watch::Interrupt;
-use super::{files, job, output};
+use super::{divergence, files, job, output};
 use crate::base::inspect::base_name;
 use crate::base::weights::{self, Weights};
 use crate::base::{LlamaConfig, inspect_base};
@@ -58,6 +58,8 @@ struct Run<'a> {
     learner: Learner,
     moments: Vec<Moments>,
     progress: Progress,
+    /// The adapter's weights file as it was at the best evaluation, where the job stops early.
+    best: Option<Vec<u8>>,
     /// Optimizer steps done.
     step: u64,
     /// The newest step that stands in a checkpoint.
@@ -85,6 +87,7 @@ pub fn run(job_dir: &Path, spec: &JobSpec, emitter: &Emitter, interrupt: &Interr
             let done = output::write(
                 job_dir,
                 &run.learner.adapter,
+                run.best.take(),
                 run.parameters,
                 &run.identity,
                 run.progress,
@@ -140,17 +143,18 @@ impl<'a> Run<'a> {
                 recompute,
             )?)
         };
-        let (learner, moments, progress, step) = match restored {
+        let (learner, moments, progress, best, step) = match restored {
             Some(Restored {
                 step,
                 progress,
                 values,
                 moments,
-            }) => (build(values)?, moments, progress, step),
+                best,
+            }) => (build(values)?, moments, progress, best, step),
             None => {
                 let learner = build(values)?;
                 let moments = learner.zero_moments();
-                (learner, moments, Progress::default(), 0)
+                (learner, moments, Progress::default(), None, 0)
             }
         };
         Ok(Self {
@@ -165,6 +169,7 @@ impl<'a> Run<'a> {
             learner,
             moments,
             progress,
+            best,
             step,
             saved: step,
         })
@@ -203,7 +208,7 @@ impl<'a> Run<'a> {
                 self.report(&figures, 0.0, 0.0, Some(validation));
             }
         }
-        while self.step < self.plan.total_steps {
+        while !self.is_over() {
             let start = Instant::now();
             let rate = self.schedule.rate(self.step);
             let figures = self.one_step(rate)?;
@@ -215,14 +220,51 @@ impl<'a> Run<'a> {
             };
             self.progress.validation = validation.or(self.progress.validation);
             self.report(&figures, rate, speed, validation);
-            let is_last = self.step == self.plan.total_steps;
-            if is_last
+            if let Some(validation) = validation {
+                self.compare(validation)?;
+            }
+            if self.is_over()
                 || self
                     .step
                     .is_multiple_of(u64::from(self.parameters.checkpoint_every_steps))
             {
                 self.save()?;
             }
+        }
+        Ok(())
+    }
+
+    fn is_over(&self) -> bool {
+        self.step == self.plan.total_steps || self.is_out_of_patience()
+    }
+
+    fn is_out_of_patience(&self) -> bool {
+        let best = self.parameters.early_stopping_patience.zip(self.progress.best);
+        best.is_some_and(|(patience, best)| best.later >= patience)
+    }
+
+    /// Keeps the adapter where it is the best so far, in a job that stops early.
+    fn compare(&mut self, validation: Validation) -> Result<(), Stop> {
+        if self.parameters.early_stopping_patience.is_none() {
+            return Ok(());
+        }
+        match &mut self.progress.best {
+            Some(best) if best.validation.loss <= validation.loss => best.later += 1,
+            best => {
+                *best = Some(Best {
+                    step: self.step,
+                    validation,
+                    later: 0,
+                });
+                self.best = Some(self.learner.adapter.weights_file()?);
+            }
+        }
+        if let Some(best) = self.progress.best.filter(|_| self.is_out_of_patience()) {
+            let message = format!(
+                "Stopped early: {} evaluations in a row were no better than that of step {}, whose adapter is the result.",
+                best.later, best.step
+            );
+            self.emitter.log(LogLevel::Info, message);
         }
         Ok(())
     }
@@ -253,14 +295,8 @@ impl<'a> Run<'a> {
                 .sum;
         }
         let grad_norm = global_norm(&gradients);
-        if !sum.is_finite() || !grad_norm.is_finite() {
-            return Err(Failure::new(
-                FailureCode::Diverged,
-                format!("The loss stopped being a number at step {}.", self.step + 1),
-                "Choose a smaller learning_rate and train again.",
-            )
-            .into());
-        }
+        let loss = sum / trainable as f64;
+        divergence::check(&mut self.progress, loss, grad_norm, self.step + 1)?;
         let factor = clip_factor(grad_norm, self.parameters.max_grad_norm);
         let update = Update::new(rate, self.parameters.weight_decay, self.step + 1);
         self.learner.update(update, &gradients, factor, &mut self.moments)?;
@@ -268,7 +304,7 @@ impl<'a> Run<'a> {
         self.progress.loss_sum += sum;
         self.progress.loss_tokens += trainable as u64;
         Ok(StepFigures {
-            loss: sum / trainable as f64,
+            loss,
             grad_norm,
             tokens,
         })
@@ -328,10 +364,8 @@ impl<'a> Run<'a> {
             self.job_dir,
             &self.learner,
             &self.moments,
-            self.step,
-            self.parameters,
-            &self.identity,
-            self.progress,
+            self.best.as_deref(),
+            State::new(self.step, self.parameters, &self.identity, self.progress),
         )?;
         self.saved = self.step;
         self.emitter.emit(Event::Checkpoint { step: self.step });
@@ -383,7 +417,7 @@ pub(super) fn initial_adapter(spec: &JobSpec, config: &LlamaConfig) -> Result<(L
         alpha: f64::from(parameters.alpha),
         dropout: parameters.dropout,
         targets: parameters.target_modules.clone(),
-        rank_stabilized: false,
+        rank_stabilized: parameters.rank_stabilized,
         base: base_name(&spec.base_dir),
     };
     let Some(dir) = &spec.initial_adapter else {
@@ -395,8 +429,8 @@ pub(super) fn initial_adapter(spec: &JobSpec, config: &LlamaConfig) -> Result<(L
     if !same {
         return Err(Failure::new(
             FailureCode::InvalidAdapter,
-            "The adapter to continue from has another rank, alpha or set of target modules than the job.",
-            "Give the job the adapter's own rank, alpha and target_modules.",
+            "The adapter to continue from has another rank, alpha, scaling or set of target modules than the job.",
+            "Give the job the adapter's own rank, alpha, rank_stabilized and target_modules.",
         ));
     }
     Ok((lora, values))

@@ -296,6 +296,35 @@ mod tests {
     }
 
     #[test]
+    fn rows_laid_end_to_end_do_not_see_each_other() {
+        let learner = learner(false);
+        let row = |tokens: std::ops::Range<u32>, trainable: std::ops::Range<usize>| EncodedRow {
+            tokens: tokens.collect(),
+            trainable: trainable.collect(),
+            truncated: false,
+        };
+        let rows = [row(60..90, 10..30), row(30..40, 3..5), row(97..170, 1..73)];
+        let rows: Vec<&EncodedRow> = rows.iter().collect();
+        let loss = |rows: &[&EncodedRow]| {
+            let mut gradients = learner.zero_gradients();
+            let loss = learner.accumulate(rows, 1.0 / 94.0, None, &mut gradients).unwrap().sum;
+            (loss, gradients)
+        };
+        let (packed_loss, packed) = loss(&rows);
+        let (mut alone_loss, mut alone) = (0.0, learner.zero_gradients());
+        for row in &rows {
+            alone_loss += learner.accumulate(&[row], 1.0 / 94.0, None, &mut alone).unwrap().sum;
+        }
+        assert!(
+            (packed_loss - alone_loss).abs() / 94.0 < 1e-6,
+            "{packed_loss} {alone_loss}"
+        );
+        let pairs = packed.iter().flatten().zip(alone.iter().flatten());
+        let furthest = pairs.map(|(packed, alone)| (packed - alone).abs()).fold(0.0, f32::max);
+        assert!(furthest < 1e-6, "{furthest}");
+    }
+
+    #[test]
     fn recomputing_layers_changes_nothing() {
         assert!(gradients(false) == gradients(true));
     }

@@ -88,6 +88,39 @@ fn each_fault_has_its_own_sentence() {
 }
 
 #[test]
+fn a_window_of_attention_bounds_the_context() {
+    let (_root, dir) = tiny();
+    let config = fs::read_to_string(dir.join("config.json")).unwrap();
+    let context = |model_type: &str, more: &str| {
+        let changed = config.replace(
+            "\"model_type\": \"llama\"",
+            &format!("\"model_type\": \"{model_type}\", {more}"),
+        );
+        fs::write(dir.join("config.json"), changed).unwrap();
+        inspect_base(&dir).unwrap().context_length
+    };
+    assert_eq!(context("mistral", "\"sliding_window\": 512"), 512);
+    assert_eq!(context("mistral", "\"sliding_window\": null"), 2048);
+    let long = "\"max_position_embeddings\": 8192, \"unused\"";
+    fs::write(
+        dir.join("config.json"),
+        config
+            .replace("\"max_position_embeddings\"", long)
+            .replace("\"llama\"", "\"mistral\""),
+    )
+    .unwrap();
+    assert_eq!(inspect_base(&dir).unwrap().context_length, 4096);
+    assert_eq!(context("llama", "\"sliding_window\": 512"), 2048);
+    let refused = |model_type: &str| {
+        let changed = config.replace("\"llama\"", &format!("\"{model_type}\""));
+        fs::write(dir.join("config.json"), changed).unwrap();
+        refusal(&dir)
+    };
+    assert!(refused("qwen2").contains("lack model.layers.0.self_attn.q_proj.bias"));
+    assert!(refused("qwen3").contains("lack model.layers.0.self_attn.q_norm.weight"));
+}
+
+#[test]
 fn shards_read_like_one_file() {
     let (_root, dir) = tiny();
     let whole = inspect_base(&dir).unwrap();

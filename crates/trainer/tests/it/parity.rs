@@ -1,4 +1,5 @@
-//! The same losses, gradient norms and final adapter as PyTorch PEFT. `fixtures/make_llama.py` made the numbers.
+//! The same logits, losses, gradient norms and final adapter as PyTorch PEFT, in every family.
+//! `fixtures/make_parity.py` made the numbers.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,13 +11,22 @@ use crate::child::{metrics, run};
 
 #[derive(Deserialize)]
 struct Expected {
+    text: String,
+    /// Of the text's last tokens.
+    last_logits: Vec<Vec<f32>>,
     losses: Vec<f64>,
     grad_norms: Vec<f64>,
 }
 
+fn fixtures(family: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures")
+        .join(family)
+}
+
 /// A copy of the fixture that may be written to.
-fn fixture(target: &Path) {
-    let source = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/llama");
+fn copy_fixture(family: &str, target: &Path) {
+    let source = fixtures(family);
     for directory in ["base", "initial"] {
         fs::create_dir(target.join(directory)).unwrap();
         for entry in fs::read_dir(source.join(directory)).unwrap() {
@@ -29,14 +39,50 @@ fn fixture(target: &Path) {
     }
 }
 
+fn expected(family: &str) -> Expected {
+    serde_json::from_slice(&fs::read(fixtures(family).join("expected.json")).unwrap()).unwrap()
+}
+
 #[test]
-fn training_follows_peft_step_by_step() {
+fn llama_with_its_rope_scaling_follows_peft() {
+    logits_agree("llama");
+    training_agrees("llama");
+}
+
+#[test]
+fn mistral_at_a_constant_rate_follows_peft() {
+    logits_agree("mistral");
+    training_agrees("mistral");
+}
+
+#[test]
+fn qwen2_with_rank_stabilized_scale_on_some_modules_follows_peft() {
+    logits_agree("qwen2");
+    training_agrees("qwen2");
+}
+
+#[test]
+fn qwen3_follows_peft() {
+    logits_agree("qwen3");
+    training_agrees("qwen3");
+}
+
+fn logits_agree(family: &str) {
+    let (dir, expected) = (fixtures(family), expected(family));
+    let (base, adapter) = (dir.join("base"), dir.join("initial"));
+    let (_, logits) = cerebros_trainer::logits_of_text(&base, Some(&adapter), &expected.text).unwrap();
+    let ours = &logits[logits.len() - expected.last_logits.len()..];
+    for (ours, theirs) in ours.iter().flatten().zip(expected.last_logits.iter().flatten()) {
+        assert!((ours - theirs).abs() < 1e-4, "{family}: {ours}, transformers {theirs}");
+    }
+}
+
+fn training_agrees(family: &str) {
     let dir = tempfile::tempdir().unwrap();
-    fixture(dir.path());
+    copy_fixture(family, dir.path());
     let (events, code) = run(dir.path());
     assert_eq!(code, 0, "{events:?}");
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/llama");
-    let expected: Expected = serde_json::from_slice(&fs::read(fixtures.join("expected.json")).unwrap()).unwrap();
+    let expected = expected(family);
     let found = metrics(&events);
     assert_eq!(found.len(), expected.losses.len());
     for ((step, loss, norm), (expected_loss, expected_norm)) in
@@ -53,7 +99,7 @@ fn training_follows_peft_step_by_step() {
     }
     let load = |path: PathBuf| candle_core::safetensors::load(path, &Device::Cpu).unwrap();
     let ours = load(dir.path().join("adapter/adapter_model.safetensors"));
-    let theirs = load(fixtures.join("final/adapter_model.safetensors"));
+    let theirs = load(fixtures(family).join("final/adapter_model.safetensors"));
     assert_eq!(ours.len(), theirs.len());
     for (name, tensor) in &theirs {
         let difference = (tensor - &ours[name])

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use cerebros_trainer::protocol::{Event, FailureCode, Parameters};
+use cerebros_trainer::protocol::{Event, FailureCode, Parameters, RateSchedule};
 
 use crate::child::{Job, Trainer, metrics, run};
 
@@ -68,6 +68,61 @@ fn killed_again_and_again_it_ends_with_the_same_bytes() {
     assert!(resumed.is_sorted() && resumed[5] >= 4, "{resumed:?}");
     let (events, code) = run(&job.dir());
     assert_eq!(code, 0, "{events:?}");
+    assert_eq!(events.last(), whole_events.last());
+    assert_eq!(job.adapter(), whole.adapter());
+}
+
+#[test]
+fn killed_after_its_best_evaluation_it_stops_early_with_the_same_bytes() {
+    let parameters = || Parameters {
+        alpha: 64,
+        learning_rate: 0.05,
+        schedule: RateSchedule::Constant,
+        epochs: 12,
+        early_stopping_patience: Some(2),
+        ..parameters()
+    };
+    let whole = Job::new(parameters(), 15);
+    let (whole_events, code) = run(&whole.dir());
+    assert_eq!(code, 0, "{whole_events:?}");
+    let Some(Event::Done {
+        validation_loss: Some(kept),
+        steps,
+        best_step: Some(best),
+        ..
+    }) = whole_events.last()
+    else {
+        panic!("{whole_events:?}");
+    };
+    let validations: Vec<(u64, f64)> = whole_events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Metric {
+                step,
+                validation_loss: Some(loss),
+                ..
+            } if *step > 0 => Some((*step, *loss)),
+            _ => None,
+        })
+        .collect();
+    // Two evaluations of three steps each came after the best; all twelve epochs would be 36 steps.
+    assert!(*steps == best + 6 && *steps < 36, "{validations:?}");
+    assert!(
+        validations
+            .iter()
+            .all(|(step, loss)| loss >= kept && (loss > kept || step == best))
+    );
+
+    let job = Job::new(parameters(), 15);
+    for step in [best + 1, best + 4] {
+        let mut trainer = Trainer::start(&job.dir());
+        trainer.read_until(at_step(step));
+        trainer.child.kill().unwrap();
+        trainer.child.wait().unwrap();
+    }
+    let (events, code) = run(&job.dir());
+    assert_eq!(code, 0, "{events:?}");
+    assert!(resumed_from(&events) > *best);
     assert_eq!(events.last(), whole_events.last());
     assert_eq!(job.adapter(), whole.adapter());
 }

@@ -1,6 +1,6 @@
 //! What a job says and leaves, and what bad jobs get.
 
-use cerebros_trainer::protocol::{Event, FailureCode, Parameters};
+use cerebros_trainer::protocol::{Event, FailureCode, Parameters, RateSchedule};
 
 use crate::child::{Job, metrics, run};
 
@@ -115,6 +115,17 @@ fn bad_jobs_fail_with_a_code_and_a_sentence() {
     assert_eq!((code, exit), (FailureCode::InvalidParameters, 20));
     assert_eq!(message, "rank: must be a whole number from 1 to 256.");
 
+    let never_measured = Parameters {
+        early_stopping_patience: Some(1),
+        validation_fraction: 0.0,
+        ..quick()
+    };
+    let (_, message, _) = failure(&Job::new(never_measured, 2));
+    assert_eq!(
+        message,
+        "early_stopping_patience: must be absent where validation_fraction is 0."
+    );
+
     let job = Job::new(quick(), 2);
     let mut spec = job.spec();
     spec.base_dir = "nowhere".into();
@@ -128,6 +139,37 @@ fn bad_jobs_fail_with_a_code_and_a_sentence() {
 
     std::fs::write(job.dir().join("job.json"), "{}").unwrap();
     assert_eq!(failure(&job).0, FailureCode::InvalidJob);
+}
+
+#[test]
+fn a_run_that_diverges_is_given_up_with_a_reason() {
+    let learned = Parameters {
+        learning_rate: 1e-2,
+        batch_size: 1,
+        epochs: 15,
+        ..quick()
+    };
+    let first = Job::new(learned.clone(), 10);
+    assert_eq!(run(&first.dir()).1, 0);
+    let second = Job::new(
+        Parameters {
+            learning_rate: 0.1,
+            warmup_ratio: 0.0,
+            schedule: RateSchedule::Constant,
+            ..learned
+        },
+        10,
+    );
+    let mut spec = second.spec();
+    spec.initial_adapter = Some(first.dir().join("adapter"));
+    second.write_spec(&spec);
+    let (events, code) = run(&second.dir());
+    assert_eq!(code, 20, "{:?}", metrics(&events));
+    let Some(Event::Failed { code, message, .. }) = events.last() else {
+        panic!("{events:?}");
+    };
+    assert_eq!(*code, FailureCode::Diverged);
+    assert!(message.starts_with("Training diverged: at step "), "{message}");
 }
 
 #[test]

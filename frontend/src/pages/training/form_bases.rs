@@ -149,7 +149,7 @@ fn AddBase(done: Callback<Base>) -> impl IntoView {
                             value=directory
                             error=sending.field("directory")
                             placeholder="/models/SmolLM2-135M-Instruct"
-                            hint="An absolute path with config.json, tokenizer.json and safetensors of a Llama-family model."
+                            hint="An absolute path with config.json, tokenizer.json and safetensors of a Llama, Mistral, Qwen2 or Qwen3 model."
                         />
                     }
                 }

@@ -2,7 +2,10 @@
 
 use crate::{
     api::{Answer, ApiError},
-    components::{field::Field, page_head::Panel},
+    components::{
+        field::{Field, Select},
+        page_head::Panel,
+    },
 };
 use cerebros_common::{
     errors::FieldError,
@@ -16,7 +19,17 @@ struct Parameter {
     key: &'static str,
     label: &'static str,
     hint: &'static str,
-    whole: bool,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Whole,
+    /// A whole number, or empty for none.
+    WholeOrNone,
+    Real,
+    /// JSON values, and what the screen says of them.
+    Choice(&'static [(&'static str, &'static str)]),
 }
 
 const fn whole(key: &'static str, label: &'static str, hint: &'static str) -> Parameter {
@@ -24,7 +37,7 @@ const fn whole(key: &'static str, label: &'static str, hint: &'static str) -> Pa
         key,
         label,
         hint,
-        whole: true,
+        kind: Kind::Whole,
     }
 }
 
@@ -33,9 +46,11 @@ const fn real(key: &'static str, label: &'static str, hint: &'static str) -> Par
         key,
         label,
         hint,
-        whole: false,
+        kind: Kind::Real,
     }
 }
+
+const ALL_MODULES: &str = r#"["q_proj","k_proj","v_proj","o_proj","gate_proj","up_proj","down_proj"]"#;
 
 static BASIC: [Parameter; 4] = [
     whole(
@@ -60,7 +75,7 @@ static BASIC: [Parameter; 4] = [
     ),
 ];
 
-static ADVANCED: [Parameter; 9] = [
+static ADVANCED: [Parameter; 13] = [
     whole(
         "max_seq_length",
         "Longest row",
@@ -71,16 +86,38 @@ static ADVANCED: [Parameter; 9] = [
         "Validation part",
         "Kept out of training to measure it. 0 to 0.5.",
     ),
+    Parameter {
+        key: "early_stopping_patience",
+        label: "Stop early after",
+        hint: "Epochs in a row without a lower validation loss, 1 to 100; the best adapter is kept. Empty trains all epochs.",
+        kind: Kind::WholeOrNone,
+    },
     whole(
         "seed",
         "Seed",
         "Same seed, data and settings give the same adapter, byte for byte.",
     ),
-    whole(
-        "alpha",
-        "LoRA alpha",
-        "The adapter is scaled by alpha / rank. 1 to 1024.",
-    ),
+    whole("alpha", "LoRA alpha", "How strongly the adapter speaks. 1 to 1024."),
+    Parameter {
+        key: "rank_stabilized",
+        label: "Scale of the adapter",
+        hint: "With the square root, a higher rank does not weaken it.",
+        kind: Kind::Choice(&[
+            ("false", "Alpha / rank"),
+            ("true", "Alpha / square root of rank (rsLoRA)"),
+        ]),
+    },
+    Parameter {
+        key: "target_modules",
+        label: "Adapted maps",
+        hint: "Which linear maps of each layer learn. Fewer is smaller and quicker.",
+        kind: Kind::Choice(&[
+            (ALL_MODULES, "All seven"),
+            (r#"["q_proj","k_proj","v_proj","o_proj"]"#, "Attention: q, k, v, o"),
+            (r#"["q_proj","v_proj"]"#, "Queries and values: q, v"),
+            (r#"["gate_proj","up_proj","down_proj"]"#, "Feed-forward: gate, up, down"),
+        ]),
+    },
     real("dropout", "LoRA dropout", "Against learning by heart. 0 to 0.5."),
     whole(
         "gradient_accumulation_steps",
@@ -92,6 +129,16 @@ static ADVANCED: [Parameter; 9] = [
         "Warm-up",
         "Part of all steps in which the learning rate rises. 0 to 0.5.",
     ),
+    Parameter {
+        key: "schedule",
+        label: "Schedule",
+        hint: "What the learning rate does after the warm-up.",
+        kind: Kind::Choice(&[
+            ("\"cosine\"", "Falls along a cosine"),
+            ("\"linear\"", "Falls in a line"),
+            ("\"constant\"", "Stays"),
+        ]),
+    },
     real("weight_decay", "Weight decay", "Pulls weights to zero. 0 to 1."),
     real(
         "max_grad_norm",
@@ -106,13 +153,13 @@ pub struct Typed(StoredValue<BTreeMap<&'static str, RwSignal<String>>>);
 
 impl Typed {
     pub fn new(defaults: &JobParameters) -> Self {
-        let defaults = serde_json::to_value(defaults).unwrap_or_default();
-        let text = |key: &str| defaults.get(key).map(Value::to_string).unwrap_or_default();
         let all = BASIC.iter().chain(&ADVANCED);
-        Self(StoredValue::new(
-            all.map(|parameter| (parameter.key, RwSignal::new(text(parameter.key))))
+        let typed = Self(StoredValue::new(
+            all.map(|parameter| (parameter.key, RwSignal::new(String::new())))
                 .collect(),
-        ))
+        ));
+        typed.set(defaults);
+        typed
     }
 
     fn of(self, key: &'static str) -> RwSignal<String> {
@@ -123,9 +170,9 @@ impl Typed {
     pub fn set(self, parameters: &JobParameters) {
         let values = serde_json::to_value(parameters).unwrap_or_default();
         for parameter in BASIC.iter().chain(&ADVANCED) {
-            if let Some(value) = values.get(parameter.key) {
-                self.of(parameter.key).set(value.to_string());
-            }
+            let stated = values.get(parameter.key).filter(|value| !value.is_null());
+            self.of(parameter.key)
+                .set(stated.map(Value::to_string).unwrap_or_default());
         }
     }
 
@@ -135,17 +182,18 @@ impl Typed {
         let mut fields = Map::new();
         for parameter in BASIC.iter().chain(&ADVANCED) {
             let text = self.of(parameter.key).get();
-            match parameter.number(text.trim()) {
-                Some(number) => {
-                    fields.insert(parameter.key.to_owned(), number);
+            match parameter.value(text.trim()) {
+                Some(value) => {
+                    fields.insert(parameter.key.to_owned(), value);
                 }
                 None => faults.push(FieldError {
                     path: parameter.key.to_owned(),
                     code: "type".to_owned(),
-                    message: if parameter.whole {
-                        "must be a whole number"
-                    } else {
-                        "must be a number"
+                    message: match parameter.kind {
+                        Kind::Whole => "must be a whole number",
+                        Kind::WholeOrNone => "must be a whole number, or empty",
+                        Kind::Real => "must be a number",
+                        Kind::Choice(_) => "must be one of the choices",
                     }
                     .to_owned(),
                 }),
@@ -159,19 +207,22 @@ impl Typed {
 }
 
 impl Parameter {
-    fn number(&self, text: &str) -> Option<Value> {
-        if self.whole {
-            return text
+    fn value(&self, text: &str) -> Option<Value> {
+        match self.kind {
+            Kind::WholeOrNone if text.is_empty() => Some(Value::Null),
+            Kind::Whole | Kind::WholeOrNone => text
                 .parse::<u64>()
                 .ok()
                 .filter(|number| self.key == "seed" || *number <= u64::from(u32::MAX))
-                .map(Value::from);
+                .map(Value::from),
+            Kind::Real => text
+                .replace(',', ".")
+                .parse::<f64>()
+                .ok()
+                .filter(|number| number.is_finite())
+                .map(Value::from),
+            Kind::Choice(_) => serde_json::from_str(text).ok(),
         }
-        text.replace(',', ".")
-            .parse::<f64>()
-            .ok()
-            .filter(|number| number.is_finite())
-            .map(Value::from)
     }
 
     fn field(&'static self, typed: Typed, error: RwSignal<Option<ApiError>>) -> impl IntoView {
@@ -183,7 +234,15 @@ impl Parameter {
                     .or_else(|| error.field(&format!("parameters.{}", self.key)))
             })
         });
-        view! { <Field label=self.label name=self.key value=typed.of(self.key) error=fault hint=self.hint /> }
+        let value = typed.of(self.key);
+        match self.kind {
+            Kind::Choice(choices) => {
+                let owned = |(value, text): &(&str, &str)| ((*value).to_owned(), (*text).to_owned());
+                let options: Vec<(String, String)> = choices.iter().map(owned).collect();
+                view! { <Select label=self.label name=self.key value options hint=self.hint /> }.into_any()
+            }
+            _ => view! { <Field label=self.label name=self.key value error=fault hint=self.hint /> }.into_any(),
+        }
     }
 }
 
@@ -260,5 +319,22 @@ mod tests {
         let mut shown: Vec<&str> = BASIC.iter().chain(&ADVANCED).map(|parameter| parameter.key).collect();
         shown.sort_unstable();
         assert_eq!(shown, all.keys().map(String::as_str).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_is_chosen_first_is_the_default_and_every_choice_is_a_value() {
+        let defaults = json!(JobParameters::default());
+        for parameter in BASIC.iter().chain(&ADVANCED) {
+            let Kind::Choice(choices) = parameter.kind else {
+                continue;
+            };
+            assert_eq!(defaults[parameter.key].to_string(), choices[0].0);
+            for (text, _) in choices {
+                let value = parameter.value(text).unwrap_or_default();
+                let fields = json!({ parameter.key: value });
+                let read: Result<JobParameters, _> = serde_json::from_value(fields);
+                assert_eq!(json!(read.ok())[parameter.key].to_string(), *text);
+            }
+        }
     }
 }

@@ -25,7 +25,7 @@ use crate::{
 use cerebros_common::{
     events::EventKind,
     ids::JobId,
-    jobs::{Job, JobStatus},
+    jobs::{Job, JobParameters, JobStatus, RateSchedule, TargetModule},
     workspaces::Role,
 };
 use chrono::Utc;
@@ -198,6 +198,39 @@ fn Result(job: Signal<Job>) -> impl IntoView {
     }
 }
 
+fn modules(parameters: &JobParameters) -> String {
+    if parameters.target_modules.len() == TargetModule::ALL.len() {
+        return "all of each layer".to_owned();
+    }
+    let name = |module: &TargetModule| match module {
+        TargetModule::QProj => "q",
+        TargetModule::KProj => "k",
+        TargetModule::VProj => "v",
+        TargetModule::OProj => "o",
+        TargetModule::GateProj => "gate",
+        TargetModule::UpProj => "up",
+        TargetModule::DownProj => "down",
+    };
+    parameters
+        .target_modules
+        .iter()
+        .map(name)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn schedule(parameters: &JobParameters) -> String {
+    let rate = match parameters.schedule {
+        RateSchedule::Constant => "constant",
+        RateSchedule::Linear => "linear",
+        RateSchedule::Cosine => "cosine",
+    };
+    match parameters.early_stopping_patience {
+        Some(patience) => format!("{rate}, stops early after {patience}"),
+        None => format!("{rate}, all epochs"),
+    }
+}
+
 #[component]
 fn Facts(job: Signal<Job>) -> impl IntoView {
     view! {
@@ -205,6 +238,7 @@ fn Facts(job: Signal<Job>) -> impl IntoView {
             {move || {
                 let job = job.get();
                 let parameters = job.parameters;
+                let (modules, schedule) = (modules(&parameters), schedule(&parameters));
                 let agent = job.agent_id;
                 view! {
                     <dl class="grid grid-cols-1 gap-4 min-[420px]:grid-cols-2 md:grid-cols-4">
@@ -228,9 +262,13 @@ fn Facts(job: Signal<Job>) -> impl IntoView {
                         <Fact name="Learning rate">{parameters.learning_rate}</Fact>
                         <Fact name="Batch size">{format!("{} × {}", parameters.batch_size, parameters.gradient_accumulation_steps)}</Fact>
                         <Fact name="Longest row">{format!("{} tokens", format::count(u64::from(parameters.max_seq_length)))}</Fact>
-                        <Fact name="Rank, alpha">{format!("{}, {}", parameters.rank, parameters.alpha)}</Fact>
+                        <Fact name="Rank, alpha">
+                            {format!("{}, {}{}", parameters.rank, parameters.alpha, if parameters.rank_stabilized { ", rsLoRA" } else { "" })}
+                        </Fact>
+                        <Fact name="Adapted maps">{modules}</Fact>
                         <Fact name="Dropout, decay">{format!("{}, {}", parameters.dropout, parameters.weight_decay)}</Fact>
                         <Fact name="Warm-up, gradient limit">{format!("{}, {}", parameters.warmup_ratio, parameters.max_grad_norm)}</Fact>
+                        <Fact name="Schedule">{schedule}</Fact>
                         <Fact name="Validation, seed">{format!("{}, {}", format::percent(parameters.validation_fraction), parameters.seed)}</Fact>
                     </dl>
                 }

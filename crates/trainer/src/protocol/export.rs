@@ -1,0 +1,56 @@
+//! What the export process says on stdout: one JSON object.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{AdapterFile, FailureCode};
+
+/// What an adapter is written as, for other programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExportFormat {
+    /// A whole model in Hugging Face layout, in fp32, with the adapter added to the base's weights.
+    Merged,
+    /// The adapter alone, as llama.cpp loads it beside the base.
+    Gguf,
+}
+
+impl FromStr for ExportFormat {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "merged" => Ok(Self::Merged),
+            "gguf" => Ok(Self::Gguf),
+            _ => Err("must be merged or gguf".into()),
+        }
+    }
+}
+
+/// How near the exported files come to the base with its adapter, computed from the files as they were written.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Certificate {
+    /// Fixed prompts that both continued greedily, with the same tokens.
+    pub prompts: u32,
+    /// Tokens of all the continuations.
+    pub tokens: u32,
+    /// Between any two logits of the same token.
+    pub largest_logit_gap: f64,
+    /// What the gap had to stay within.
+    pub bound: f64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ExportOutcome {
+    Done {
+        files: Vec<AdapterFile>,
+        certificate: Certificate,
+    },
+    Failed {
+        code: FailureCode,
+        message: String,
+        remedy: String,
+    },
+}
