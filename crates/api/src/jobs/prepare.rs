@@ -1,9 +1,10 @@
 //! What the trainer needs in its directory: the rows and `job.json`.
 
 use super::directory as job_directory;
-use crate::{bases, state::App};
+use crate::{bases, state::App, storage::Local};
 use cerebros_common::{
     bases::BaseStatus,
+    ids::DatasetId,
     jobs::{Job, JobFailure, JobParameters},
 };
 use cerebros_db::{self as db, Scope};
@@ -16,6 +17,7 @@ use std::{
 };
 
 const ROWS: &str = "dataset.jsonl";
+const VALIDATION_ROWS: &str = "validation.jsonl";
 const SPEC: &str = "job.json";
 /// About every so many steps a kill costs at most the work since.
 const CHECKPOINT_EVERY_STEPS: u32 = 20;
@@ -36,22 +38,29 @@ pub async fn directory(app: &App, scope: &Scope, job: &Job) -> Result<Result<(),
             "Choose a base that is ready.",
         )));
     }
-    let dataset = db::datasets::find_for_training(scope, &app.db, job.dataset_id)
-        .await
-        .map_err(super::database)?;
-    let rows = app.storage.local(&dataset.blob_key).await.map_err(|error| {
-        tracing::error!(job.id = %job.id, error = %error, "a dataset's file cannot be read");
-        TaskError::retry("The dataset's file could not be read")
-    })?;
+    let rows = rows_of(app, scope, job.dataset_id).await?;
+    let measured = match job.validation_dataset_id {
+        Some(id) => Some(rows_of(app, scope, id).await?),
+        None => None,
+    };
     let spec = JobSpec {
         version: VERSION,
         job_id: job.id.to_string(),
         base_dir: bases::directory(&app.config, &base),
         dataset: PathBuf::from(ROWS),
+        validation_dataset: measured.as_ref().map(|_| PathBuf::from(VALIDATION_ROWS)),
         initial_adapter: None,
         parameters: trainer_parameters(&job.parameters, app.config.training_threads),
     };
-    let written = tokio::task::spawn_blocking(move || write(&directory, rows.path(), &spec)).await;
+    let written = tokio::task::spawn_blocking(move || {
+        fs::create_dir_all(&directory)?;
+        write_rows(rows.path(), &directory.join(ROWS))?;
+        if let Some(measured) = measured {
+            write_rows(measured.path(), &directory.join(VALIDATION_ROWS))?;
+        }
+        write_spec(&directory, &spec)
+    })
+    .await;
     match written {
         Ok(Ok(())) => Ok(Ok(())),
         Ok(Err(error)) if error.kind() == io::ErrorKind::StorageFull => Ok(Err(failure(
@@ -90,10 +99,19 @@ fn trainer_parameters(parameters: &JobParameters, threads: u32) -> Parameters {
     }
 }
 
-/// Copies the accepted rows alone, then writes the job file as the last, at once.
-fn write(directory: &Path, dataset: &Path, spec: &JobSpec) -> io::Result<()> {
-    fs::create_dir_all(directory)?;
-    let mut out = BufWriter::new(fs::File::create(directory.join(ROWS))?);
+async fn rows_of(app: &App, scope: &Scope, id: DatasetId) -> Result<Local, TaskError> {
+    let dataset = db::datasets::find_for_training(scope, &app.db, id)
+        .await
+        .map_err(super::database)?;
+    app.storage.local(&dataset.blob_key).await.map_err(|error| {
+        tracing::error!(dataset.id = %id, error = %error, "a dataset's file cannot be read");
+        TaskError::retry("The dataset's file could not be read")
+    })
+}
+
+/// Copies the accepted rows alone.
+fn write_rows(dataset: &Path, to: &Path) -> io::Result<()> {
+    let mut out = BufWriter::new(fs::File::create(to)?);
     let mut result = Ok(());
     let limits = cerebros_datasets::Limits::default();
     cerebros_datasets::validate(
@@ -108,7 +126,11 @@ fn write(directory: &Path, dataset: &Path, spec: &JobSpec) -> io::Result<()> {
         |_| {},
     )?;
     result?;
-    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+}
+
+/// Writes the job file, as the last, at once.
+fn write_spec(directory: &Path, spec: &JobSpec) -> io::Result<()> {
     let unfinished = directory.join("job.json.new");
     fs::write(&unfinished, serde_json::to_vec_pretty(spec)?)?;
     fs::File::open(&unfinished)?.sync_all()?;
