@@ -1,7 +1,29 @@
 // The stock `openai` package, with only its base URL and key changed.
 
-import OpenAI from "openai";
+import OpenAI, { toFile } from "openai";
+import type { FineTuningJob } from "openai/resources/fine-tuning/jobs/jobs";
 import { expect, test } from "./server";
+
+/** Chat rows of a small archive. */
+const rows = (count: number) =>
+  Array.from({ length: count }, (_, index) =>
+    JSON.stringify({
+      messages: [
+        { role: "user", content: `What is stored on shelf ${index}?` },
+        { role: "assistant", content: `Shelf ${index} holds the binders of ${1990 + index}.` },
+      ],
+    }),
+  ).join("\n");
+
+/** Asks again and again, as OpenAI's own examples do. */
+async function once(client: OpenAI, id: string, ready: (job: FineTuningJob) => boolean): Promise<FineTuningJob> {
+  let job = await client.fineTuning.jobs.retrieve(id);
+  await expect(async () => {
+    job = await client.fineTuning.jobs.retrieve(id);
+    expect(ready(job), job.status).toBe(true);
+  }).toPass({ timeout: 90_000, intervals: [250] });
+  return job;
+}
 
 test("the openai package lists models and chats, streaming and not", async ({ server }) => {
   const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: await server.apiKey() });
@@ -37,4 +59,84 @@ test("the openai package understands the errors", async ({ server }) => {
   });
   const stranger = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: "wrong", maxRetries: 0 });
   await expect(stranger.models.list()).rejects.toMatchObject({ status: 401, code: "invalid_api_key" });
+});
+
+test("the openai package fine-tunes, from a file to a chat", async ({ server }) => {
+  test.slow();
+  const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: await server.apiKey(), maxRetries: 0 });
+  const upload = async (count: number) =>
+    client.files.create({ file: await toFile(Buffer.from(rows(count)), "shelves.jsonl"), purpose: "fine-tune" });
+  const [file, measured] = [await upload(24), await upload(4)];
+  expect(file).toMatchObject({ object: "file", purpose: "fine-tune", filename: "shelves.jsonl" });
+  const base = (await client.models.list()).data.find((model) => model.id.startsWith("base:"))!;
+  const job = await client.fineTuning.jobs.create({
+    model: base.id,
+    training_file: file.id,
+    validation_file: measured.id,
+    suffix: "archive",
+    seed: 7,
+    metadata: { team: "archive" },
+    method: {
+      type: "supervised",
+      supervised: { hyperparameters: { n_epochs: 6, batch_size: 2, learning_rate_multiplier: "auto" } },
+    },
+  });
+  expect(job).toMatchObject({ object: "fine_tuning.job", model: base.id, training_file: file.id, seed: 7 });
+  expect((await client.files.waitForProcessing(file.id)).status).toBe("processed");
+
+  // Paused at some step, it goes on from there.
+  const steps = async () => (await client.fineTuning.jobs.listEvents(job.id)).data.filter((event) => event.type === "metrics").length;
+  await expect.poll(steps, { timeout: 60_000 }).toBeGreaterThan(1);
+  await client.fineTuning.jobs.pause(job.id);
+  await once(client, job.id, (job) => job.status === "queued");
+  await client.fineTuning.jobs.resume(job.id);
+  const done = await once(client, job.id, (job) => job.finished_at !== null);
+  expect(done.error).toBeNull();
+  expect(done.status).toBe("succeeded");
+  expect(done.trained_tokens).toBeGreaterThan(0);
+
+  const seen = new Map<number, string>();
+  for await (const event of client.fineTuning.jobs.listEvents(job.id, { limit: 10 })) {
+    const data = event.data as { step: number } | undefined;
+    if (data) seen.set(data.step, event.message);
+  }
+  expect([...seen.keys()].sort((a, b) => a - b)).toEqual(Array.from({ length: 72 }, (_, index) => index + 1));
+  const checkpoints = await client.fineTuning.jobs.checkpoints.list(job.id);
+  expect(checkpoints.data[0]).toMatchObject({ step_number: 72, fine_tuned_model_checkpoint: done.fine_tuned_model });
+  expect(checkpoints.data[0].metrics.full_valid_loss).toBeGreaterThan(0);
+  const results = await client.files.content(done.result_files[0]);
+  expect((await results.text()).split("\n")[0]).toBe("step,train_loss,train_accuracy,valid_loss,valid_mean_token_accuracy");
+
+  const model = await client.models.retrieve(done.fine_tuned_model!);
+  expect(model.id).toMatch(/^ft:cerebros-tiny:archive:/);
+  const chat = await client.chat.completions.create({
+    model: model.id,
+    messages: [{ role: "user", content: "What is stored on shelf 3?" }],
+    max_tokens: 8,
+  });
+  expect(chat.choices[0].message.role).toBe("assistant");
+
+  const listed = [];
+  for await (const found of client.fineTuning.jobs.list({ limit: 1, metadata: { team: "archive" } })) listed.push(found.id);
+  expect(listed).toEqual([job.id]);
+  expect(await client.files.delete(file.id)).toEqual({ id: file.id, object: "file", deleted: true });
+  await expect(client.files.retrieve(file.id)).rejects.toMatchObject({ status: 404 });
+  expect((await client.models.delete(model.id)).deleted).toBe(true);
+});
+
+test("the openai package cancels, and understands why something is refused", async ({ server }) => {
+  const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: await server.apiKey(), maxRetries: 0 });
+  const file = await client.files.create({ file: await toFile(Buffer.from(rows(24)), "a.jsonl"), purpose: "fine-tune" });
+  const order = { model: "cerebros-tiny", training_file: file.id };
+  const job = await client.fineTuning.jobs.create({ ...order, hyperparameters: { n_epochs: 100 } });
+  await client.fineTuning.jobs.cancel(job.id);
+  const cancelled = await once(client, job.id, (job) => job.finished_at !== null);
+  expect(cancelled).toMatchObject({ status: "cancelled", fine_tuned_model: null });
+  await expect(client.fineTuning.jobs.create({ ...order, model: "gpt-4o-mini" })).rejects.toMatchObject({
+    status: 404,
+    code: "model_not_found",
+    param: "model",
+  });
+  const batch = client.files.create({ file: await toFile(Buffer.from(rows(1)), "a.jsonl"), purpose: "batch" });
+  await expect(batch).rejects.toMatchObject({ status: 400, param: "purpose" });
 });

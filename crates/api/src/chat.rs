@@ -4,6 +4,7 @@ use crate::{
     bases,
     error::{AppError, AppResult},
     infer::Answer,
+    models::{self, Named},
     state::App,
 };
 use bytes::Bytes;
@@ -12,8 +13,7 @@ use cerebros_common::{
         AssistantMessage, ChatChoice, ChatCompletion, ChatCompletionChunk, ChatCompletionRequest, ChatRole,
         ChunkChoice, Delta, FinishReason, Stop, Usage,
     },
-    errors::ErrorCode,
-    ids::{AgentId, BaseId, ModelId},
+    ids::{AgentId, ModelId},
 };
 use cerebros_datasets::chat::{Message, Role};
 use cerebros_db::{
@@ -39,49 +39,39 @@ pub struct Target {
     pub model_id: Option<ModelId>,
 }
 
-/// Finds `agent:<id>`, `base:<id>` or a model's id in the workspace.
+/// Finds what a model's name stands for in the workspace.
 pub async fn resolve(app: &App, scope: &Scope, name: &str) -> AppResult<Target> {
-    let unknown = || {
-        no_model(format!(
-            "The model `{name}` does not exist in this workspace. `GET /v1/models` lists all."
-        ))
-    };
-    let not_found = |error: DbError| match error {
-        DbError::NotFound(_) => unknown(),
-        other => other.into(),
-    };
-    if let Some(id) = name.strip_prefix("base:") {
-        let id: BaseId = id.parse().map_err(|_| unknown())?;
-        let base = db::bases::find_located(scope, &app.db, id).await.map_err(not_found)?;
-        let base_dir = bases::directory(&app.config, &base);
-        return Ok(Target {
-            base_dir,
-            adapter_dir: None,
-            agent_id: None,
-            model_id: None,
-        });
-    }
-    let (agent_id, model_id) = match name.strip_prefix("agent:") {
-        Some(id) => {
-            let id: AgentId = id.parse().map_err(|_| unknown())?;
-            let agent = db::agents::find(scope, &app.db, id).await.map_err(not_found)?;
+    let not_found = models::not_found(name);
+    let (agent_id, model_id) = match models::named(name).ok_or_else(|| models::unknown(name))? {
+        Named::Base(id) => {
+            let base = db::bases::find_located(scope, &app.db, id).await.map_err(not_found)?;
+            let base_dir = bases::directory(&app.config, &base);
+            return Ok(Target {
+                base_dir,
+                adapter_dir: None,
+                agent_id: None,
+                model_id: None,
+            });
+        }
+        Named::Agent(id) => {
+            let agent = db::agents::find(scope, &app.db, id).await.map_err(&not_found)?;
             let offline = || {
-                no_model(format!(
+                models::no_model(format!(
                     "The assistant `{}` has no model yet. Train it first.",
                     agent.name
                 ))
             };
             (Some(id), agent.model_id.ok_or_else(offline)?)
         }
-        None => (None, name.parse().map_err(|_| unknown())?),
+        Named::Model(id) => (None, id),
     };
-    let model = db::models::find(scope, &app.db, model_id).await.map_err(not_found)?;
+    let model = db::models::find(scope, &app.db, model_id).await.map_err(&not_found)?;
     if model.model.source_deleted_at.is_some() {
         return Err(DbError::SourceDeleted.into());
     }
     let base = db::bases::find_located(scope, &app.db, model.model.base_id)
         .await
-        .map_err(not_found)?;
+        .map_err(&not_found)?;
     let adapter = app.storage.unpacked(&model.blob_key).await.map_err(AppError::io)?;
     Ok(Target {
         base_dir: bases::directory(&app.config, &base),
@@ -89,10 +79,6 @@ pub async fn resolve(app: &App, scope: &Scope, name: &str) -> AppResult<Target> 
         agent_id: agent_id.or(model.model.agent_id),
         model_id: Some(model_id),
     })
-}
-
-fn no_model(message: String) -> AppError {
-    AppError::new(ErrorCode::NotFound, message).about("model", "model_not_found")
 }
 
 /// Checks the bounds that OpenAI documents, and puts the request in the engine's form.

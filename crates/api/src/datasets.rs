@@ -64,11 +64,25 @@ pub async fn build(app: Arc<App>, turn: Turn, scope: Scope, new: NewDataset) -> 
         documents: documents.into_iter().map(DocumentId).collect(),
         source: DatasetSource::Examples,
     };
-    store(app, turn, scope, origin, writer).await
+    store(app, turn, scope, origin, writer, native).await
+}
+
+/// How an answer tells of a new dataset.
+type Told = fn(Dataset) -> AppResult<Answer>;
+
+pub fn native(dataset: Dataset) -> AppResult<Answer> {
+    Answer::created(format!("/api/v1/datasets/{}", dataset.id), dataset)
 }
 
 /// Keeps an uploaded file of chat rows; without a name it gets the file's.
-pub async fn take_in(app: Arc<App>, turn: Turn, scope: Scope, name: Option<String>, upload: Upload) -> AppResult {
+pub async fn take_in(
+    app: Arc<App>,
+    turn: Turn,
+    scope: Scope,
+    name: Option<String>,
+    upload: Upload,
+    told: Told,
+) -> AppResult {
     let name = name.unwrap_or(upload.name);
     let origin = Origin {
         name: name.trim().chars().take(MAX_NAME_CHARS).collect(),
@@ -76,7 +90,7 @@ pub async fn take_in(app: Arc<App>, turn: Turn, scope: Scope, name: Option<Strin
         documents: Vec::new(),
         source: DatasetSource::Upload,
     };
-    store(app, turn, scope, origin, upload.writer).await
+    store(app, turn, scope, origin, upload.writer, told).await
 }
 
 /// Deletes a dataset and then its file.
@@ -89,7 +103,7 @@ pub async fn delete(app: &App, scope: &Scope, id: DatasetId) -> AppResult<()> {
 }
 
 /// Goes on to the end if the client leaves meanwhile.
-async fn store(app: Arc<App>, turn: Turn, scope: Scope, origin: Origin, writer: Writer) -> AppResult {
+async fn store(app: Arc<App>, turn: Turn, scope: Scope, origin: Origin, writer: Writer, told: Told) -> AppResult {
     let storing = async move {
         let id = DatasetId(Uuid::now_v7());
         let blob_key = Storage::key("datasets", scope.workspace_id, id, "rows.jsonl");
@@ -104,10 +118,7 @@ async fn store(app: Arc<App>, turn: Turn, scope: Scope, origin: Origin, writer: 
             size_bytes: stored.size_bytes,
             sha256: stored.sha256,
         };
-        let work = async |write: &mut Write| {
-            let dataset = insert(write, dataset).await?;
-            Answer::created(format!("/api/v1/datasets/{id}"), dataset)
-        };
+        let work = async |write: &mut Write| told(insert(write, dataset).await?);
         let inserted = turn.run(work).await;
         if inserted.is_err() {
             documents::remove_file(&app, &blob_key).await;

@@ -106,6 +106,16 @@ impl Answer {
         })
     }
 
+    /// Without the native envelope, as OpenAI's wire has it.
+    pub fn plain<T: Serialize>(data: T) -> AppResult<Self> {
+        Ok(Self {
+            status: StatusCode::OK,
+            location: None,
+            version: None,
+            body: serde_json::to_vec(&data).map_err(AppError::internal)?,
+        })
+    }
+
     /// With the version that `If-Match` takes.
     pub fn version(mut self, version: i64) -> Self {
         self.version = Some(version);

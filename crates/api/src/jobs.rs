@@ -5,20 +5,26 @@
 
 mod child;
 mod estimate;
+mod files;
 mod finish;
 mod prepare;
+pub mod results;
 
 pub use estimate::estimate;
 
-use crate::state::App;
+use crate::{error::AppResult, state::App};
 use cerebros_common::{
     agents::TrainingState,
     ids::{JobId, WorkspaceId},
     jobs::{Job, JobFailure, JobPlan, JobStatus, MetricPoint},
 };
-use cerebros_db::{self as db, DbError, Scope, Write};
+use cerebros_db::{
+    self as db, DbError, Scope, Write,
+    jobs::{Start, Stop},
+};
 use cerebros_queue::{Burial, Enqueue, HookError, Lease, Task, TaskError, enqueue};
 use cerebros_trainer::protocol::{Event, LogLevel};
+use files::Files;
 use serde::{Deserialize, Serialize};
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -31,6 +37,9 @@ const RESTART_AFTER: Duration = Duration::from_secs(1);
 pub struct TrainJob {
     workspace_id: WorkspaceId,
     job_id: JobId,
+    /// Which time in the queue it is.
+    #[serde(default)]
+    turn: i64,
 }
 
 impl Task for TrainJob {
@@ -40,11 +49,12 @@ impl Task for TrainJob {
 }
 
 /// Queues the training of a job as part of the transaction that created or resumed it.
-pub async fn enqueue_training(write: &Write, job: &Job) -> Result<(), crate::error::AppError> {
+async fn enqueue_training(write: &Write, job: &Job) -> AppResult<()> {
     let workspace_id = write.workspace_id()?;
     let task = TrainJob {
         workspace_id,
         job_id: job.id,
+        turn: db::jobs::turn(write, job.id).await?,
     };
     let options = Enqueue {
         workspace_id: Some(workspace_id.0),
@@ -54,9 +64,47 @@ pub async fn enqueue_training(write: &Write, job: &Job) -> Result<(), crate::err
     Ok(())
 }
 
+/// Puts a new or resumed job in the queue, and says so on its agent.
+pub async fn queue(write: &mut Write, job: &Job) -> AppResult<()> {
+    if let Some(agent_id) = job.agent_id {
+        db::agents::set_training(write, agent_id, job.id, TrainingState::Queued, None).await?;
+    }
+    enqueue_training(write, job).await
+}
+
+/// Asks a job to stop, for a while or for good.
+pub async fn stop(app: &App, scope: &Scope, id: JobId, stop: Stop) -> AppResult<Job> {
+    let mut write = app.db.write(scope).await?;
+    let job = match stop {
+        Stop::Pause => db::jobs::request_pause(&mut write, id).await?,
+        Stop::Cancel => db::jobs::request_cancel(&mut write, id).await?,
+    };
+    if let (Some(agent_id), true) = (job.agent_id, job.status != JobStatus::Running) {
+        db::agents::set_training(&mut write, agent_id, job.id, TrainingState::Idle, None).await?;
+    }
+    write.commit().await?;
+    Ok(job)
+}
+
 /// The directory that a job's trainer works in.
 pub fn directory(app: &App, id: JobId) -> PathBuf {
     app.config.data_dir.join("jobs").join(id.to_string())
+}
+
+/// Removes a job's directory.
+pub async fn forget(app: &App, id: JobId) {
+    let removed = tokio::fs::remove_dir_all(directory(app, id)).await;
+    if let Err(error) = removed.or_else(absent) {
+        tracing::warn!(job.id = %id, error = %error, "a job's directory could not be removed");
+    }
+}
+
+/// What is not there needs no removing.
+fn absent(error: std::io::Error) -> std::io::Result<()> {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => Ok(()),
+        _ => Err(error),
+    }
 }
 
 pub async fn train(app: Arc<App>, task: TrainJob, lease: Lease) -> Result<(), TaskError> {
@@ -64,13 +112,22 @@ pub async fn train(app: Arc<App>, task: TrainJob, lease: Lease) -> Result<(), Ta
         scope: Scope::system(task.workspace_id),
         app,
         id: task.job_id,
+        turn: task.turn,
         lease,
     };
-    let Some(job) = run.begin().await? else { return Ok(()) };
-    if job.status != JobStatus::Running {
-        // Over or asked to stop before it began.
-        return run.end(&job, End::Cancelled).await;
+    match files::wait(&run).await? {
+        Files::Ready => {}
+        Files::NotWanted => return Ok(()),
+        Files::Useless(failure) => {
+            let job = db::jobs::find(&run.scope, &run.app.db, run.id).await;
+            return run.end(&job.map_err(database)?, End::Failed(failure)).await;
+        }
     }
+    let job = match run.begin().await? {
+        Start::Run(job) => job,
+        Start::Stop(job, stop) => return run.end(&job, End::Stopped(stop)).await,
+        Start::Nothing => return Ok(()),
+    };
     if let Err(failure) = prepare::directory(&run.app, &run.scope, &job).await? {
         return run.end(&job, End::Failed(failure)).await;
     }
@@ -81,6 +138,7 @@ pub async fn train(app: Arc<App>, task: TrainJob, lease: Lease) -> Result<(), Ta
 /// A task that cannot go on leaves its job failed, resumable.
 pub async fn bury(app: Arc<App>, task: TrainJob, burial: Burial) -> Result<(), HookError> {
     let scope = Scope::system(task.workspace_id);
+    let due = db::jobs::is_due(&scope, &app.db, task.job_id, task.turn).await?;
     let failure = JobFailure {
         code: "interrupted".to_owned(),
         message: format!(
@@ -92,12 +150,14 @@ pub async fn bury(app: Arc<App>, task: TrainJob, burial: Burial) -> Result<(), H
             .to_owned(),
     };
     let mut write = app.db.write(&scope).await?;
-    match db::jobs::finish(&mut write, task.job_id, JobStatus::Failed, Some(&failure)).await {
-        Ok(()) | Err(DbError::NotFound(_)) => {}
-        Err(error) => return Err(error.into()),
+    if due {
+        db::jobs::finish(&mut write, task.job_id, JobStatus::Failed, Some(&failure)).await?;
     }
     burial.bury(write.connection()).await?;
     write.commit().await?;
+    if !due {
+        return Ok(());
+    }
     let job = db::jobs::find(&scope, &app.db, task.job_id).await?;
     if let Some(agent_id) = job.agent_id {
         let mut write = app.db.write(&scope).await?;
@@ -111,36 +171,35 @@ pub async fn bury(app: Arc<App>, task: TrainJob, burial: Burial) -> Result<(), H
 enum End {
     Done(finish::Adapter),
     Failed(JobFailure),
-    Cancelled,
+    Stopped(Stop),
 }
 
 struct Run {
     app: Arc<App>,
     scope: Scope,
     id: JobId,
+    turn: i64,
     lease: Lease,
 }
 
 impl Run {
-    /// Marks the job running. `None` when the job is gone or over: the task ends.
-    async fn begin(&self) -> Result<Option<Job>, TaskError> {
+    /// Marks the job running, if it is still to run.
+    async fn begin(&self) -> Result<Start, TaskError> {
         let mut write = self.write().await?;
-        let job = match db::jobs::start(&mut write, self.id).await {
-            Ok(job) => job,
-            Err(DbError::NotFound(_)) => return Ok(None),
+        let started = match db::jobs::start(&mut write, self.id, self.turn).await {
+            Ok(started) => started,
+            Err(DbError::NotFound(_)) => return Ok(Start::Nothing),
             Err(error) => return Err(database(error)),
         };
-        if job.status.is_over() {
-            return Ok(None);
-        }
-        if let (Some(agent_id), JobStatus::Running) = (job.agent_id, job.status) {
+        let Start::Run(job) = &started else { return Ok(started) };
+        if let Some(agent_id) = job.agent_id {
             let state = TrainingState::Running;
             db::agents::set_training(&mut write, agent_id, self.id, state, None)
                 .await
                 .map_err(database)?;
         }
         write.commit().await.map_err(database)?;
-        Ok(Some(job))
+        Ok(started)
     }
 
     /// Runs the trainer to its end and stores what it says on the way.
@@ -150,12 +209,12 @@ impl Run {
             TaskError::retry("The trainer could not be started")
         })?;
         let mut changes = self.app.db.subscribe();
-        // Somebody may have cancelled it before this process watched.
+        // Somebody may have wanted it to stop before this process watched.
         changes.mark_changed();
         let mut pending: Vec<Event> = Vec::new();
         let mut flush = tokio::time::interval(FLUSH_EVERY);
         let mut last = None;
-        let mut cancelled = false;
+        let mut stop = None;
         loop {
             tokio::select! {
                 () = self.lease.cancellation().cancelled() => {
@@ -169,9 +228,9 @@ impl Run {
                     None => break,
                 },
                 _ = flush.tick() => self.store(&mut pending).await?,
-                _ = changes.changed(), if !cancelled => {
-                    if db::jobs::cancel_requested(&self.scope, &self.app.db, self.id).await.map_err(database)? {
-                        cancelled = true;
+                _ = changes.changed(), if stop.is_none() => {
+                    stop = db::jobs::wanted_stop(&self.scope, &self.app.db, self.id).await.map_err(database)?;
+                    if stop.is_some() {
                         child.ask_to_leave();
                     }
                 }
@@ -212,8 +271,10 @@ impl Run {
                     remedy,
                 }))
             }
-            _ if cancelled => Ok(End::Cancelled),
             _ => {
+                if let Some(stop) = stop {
+                    return Ok(End::Stopped(stop));
+                }
                 tracing::warn!(job.id = %self.id, exit = %exit, "the trainer went away");
                 let after = RESTART_AFTER * self.lease.attempt();
                 Err(TaskError::Retry {
@@ -275,6 +336,7 @@ impl Run {
                 grad_norm,
                 tokens_per_second,
                 memory_bytes,
+                token_accuracy,
                 validation_loss,
                 validation_token_accuracy,
             } => {
@@ -287,12 +349,14 @@ impl Run {
                     grad_norm: trained.then_some(grad_norm),
                     tokens_per_second: trained.then_some(tokens_per_second),
                     memory_bytes: Some(memory_bytes),
+                    token_accuracy,
                     validation_loss,
                     validation_token_accuracy,
                 };
                 db::jobs::put_metric(write, self.id, &point).await
             }
             Event::Checkpoint { step } => {
+                db::jobs::put_checkpoint(write, self.id, step).await?;
                 db::jobs::append_log(write, self.id, "info", &format!("Checkpoint at step {step}.")).await
             }
             Event::Log { level, message } => {
@@ -310,21 +374,35 @@ impl Run {
     async fn end(&self, job: &Job, end: End) -> Result<(), TaskError> {
         let stored = match &end {
             End::Done(adapter) => Some(finish::store(&self.app, &self.scope, job, adapter).await?),
-            End::Failed(_) | End::Cancelled => None,
+            End::Failed(_) | End::Stopped(_) => None,
+        };
+        let results = match &end {
+            End::Done(_) => Some(results::table(&self.app, &self.scope, self.id).await?.len()),
+            End::Failed(_) | End::Stopped(_) => None,
         };
         let mut write = self.write().await?;
         let (status, failure, training) = match &end {
             End::Done(_) => (JobStatus::Succeeded, None, TrainingState::Idle),
             End::Failed(failure) => (JobStatus::Failed, Some(failure), TrainingState::Failed),
-            End::Cancelled => (JobStatus::Cancelled, None, TrainingState::Idle),
+            End::Stopped(Stop::Cancel) => (JobStatus::Cancelled, None, TrainingState::Idle),
+            End::Stopped(Stop::Pause) => (JobStatus::Paused, None, TrainingState::Idle),
         };
         let servable = match &stored {
             Some(model) => db::models::insert(&mut write, model).await.map_err(database)?,
             None => false,
         };
-        if let Some(failure) = failure {
-            let line = format!("{} {}", failure.message, failure.remedy);
-            db::jobs::append_log(&mut write, self.id, "error", &line)
+        let (level, line) = match &end {
+            End::Done(_) => ("info", "Training has finished.".to_owned()),
+            End::Failed(failure) => ("error", format!("{} {}", failure.message, failure.remedy)),
+            End::Stopped(Stop::Pause) => ("info", "Training is paused.".to_owned()),
+            End::Stopped(Stop::Cancel) => ("info", "Training was cancelled.".to_owned()),
+        };
+        db::jobs::append_log(&mut write, self.id, level, &line)
+            .await
+            .map_err(database)?;
+        if let Some(bytes) = results {
+            let bytes = u64::try_from(bytes).unwrap_or_default();
+            db::jobs::set_results(&mut write, self.id, Some(bytes))
                 .await
                 .map_err(database)?;
         }
@@ -339,10 +417,8 @@ impl Run {
         }
         self.lease.complete(write.connection()).await?;
         write.commit().await.map_err(database)?;
-        if stored.is_some()
-            && let Err(error) = tokio::fs::remove_dir_all(directory(&self.app, self.id)).await
-        {
-            tracing::warn!(job.id = %self.id, error = %error, "a finished job's directory could not be removed");
+        if stored.is_some() {
+            forget(&self.app, self.id).await;
         }
         Ok(())
     }

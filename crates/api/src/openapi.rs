@@ -7,6 +7,7 @@ use cerebros_common::{
     api_keys::KeyScope,
     chat::WireError,
     errors::{ErrorCode, Problem},
+    files::FileOrder,
     legal::LegalPage,
     workspaces::Role,
 };
@@ -29,7 +30,7 @@ use utoipa_actix_web::AppExt;
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
         contact(),
     ),
-    components(schemas(AgentSort, LegalPage, Problem, WireError)),
+    components(schemas(AgentSort, FileOrder, LegalPage, Problem, WireError)),
     tags(
         (name = "server", description = "What a server tells everybody about itself"),
         (name = "auth", description = "Sign up, in and out; links by mail"),
@@ -175,7 +176,12 @@ fn access(method: &str, operation: &Operation) -> Access {
         // Its address is signed.
         "put_part" => Open,
         "create_base" | "delete_base" => Member(Role::Editor, KeyScope::Train),
-        "create_job" | "estimate_job" | "cancel_job" | "resume_job" => Member(Role::Editor, KeyScope::Train),
+        "create_job" | "estimate_job" | "cancel_job" | "pause_job" | "resume_job" | "retry_job" => {
+            Member(Role::Editor, KeyScope::Train)
+        }
+        "create_fine_tuning_job" | "cancel_fine_tuning_job" | "pause_fine_tuning_job" | "resume_fine_tuning_job" => {
+            Member(Role::Editor, KeyScope::Train)
+        }
         "create_chat_completion" => Member(Role::Viewer, KeyScope::Chat),
         _ if method == "GET" => Member(Role::Viewer, KeyScope::Read),
         _ => Member(Role::Editor, KeyScope::Write),

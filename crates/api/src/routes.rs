@@ -17,6 +17,8 @@ mod documents;
 mod events;
 mod examples;
 mod exports;
+mod files;
+mod fine_tuning;
 pub mod health;
 mod invitations;
 mod jobs;
@@ -79,5 +81,10 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(events::configure)
             .configure(legal::configure),
     );
-    config.service(scope::scope("/v1").configure(openai::configure));
+    config.service(
+        scope::scope("/v1")
+            .configure(openai::configure)
+            .configure(files::configure)
+            .configure(fine_tuning::configure),
+    );
 }

@@ -9,7 +9,7 @@ use crate::{
 use actix_multipart::{Field, Multipart, MultipartError};
 use cerebros_common::errors::ErrorCode;
 use futures_util::StreamExt;
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 /// A file that was received whole, but has no place in the store yet.
 pub struct Upload {
@@ -26,6 +26,9 @@ impl Upload {
 }
 
 const MAX_NAME_CHARS: usize = 200;
+/// Of parts that are texts, where such are taken.
+const MAX_TEXTS: usize = 16;
+const MAX_TEXT_BYTES: usize = 1024;
 /// How much of a refused body is read on: a client that still sends does not listen to the answer.
 const MAX_DISCARDED_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -63,7 +66,30 @@ impl Form {
 /// # Errors
 /// 400 on the part at fault, 413 above `max_bytes`, 415 for a body that is no form, 507 on a full disk.
 pub async fn receive(storage: &Storage, form: &mut Form, max_bytes: u64) -> AppResult<Upload> {
-    let received = read(storage, form, max_bytes).await;
+    receive_parts(storage, form, max_bytes, None).await
+}
+
+/// Reads the part `file` and, by name, the parts beside it, which are short texts.
+///
+/// # Errors
+/// As [`receive`], and 400 on texts that are too long or too many.
+pub async fn receive_with_texts(
+    storage: &Storage,
+    form: &mut Form,
+    max_bytes: u64,
+) -> AppResult<(Upload, BTreeMap<String, String>)> {
+    let mut texts = BTreeMap::new();
+    let upload = receive_parts(storage, form, max_bytes, Some(&mut texts)).await?;
+    Ok((upload, texts))
+}
+
+async fn receive_parts(
+    storage: &Storage,
+    form: &mut Form,
+    max_bytes: u64,
+    texts: Option<&mut BTreeMap<String, String>>,
+) -> AppResult<Upload> {
+    let received = read(storage, form, max_bytes, texts).await;
     if received
         .as_ref()
         .is_err_and(|refused| refused.code != ErrorCode::RequestTimeout)
@@ -83,7 +109,12 @@ pub async fn discard(form: &mut Form) {
     }
 }
 
-async fn read(storage: &Storage, form: &mut Form, max_bytes: u64) -> AppResult<Upload> {
+async fn read(
+    storage: &Storage,
+    form: &mut Form,
+    max_bytes: u64,
+    mut texts: Option<&mut BTreeMap<String, String>>,
+) -> AppResult<Upload> {
     let mut upload = None;
     let patience = form.patience;
     while let Some(field) = form.next().await? {
@@ -95,6 +126,14 @@ async fn read(storage: &Storage, form: &mut Form, max_bytes: u64) -> AppResult<U
             }
             other => {
                 let name = other.unwrap_or_default().to_owned();
+                if let Some(texts) = &mut texts {
+                    let text = read_text(field, patience).await?;
+                    texts.insert(name, text);
+                    if texts.len() > MAX_TEXTS {
+                        return Err(AppError::field("form", "too_many", "must have at most 16 parts"));
+                    }
+                    continue;
+                }
                 return Err(AppError::field(
                     &name,
                     "unknown",
@@ -104,6 +143,19 @@ async fn read(storage: &Storage, form: &mut Form, max_bytes: u64) -> AppResult<U
         }
     }
     upload.ok_or_else(|| AppError::field("file", "missing", "is missing: send the file as the part `file`"))
+}
+
+async fn read_text(mut field: Field, patience: Duration) -> AppResult<String> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = deadlines::arrival(patience, field.next()).await? {
+        bytes.extend_from_slice(&chunk.map_err(refuse_form)?);
+        if bytes.len() > MAX_TEXT_BYTES {
+            read_on(&mut field, patience).await;
+            let name = field.name().unwrap_or_default();
+            return Err(AppError::field(name, "too_long", "must have at most 1024 bytes"));
+        }
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 async fn read_file(storage: &Storage, mut field: Field, patience: Duration, max_bytes: u64) -> AppResult<Upload> {

@@ -18,6 +18,7 @@ pub enum Action {
     Finished,
     Failed,
     Cancelled,
+    Paused,
     Resumed,
     Retried,
     SignedIn,

@@ -182,7 +182,7 @@ pub struct Delta {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ModelObject {
-    /// A model's id, `agent:<id>` for what an agent serves, or `base:<id>`.
+    /// `ft:<base>:<label>:<id>` for a trained model, `agent:<id>` for what an agent serves, or `base:<id>`.
     pub id: String,
     /// `model`
     pub object: String,

@@ -3,8 +3,11 @@
 use crate::ids::{AgentId, BaseId, DatasetId, JobId, ModelId};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use validator::Validate;
+
+/// Up to 16 texts that a caller gave a job, by name.
+pub type JobMetadata = BTreeMap<String, String>;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -14,11 +17,13 @@ pub struct Job {
     pub agent_id: Option<AgentId>,
     pub dataset_id: DatasetId,
     pub dataset_name: String,
+    /// What it is measured on, instead of a part of the dataset.
+    pub validation_dataset_id: Option<DatasetId>,
     pub base_id: BaseId,
     pub base_name: String,
     pub parameters: JobParameters,
     pub status: JobStatus,
-    /// Jobs that run before this one; null unless queued.
+    /// Jobs that run before this one, of all workspaces; null unless queued.
     pub queue_position: Option<u64>,
     /// What the trainer counted; null until it has started.
     pub plan: Option<JobPlan>,
@@ -40,6 +45,8 @@ pub struct Job {
 pub enum JobStatus {
     Queued,
     Running,
+    /// A person stopped it for a while. It has written a checkpoint, and goes on from there once it is resumed.
+    Paused,
     Succeeded,
     Failed,
     Cancelled,
@@ -162,7 +169,7 @@ pub struct JobParameters {
     #[validate(range(min = 0.01, max = 100.0, message = "must be 0.01 to 100"))]
     #[cfg_attr(feature = "openapi", schema(minimum = 0.01, maximum = 100, default = 1))]
     pub max_grad_norm: f64,
-    /// Part of the rows kept out of training to measure it.
+    /// Part of the rows kept out of training to measure it; nothing is kept out where there is a validation dataset.
     #[validate(range(min = 0.0, max = 0.5, message = "must be 0 to 0.5"))]
     #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 0.5, default = 0.1))]
     pub validation_fraction: f64,
@@ -291,9 +298,29 @@ pub struct MetricPoint {
     pub grad_norm: Option<f64>,
     pub tokens_per_second: Option<f64>,
     pub memory_bytes: Option<u64>,
+    /// Part of the step's tokens whose likeliest prediction was right.
+    #[serde(default)]
+    pub token_accuracy: Option<f64>,
     pub validation_loss: Option<f64>,
     /// Part of validation tokens whose likeliest prediction is right.
     pub validation_token_accuracy: Option<f64>,
+}
+
+/// A state that training can go on from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Checkpoint {
+    /// Optimizer steps done.
+    pub step: u64,
+    /// Of this step alone.
+    pub train_loss: Option<f64>,
+    /// Part of the step's tokens whose likeliest prediction was right.
+    pub token_accuracy: Option<f64>,
+    /// Null where the step was not measured.
+    pub validation_loss: Option<f64>,
+    /// Part of validation tokens whose likeliest prediction is right.
+    pub validation_token_accuracy: Option<f64>,
+    pub created_at: DateTime<Utc>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -310,6 +337,10 @@ pub struct JobLogLine {
 #[serde(deny_unknown_fields)]
 pub struct NewJob {
     pub dataset_id: DatasetId,
+    /// What it is measured on; without it, a part of the dataset is kept out of training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<DatasetId>))]
+    pub validation_dataset_id: Option<DatasetId>,
     pub base_id: BaseId,
     /// The agent that gets the model once it is trained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -340,7 +371,7 @@ pub struct JobQuery {
     pub limit: Option<u32>,
 }
 
-/// Reads metric points or log lines on where the last stretch ended.
+/// Reads metric points, checkpoints or log lines on where the last stretch ended.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, Validate)]
 #[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
 #[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]

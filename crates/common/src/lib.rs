@@ -18,6 +18,8 @@ pub mod documents;
 pub mod errors;
 pub mod events;
 pub mod examples;
+pub mod files;
+pub mod fine_tuning;
 pub mod ids;
 pub mod jobs;
 pub mod legal;

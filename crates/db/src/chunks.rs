@@ -70,7 +70,8 @@ pub async fn lengths(scope: &Scope, db: &Db, ids: &[DocumentId]) -> Result<Vec<(
 
 /// Where chunks lie, for whoever has found them in its scope.
 pub(crate) async fn places(db: &Db, ids: &[Uuid]) -> Result<HashMap<Uuid, ChunkPlace>, DbError> {
-    let found: Vec<(Uuid, i32, i64, i64, Option<i32>, Option<String>)> = row::Entity::find()
+    type Place = (Uuid, i32, i64, i64, Option<i32>, Option<String>);
+    let found: Vec<Place> = row::Entity::find()
         .filter(row::Column::Id.is_in(ids.iter().copied()))
         .select_only()
         .columns([
@@ -84,7 +85,7 @@ pub(crate) async fn places(db: &Db, ids: &[Uuid]) -> Result<HashMap<Uuid, ChunkP
         .into_tuple()
         .all(db.read())
         .await?;
-    let place = |(id, index, start, end, page, heading): (Uuid, i32, i64, i64, Option<i32>, Option<String>)| {
+    let place = |(id, index, start, end, page, heading): Place| {
         let place = ChunkPlace {
             index: u32::try_from(index).unwrap_or_default(),
             start: convert::unsigned(start),

@@ -1,7 +1,7 @@
 //! Datasets and what their validation found.
 
 use crate::{
-    Db, DbError, Scope, Write, agents, convert, documents,
+    Db, DbError, Scope, Way, Write, agents, convert, documents,
     notifications::{self, Audience},
     paging::page,
 };
@@ -9,7 +9,8 @@ use cerebros_common::{
     audit::{Action, Noun},
     datasets::{Dataset, DatasetFinding, DatasetQuery, DatasetReport, DatasetSource, DatasetStatus},
     events::EventKind,
-    ids::{AgentId, DatasetId, DocumentId},
+    ids::{AgentId, DatasetId, DocumentId, JobId},
+    jobs::JobStatus,
     notifications::{NotificationKind, NotificationSubject},
     wire::{CursorPage, Page, Paging},
     workspaces::Role,
@@ -71,6 +72,28 @@ pub async fn list(scope: &Scope, db: &Db, query: &DatasetQuery) -> Result<Page<D
     }
     let (rows, total) = page(db, found.order_by_desc(row::Column::Id), paging).await?;
     Ok(paging.of(rows.into_iter().map(wire).collect::<Result<_, _>>()?, total))
+}
+
+/// Datasets beyond the id `after`, by id, without those that lost their content.
+pub async fn list_beyond(
+    scope: &Scope,
+    db: &Db,
+    way: Way,
+    after: Option<DatasetId>,
+    limit: u32,
+) -> Result<Vec<Dataset>, DbError> {
+    let mut found = row::Entity::find()
+        .filter(row::Column::WorkspaceId.eq(scope.workspace_id.0))
+        .filter(row::Column::Status.ne(convert::name(&DatasetStatus::Erased)?));
+    if let Some(after) = after {
+        found = found.filter(way.beyond(row::Column::Id, after.0));
+    }
+    let rows = found
+        .order_by(row::Column::Id, way.order())
+        .limit(u64::from(limit))
+        .all(db.read())
+        .await?;
+    rows.into_iter().map(wire).collect()
 }
 
 pub async fn find(scope: &Scope, db: &Db, id: DatasetId) -> Result<Dataset, DbError> {
@@ -279,7 +302,7 @@ pub async fn delete(write: &mut Write, id: DatasetId) -> Result<String, DbError>
     let row = lock(write, id).await?.ok_or(DbError::NotFound("dataset"))?;
     let statement = Statement::from_sql_and_values(
         write.connection().get_database_backend(),
-        "select 1 as used from jobs where dataset_id = $1 limit 1",
+        "select 1 as used from jobs where dataset_id = $1 or validation_dataset_id = $1 limit 1",
         [id.0.into()],
     );
     if write.connection().query_one_raw(statement).await?.is_some() {
@@ -291,6 +314,56 @@ pub async fn delete(write: &mut Write, id: DatasetId) -> Result<String, DbError>
     write.event(EventKind::DatasetDeleted, row.id, row.agent_id.map(AgentId));
     write.audit(Action::Deleted, Noun::Dataset, id, &[]);
     Ok(row.blob_key)
+}
+
+/// What became of a dataset that was to go.
+#[derive(Debug)]
+pub struct Discarded {
+    pub blob_key: String,
+    /// Jobs that were run on it, which may hold copies of its rows.
+    pub jobs: Vec<JobId>,
+}
+
+/// Deletes a dataset, or its content alone where jobs were run on it: the row stays as part of their lineage, and their
+/// models answer on.
+///
+/// # Errors
+/// `DbError::Conflict` while a job works with it or waits to.
+pub async fn discard(write: &mut Write, id: DatasetId) -> Result<Discarded, DbError> {
+    let erased = convert::name(&DatasetStatus::Erased)?;
+    let row = lock(write, id).await?.filter(|row| row.status != erased);
+    let row = row.ok_or(DbError::NotFound("file"))?;
+    let sql = "select id, status from jobs where dataset_id = $1 or validation_dataset_id = $1";
+    let statement = Statement::from_sql_and_values(write.connection().get_database_backend(), sql, [id.0.into()]);
+    let mut jobs = Vec::new();
+    for found in write.connection().query_all_raw(statement).await? {
+        let status: JobStatus = convert::parse_name("job status", &found.try_get::<String>("", "status")?)?;
+        if !status.is_over() {
+            let message = "A job works with this file, or waits to. Cancel the job first.";
+            return Err(DbError::Conflict(message.to_owned()));
+        }
+        jobs.push(JobId(found.try_get("", "id")?));
+    }
+    if jobs.is_empty() {
+        let blob_key = delete(write, id).await?;
+        return Ok(Discarded { blob_key, jobs });
+    }
+    finding::Entity::delete_many()
+        .filter(finding::Column::DatasetId.eq(id.0))
+        .exec(write.connection())
+        .await?;
+    let blob_key = row.blob_key.clone();
+    let mut row = row.into_active_model();
+    row.status = Set(erased);
+    row.error = Set(None);
+    row.report = Set(None);
+    row.sha256 = Set(None);
+    row.size_bytes = Set(0);
+    row.updated_at = Set(convert::now());
+    let row = row.update(write.connection()).await?;
+    changed(write, &row);
+    write.audit(Action::Erased, Noun::Dataset, id, &[]);
+    Ok(Discarded { blob_key, jobs })
 }
 
 async fn lock(write: &Write, id: DatasetId) -> Result<Option<row::Model>, DbError> {

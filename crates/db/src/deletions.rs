@@ -76,6 +76,7 @@ const ROWS: &[(&str, &str)] = &[
         "metric_points",
         "job_id in (select id from jobs where workspace_id = $1)",
     ),
+    ("checkpoints", "job_id in (select id from jobs where workspace_id = $1)"),
     ("job_log", "job_id in (select id from jobs where workspace_id = $1)"),
     ("models", "workspace_id = $1"),
     ("jobs", "workspace_id = $1"),
@@ -520,7 +521,7 @@ async fn note_parts(write: &Write, id: Uuid, work: &mut Work) -> Result<(), DbEr
 async fn stop_jobs(write: &mut Write, dataset_id: Uuid, work: &mut Work) -> Result<(), DbError> {
     for id in ids(
         write.connection(),
-        "select id from jobs where dataset_id = $1",
+        "select id from jobs where dataset_id = $1 or validation_dataset_id = $1",
         dataset_id,
     )
     .await?
@@ -577,7 +578,7 @@ async fn close(write: &mut Write, id: WorkspaceId, work: &mut Work) -> Result<()
     let now = convert::now();
     for sql in [
         "update jobs set cancel_requested = true, finished_at = $2, status = 'cancelled' \
-         where workspace_id = $1 and status = 'queued'",
+         where workspace_id = $1 and status in ('queued', 'paused')",
         "update jobs set cancel_requested = true, started_at = coalesce(started_at, $2) \
          where workspace_id = $1 and status = 'running'",
     ] {

@@ -1,7 +1,13 @@
-//! Training jobs, their metric points and log lines.
+//! Training jobs.
+
+mod history;
+mod progress;
+
+pub use history::{Happening, Mark, history};
+pub use progress::{append_log, checkpoints, log, metrics, put_checkpoint, put_metric};
 
 use crate::{
-    Db, DbError, Scope, Write, convert, datasets,
+    Db, DbError, Scope, Way, Write, convert, datasets,
     notifications::{self, Audience},
     paging::page,
 };
@@ -9,17 +15,42 @@ use cerebros_common::{
     audit::{Action, Noun},
     events::EventKind,
     ids::{AgentId, BaseId, DatasetId, JobId, ModelId},
-    jobs::{Job, JobFailure, JobLogLine, JobPlan, JobQuery, JobStatus, MetricPoint, NewJob},
+    jobs::{Job, JobFailure, JobMetadata, JobPlan, JobQuery, JobStatus, NewJob},
     notifications::{NotificationKind, NotificationSubject},
-    wire::{CursorPage, Page, Paging},
+    wire::{Page, Paging},
     workspaces::Role,
 };
 use chrono::Utc;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel,
-    QueryFilter, QueryOrder, QuerySelect, Select, Statement, sea_query::OnConflict,
+    QueryFilter, QueryOrder, QuerySelect, Select, Statement,
 };
+use std::collections::HashMap;
 use uuid::Uuid;
+
+/// What OpenAI's wire lets people say about a job.
+#[derive(Debug, Clone, Default)]
+pub struct JobLabel {
+    /// Part of the model's name.
+    pub suffix: Option<String>,
+    pub metadata: Option<JobMetadata>,
+}
+
+/// A job with what OpenAI's wire tells of it.
+#[derive(Debug, Clone)]
+pub struct LabelledJob {
+    pub job: Job,
+    pub label: JobLabel,
+    /// Size of the table of its metric points, once it has succeeded.
+    pub results_bytes: Option<u64>,
+}
+
+/// What somebody wants of a job that runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    Pause,
+    Cancel,
+}
 
 pub async fn list(scope: &Scope, db: &Db, query: &JobQuery) -> Result<Page<Job>, DbError> {
     let paging = Paging::new(query.page, query.limit);
@@ -39,42 +70,87 @@ pub async fn list(scope: &Scope, db: &Db, query: &JobQuery) -> Result<Page<Job>,
 }
 
 pub async fn find(scope: &Scope, db: &Db, id: JobId) -> Result<Job, DbError> {
-    let row = scoped(scope, id)
-        .one(db.read())
-        .await?
-        .ok_or(DbError::NotFound("job"))?;
-    wire(db.read(), row).await
+    wire(db.read(), find_row(scope, db, id).await?).await
 }
 
-/// Whether somebody wants the job to stop; false for one that is gone.
-pub async fn cancel_requested(scope: &Scope, db: &Db, id: JobId) -> Result<bool, DbError> {
+pub async fn find_labelled(scope: &Scope, db: &Db, id: JobId) -> Result<LabelledJob, DbError> {
+    labelled(db.read(), find_row(scope, db, id).await?).await
+}
+
+/// Jobs beyond the id `after`, by id; only those with results if `results`.
+pub async fn list_labelled(
+    scope: &Scope,
+    db: &Db,
+    way: Way,
+    after: Option<JobId>,
+    results: bool,
+    limit: u32,
+) -> Result<Vec<LabelledJob>, DbError> {
+    let mut found = row::Entity::find().filter(row::Column::WorkspaceId.eq(scope.workspace_id.0));
+    if let Some(after) = after {
+        found = found.filter(way.beyond(row::Column::Id, after.0));
+    }
+    if results {
+        found = found.filter(row::Column::ResultsBytes.is_not_null());
+    }
+    let rows = found
+        .order_by(row::Column::Id, way.order())
+        .limit(u64::from(limit))
+        .all(db.read())
+        .await?;
+    let mut items = Vec::with_capacity(rows.len());
+    for row in rows {
+        items.push(labelled(db.read(), row).await?);
+    }
+    Ok(items)
+}
+
+/// How the running job is to stop; `None` when it is not, or is gone.
+pub async fn wanted_stop(scope: &Scope, db: &Db, id: JobId) -> Result<Option<Stop>, DbError> {
     let row = scoped(scope, id).one(db.read()).await?;
-    Ok(row.is_some_and(|row| row.cancel_requested))
+    Ok(row.and_then(|row| stop(&row)))
+}
+
+fn stop(row: &row::Model) -> Option<Stop> {
+    match (row.cancel_requested, row.pause_requested) {
+        (true, _) => Some(Stop::Cancel),
+        (false, true) => Some(Stop::Pause),
+        (false, false) => None,
+    }
 }
 
 /// Adds a queued job. The caller has checked that dataset, base and agent belong to the workspace.
 ///
 /// # Errors
-/// `DbError::Conflict` when the dataset has lost its content.
-pub async fn insert(write: &mut Write, new: &NewJob) -> Result<Job, DbError> {
-    if datasets::is_erased(write, new.dataset_id).await? {
-        return Err(DbError::Conflict(datasets::ERASED.to_owned()));
-    }
+/// `DbError::Conflict` when a dataset has lost its content.
+pub async fn insert(write: &mut Write, new: &NewJob, label: &JobLabel) -> Result<LabelledJob, DbError> {
+    require_content(write, new.dataset_id, new.validation_dataset_id).await?;
+    let now = convert::now();
+    let metadata = label.metadata.as_ref();
     let row = row::Model {
         id: Uuid::now_v7(),
         workspace_id: write.workspace_id()?.0,
         agent_id: new.agent_id.map(|id| id.0),
         dataset_id: new.dataset_id.0,
+        validation_dataset_id: new.validation_dataset_id.map(|id| id.0),
         base_id: new.base_id.0,
         parameters: convert::json("job parameters", &new.parameters)?,
         status: convert::name(&JobStatus::Queued)?,
         cancel_requested: false,
+        pause_requested: false,
+        turn: 0,
         plan: None,
         step: 0,
         train_loss: None,
         validation_loss: None,
         failure: None,
-        created_at: convert::now(),
+        suffix: label.suffix.clone(),
+        metadata: metadata
+            .map(|metadata| convert::json("job metadata", metadata))
+            .transpose()?,
+        results_bytes: None,
+        created_at: now,
+        queued_at: Some(now),
         started_at: None,
         finished_at: None,
     };
@@ -82,17 +158,65 @@ pub async fn insert(write: &mut Write, new: &NewJob) -> Result<Job, DbError> {
         .exec_without_returning(write.connection())
         .await?;
     write.event(EventKind::JobChanged, row.id, new.agent_id);
-    let fields = ["agent_id", "dataset_id", "base_id", "parameters"];
-    write.audit(Action::Created, Noun::Job, row.id, &fields);
-    wire(write.connection(), row).await
+    let fields = [
+        Some("agent_id"),
+        Some("dataset_id"),
+        row.validation_dataset_id.map(|_| "validation_dataset_id"),
+        Some("base_id"),
+        Some("parameters"),
+        row.suffix.as_ref().map(|_| "suffix"),
+        row.metadata.as_ref().map(|_| "metadata"),
+    ];
+    write.audit(Action::Created, Noun::Job, row.id, &convert::present(fields));
+    labelled(write.connection(), row).await
 }
 
-/// Marks a job running, unless it is over. Gives the job as it is then.
-pub async fn start(write: &mut Write, id: JobId) -> Result<Job, DbError> {
+async fn require_content(write: &Write, dataset: DatasetId, validation: Option<DatasetId>) -> Result<(), DbError> {
+    for id in [Some(dataset), validation].into_iter().flatten() {
+        if datasets::is_erased(write, id).await? {
+            return Err(DbError::Conflict(datasets::ERASED.to_owned()));
+        }
+    }
+    Ok(())
+}
+
+/// What a task finds when it begins to train.
+#[derive(Debug)]
+pub enum Start {
+    Run(Job),
+    /// Somebody wanted it to stop while no trainer was there to ask.
+    Stop(Job, Stop),
+    /// It is over, paused, or another task's.
+    Nothing,
+}
+
+/// Whether the job still waits in this turn of the queue, or was at work in it.
+pub async fn is_due(scope: &Scope, db: &Db, id: JobId, turn: i64) -> Result<bool, DbError> {
+    let row = scoped(scope, id).one(db.read()).await?;
+    Ok(match row {
+        Some(row) => row.turn == turn && is_under_way(&row)?,
+        None => false,
+    })
+}
+
+fn is_under_way(row: &row::Model) -> Result<bool, DbError> {
+    let status = convert::parse_name("job status", &row.status)?;
+    Ok(matches!(status, JobStatus::Queued | JobStatus::Running))
+}
+
+/// The number of the job's present turn in the queue, for the task that is to do it.
+pub async fn turn(write: &Write, id: JobId) -> Result<i64, DbError> {
+    Ok(lock(write, id).await?.turn)
+}
+
+/// Marks a job running, if it still waits for the task of this turn.
+pub async fn start(write: &mut Write, id: JobId, turn: i64) -> Result<Start, DbError> {
     let current = lock(write, id).await?;
-    let status: JobStatus = convert::parse_name("job status", &current.status)?;
-    if status.is_over() || current.cancel_requested {
-        return wire(write.connection(), current).await;
+    if current.turn != turn || !is_under_way(&current)? {
+        return Ok(Start::Nothing);
+    }
+    if let Some(stop) = stop(&current) {
+        return Ok(Start::Stop(wire(write.connection(), current).await?, stop));
     }
     let started_at = current.started_at.unwrap_or_else(Utc::now);
     let agent_id = current.agent_id.map(AgentId);
@@ -102,7 +226,7 @@ pub async fn start(write: &mut Write, id: JobId) -> Result<Job, DbError> {
     let row = row.update(write.connection()).await?;
     write.audit(Action::Started, Noun::Job, id, &[]);
     write.event(EventKind::JobChanged, id.0, agent_id);
-    wire(write.connection(), row).await
+    Ok(Start::Run(wire(write.connection(), row).await?))
 }
 
 /// Stores what the trainer counted before its first step.
@@ -116,68 +240,27 @@ pub async fn set_plan(write: &mut Write, id: JobId, plan: &JobPlan) -> Result<()
     Ok(())
 }
 
-/// Stores a metric point, in place of an older one of the same step.
-pub async fn put_metric(write: &mut Write, id: JobId, point: &MetricPoint) -> Result<(), DbError> {
-    let current = lock(write, id).await?;
-    let agent_id = current.agent_id.map(AgentId);
-    let step = convert::signed(point.step);
-    let mut row = current.into_active_model();
-    row.step = Set(step);
-    if point.loss.is_some() {
-        row.train_loss = Set(point.loss);
-    }
-    if point.validation_loss.is_some() {
-        row.validation_loss = Set(point.validation_loss);
-    }
+/// Notes how large the table of the job's metric points is, now that no more of them come; `None` once nobody wants it.
+pub async fn set_results(write: &mut Write, id: JobId, bytes: Option<u64>) -> Result<(), DbError> {
+    let mut row = lock(write, id).await?.into_active_model();
+    row.results_bytes = Set(bytes.map(convert::signed));
     row.update(write.connection()).await?;
-    let metric = metric::ActiveModel {
-        job_id: Set(id.0),
-        step: Set(step),
-        epoch: Set(point.epoch),
-        loss: Set(point.loss),
-        learning_rate: Set(point.learning_rate),
-        grad_norm: Set(point.grad_norm),
-        tokens_per_second: Set(point.tokens_per_second),
-        memory_bytes: Set(point.memory_bytes.map(convert::signed)),
-        validation_loss: Set(point.validation_loss),
-        validation_token_accuracy: Set(point.validation_token_accuracy),
-    };
-    let replace = OnConflict::columns([metric::Column::JobId, metric::Column::Step])
-        .update_columns([
-            metric::Column::Epoch,
-            metric::Column::Loss,
-            metric::Column::LearningRate,
-            metric::Column::GradNorm,
-            metric::Column::TokensPerSecond,
-            metric::Column::MemoryBytes,
-            metric::Column::ValidationLoss,
-            metric::Column::ValidationTokenAccuracy,
-        ])
-        .to_owned();
-    metric::Entity::insert(metric)
-        .on_conflict(replace)
-        .exec_without_returning(write.connection())
-        .await?;
-    write.metric_event(id.0, agent_id, point.clone());
+    write.audit(Action::Updated, Noun::Job, id, &["results_bytes"]);
     Ok(())
 }
 
-pub async fn append_log(write: &mut Write, id: JobId, level: &str, message: &str) -> Result<(), DbError> {
-    lock(write, id).await?;
-    let line = log::ActiveModel {
-        job_id: Set(id.0),
-        at: Set(convert::now()),
-        level: Set(level.to_owned()),
-        message: Set(message.to_owned()),
-        ..Default::default()
-    };
-    log::Entity::insert(line)
-        .exec_without_returning(write.connection())
+/// The suffixes of some jobs' models.
+pub async fn suffixes(scope: &Scope, db: &Db, ids: &[JobId]) -> Result<HashMap<JobId, String>, DbError> {
+    let rows = row::Entity::find()
+        .filter(row::Column::WorkspaceId.eq(scope.workspace_id.0))
+        .filter(row::Column::Id.is_in(ids.iter().map(|id| id.0)))
+        .all(db.read())
         .await?;
-    Ok(())
+    let suffixes = rows.into_iter().filter_map(|row| Some((JobId(row.id), row.suffix?)));
+    Ok(suffixes.collect())
 }
 
-/// Ends a job. One that is over already keeps its end.
+/// Ends a job, or a part of it when it was paused. One that is over already keeps its end.
 pub async fn finish(
     write: &mut Write,
     id: JobId,
@@ -188,18 +271,25 @@ pub async fn finish(
     if convert::parse_name::<JobStatus>("job status", &current.status)?.is_over() {
         return Ok(());
     }
+    // It may have been cancelled while it wrote the checkpoint to be paused at.
+    let status = match status {
+        JobStatus::Paused if current.cancel_requested => JobStatus::Cancelled,
+        other => other,
+    };
     let agent_id = current.agent_id.map(AgentId);
     let mut row = current.into_active_model();
     row.status = Set(convert::name(&status)?);
+    row.pause_requested = Set(false);
     row.failure = Set(failure
         .map(|failure| convert::json("job failure", failure))
         .transpose()?);
-    row.finished_at = Set(Some(convert::now()));
+    row.finished_at = Set(status.is_over().then(convert::now));
     let row = row.update(write.connection()).await?;
     write.event(EventKind::JobChanged, id.0, agent_id);
     let action = match status {
         JobStatus::Succeeded => Action::Finished,
         JobStatus::Cancelled => Action::Cancelled,
+        JobStatus::Paused => Action::Paused,
         _ => Action::Failed,
     };
     write.audit(action, Noun::Job, id, &[]);
@@ -215,7 +305,7 @@ pub async fn finish(
     notifications::notify(write, kind, audience, &title, subject, id).await
 }
 
-/// Asks a queued or running job to stop; a queued one ends at once.
+/// Asks a job to stop for good; one that no trainer works on ends at once.
 pub async fn request_cancel(write: &mut Write, id: JobId) -> Result<Job, DbError> {
     let current = lock(write, id).await?;
     let status: JobStatus = convert::parse_name("job status", &current.status)?;
@@ -226,7 +316,7 @@ pub async fn request_cancel(write: &mut Write, id: JobId) -> Result<Job, DbError
     let mut row = current.into_active_model();
     write.audit(Action::Cancelled, Noun::Job, id, &[]);
     row.cancel_requested = Set(true);
-    if status == JobStatus::Queued {
+    if status != JobStatus::Running {
         row.status = Set(convert::name(&JobStatus::Cancelled)?);
         row.finished_at = Set(Some(convert::now()));
     }
@@ -235,89 +325,73 @@ pub async fn request_cancel(write: &mut Write, id: JobId) -> Result<Job, DbError
     wire(write.connection(), row).await
 }
 
-/// Queues a failed or cancelled job again; it goes on from its last checkpoint.
-pub async fn requeue(write: &mut Write, id: JobId) -> Result<Job, DbError> {
+/// Asks a job to stop for a while; a queued one leaves the queue at once.
+pub async fn request_pause(write: &mut Write, id: JobId) -> Result<Job, DbError> {
     let current = lock(write, id).await?;
     let status: JobStatus = convert::parse_name("job status", &current.status)?;
-    if !matches!(status, JobStatus::Failed | JobStatus::Cancelled) {
-        return Err(DbError::Conflict(
-            "Only a failed or cancelled job can be resumed.".to_owned(),
-        ));
-    }
-    if datasets::is_erased(write, DatasetId(current.dataset_id)).await? {
-        return Err(DbError::Conflict(datasets::ERASED.to_owned()));
+    let refused = match status {
+        JobStatus::Paused => Some("This job is paused already."),
+        JobStatus::Running if current.cancel_requested => Some("This job is being cancelled."),
+        JobStatus::Running if current.pause_requested => Some("This job is being paused already."),
+        status if status.is_over() => Some("This job is over already, so there is nothing to pause."),
+        _ => None,
+    };
+    if let Some(refused) = refused {
+        return Err(DbError::Conflict(refused.to_owned()));
     }
     let agent_id = current.agent_id.map(AgentId);
     let mut row = current.into_active_model();
-    write.audit(Action::Resumed, Noun::Job, id, &[]);
-    row.status = Set(convert::name(&JobStatus::Queued)?);
-    row.cancel_requested = Set(false);
-    row.failure = Set(None);
-    row.finished_at = Set(None);
+    write.audit(Action::Paused, Noun::Job, id, &[]);
+    if status == JobStatus::Queued {
+        row.status = Set(convert::name(&JobStatus::Paused)?);
+    } else {
+        row.pause_requested = Set(true);
+    }
     let row = row.update(write.connection()).await?;
     write.event(EventKind::JobChanged, id.0, agent_id);
     wire(write.connection(), row).await
 }
 
-/// Metric points after step `after`, in order.
-pub async fn metrics(
-    scope: &Scope,
-    db: &Db,
-    id: JobId,
-    after: Option<i64>,
-    limit: u32,
-) -> Result<CursorPage<MetricPoint>, DbError> {
-    find_row(scope, db, id).await?;
-    let mut rows = metric::Entity::find()
-        .filter(metric::Column::JobId.eq(id.0))
-        .filter(metric::Column::Step.gt(after.unwrap_or(-1)))
-        .order_by_asc(metric::Column::Step)
-        .limit(u64::from(limit) + 1)
-        .all(db.read())
-        .await?;
-    let next_cursor = cut(&mut rows, limit).map(|row| row.step.to_string());
-    Ok(CursorPage {
-        items: rows.into_iter().map(metric_wire).collect(),
-        next_cursor,
-    })
+/// Puts a paused, failed or cancelled job at the end of the queue; it goes on from its last checkpoint.
+pub async fn resume(write: &mut Write, id: JobId) -> Result<LabelledJob, DbError> {
+    let from = [JobStatus::Paused, JobStatus::Failed, JobStatus::Cancelled];
+    let otherwise = "Only a paused, failed or cancelled job can be resumed.";
+    requeue(write, id, &from, Action::Resumed, otherwise).await
 }
 
-/// Log lines after number `after`, oldest first.
-pub async fn log(
-    scope: &Scope,
-    db: &Db,
-    id: JobId,
-    after: Option<i64>,
-    limit: u32,
-) -> Result<CursorPage<JobLogLine>, DbError> {
-    find_row(scope, db, id).await?;
-    let mut rows = log::Entity::find()
-        .filter(log::Column::JobId.eq(id.0))
-        .filter(log::Column::Seq.gt(after.unwrap_or(0)))
-        .order_by_asc(log::Column::Seq)
-        .limit(u64::from(limit) + 1)
-        .all(db.read())
-        .await?;
-    let next_cursor = cut(&mut rows, limit).map(|row| row.seq.to_string());
-    let items = rows.into_iter().map(|row| JobLogLine {
-        at: row.at,
-        level: row.level,
-        message: row.message,
-    });
-    Ok(CursorPage {
-        items: items.collect(),
-        next_cursor,
-    })
+/// Puts a failed job at the end of the queue; it goes on from its last checkpoint.
+pub async fn retry(write: &mut Write, id: JobId) -> Result<LabelledJob, DbError> {
+    let otherwise = "Only a failed job can be tried again.";
+    requeue(write, id, &[JobStatus::Failed], Action::Retried, otherwise).await
 }
 
-/// Drops what was read beyond `limit`; gives the last row kept if there was more.
-fn cut<T: Clone>(rows: &mut Vec<T>, limit: u32) -> Option<T> {
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    if rows.len() <= limit {
-        return None;
+async fn requeue(
+    write: &mut Write,
+    id: JobId,
+    from: &[JobStatus],
+    action: Action,
+    otherwise: &str,
+) -> Result<LabelledJob, DbError> {
+    let current = lock(write, id).await?;
+    if !from.contains(&convert::parse_name("job status", &current.status)?) {
+        return Err(DbError::Conflict(otherwise.to_owned()));
     }
-    rows.truncate(limit);
-    rows.last().cloned()
+    let validation = current.validation_dataset_id.map(DatasetId);
+    require_content(write, DatasetId(current.dataset_id), validation).await?;
+    let agent_id = current.agent_id.map(AgentId);
+    let turn = current.turn + 1;
+    let mut row = current.into_active_model();
+    write.audit(action, Noun::Job, id, &[]);
+    row.status = Set(convert::name(&JobStatus::Queued)?);
+    row.cancel_requested = Set(false);
+    row.pause_requested = Set(false);
+    row.turn = Set(turn);
+    row.queued_at = Set(Some(convert::now()));
+    row.failure = Set(None);
+    row.finished_at = Set(None);
+    let row = row.update(write.connection()).await?;
+    write.event(EventKind::JobChanged, id.0, agent_id);
+    labelled(write.connection(), row).await
 }
 
 async fn find_row(scope: &Scope, db: &Db, id: JobId) -> Result<row::Model, DbError> {
@@ -345,11 +419,26 @@ struct Around {
     ahead: i64,
 }
 
+async fn labelled(connection: &impl ConnectionTrait, row: row::Model) -> Result<LabelledJob, DbError> {
+    let metadata = row.metadata.as_ref();
+    Ok(LabelledJob {
+        label: JobLabel {
+            suffix: row.suffix.clone(),
+            metadata: metadata
+                .map(|text| convert::parse_json("job metadata", text))
+                .transpose()?,
+        },
+        results_bytes: row.results_bytes.map(convert::unsigned),
+        job: wire(connection, row).await?,
+    })
+}
+
 async fn wire(connection: &impl ConnectionTrait, row: row::Model) -> Result<Job, DbError> {
     let status: JobStatus = convert::parse_name("job status", &row.status)?;
     let sql = "select d.name as dataset_name, b.name as base_name, \
                (select m.id from models m where m.job_id = $1) as model_id, \
-               (select count(*) from jobs j where j.status in ('queued', 'running') and j.id < $1) as ahead \
+               (select count(*) from jobs j, jobs me where me.id = $1 and (j.status = 'running' or j.status = 'queued' \
+               and (j.queued_at < me.queued_at or j.queued_at = me.queued_at and j.id < me.id))) as ahead \
                from datasets d, bases b where d.id = $2 and b.id = $3";
     let values = [row.id.into(), row.dataset_id.into(), row.base_id.into()];
     let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
@@ -362,6 +451,7 @@ async fn wire(connection: &impl ConnectionTrait, row: row::Model) -> Result<Job,
         agent_id: row.agent_id.map(AgentId),
         dataset_id: DatasetId(row.dataset_id),
         dataset_name: around.dataset_name,
+        validation_dataset_id: row.validation_dataset_id.map(DatasetId),
         base_id: BaseId(row.base_id),
         base_name: around.base_name,
         parameters: convert::parse_json("job parameters", &row.parameters)?,
@@ -385,20 +475,6 @@ async fn wire(connection: &impl ConnectionTrait, row: row::Model) -> Result<Job,
     })
 }
 
-fn metric_wire(row: metric::Model) -> MetricPoint {
-    MetricPoint {
-        step: convert::unsigned(row.step),
-        epoch: row.epoch,
-        loss: row.loss,
-        learning_rate: row.learning_rate,
-        grad_norm: row.grad_norm,
-        tokens_per_second: row.tokens_per_second,
-        memory_bytes: row.memory_bytes.map(convert::unsigned),
-        validation_loss: row.validation_loss,
-        validation_token_accuracy: row.validation_token_accuracy,
-    }
-}
-
 mod row {
     use sea_orm::entity::prelude::*;
 
@@ -410,64 +486,25 @@ mod row {
         pub workspace_id: Uuid,
         pub agent_id: Option<Uuid>,
         pub dataset_id: Uuid,
+        pub validation_dataset_id: Option<Uuid>,
         pub base_id: Uuid,
         pub parameters: String,
         pub status: String,
         pub cancel_requested: bool,
+        pub pause_requested: bool,
+        pub turn: i64,
         pub plan: Option<String>,
         pub step: i64,
         pub train_loss: Option<f64>,
         pub validation_loss: Option<f64>,
         pub failure: Option<String>,
+        pub suffix: Option<String>,
+        pub metadata: Option<String>,
+        pub results_bytes: Option<i64>,
         pub created_at: DateTimeUtc,
+        pub queued_at: Option<DateTimeUtc>,
         pub started_at: Option<DateTimeUtc>,
         pub finished_at: Option<DateTimeUtc>,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
-
-mod metric {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-    #[sea_orm(table_name = "metric_points")]
-    pub struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub job_id: Uuid,
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub step: i64,
-        pub epoch: f64,
-        pub loss: Option<f64>,
-        pub learning_rate: Option<f64>,
-        pub grad_norm: Option<f64>,
-        pub tokens_per_second: Option<f64>,
-        pub memory_bytes: Option<i64>,
-        pub validation_loss: Option<f64>,
-        pub validation_token_accuracy: Option<f64>,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
-
-mod log {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-    #[sea_orm(table_name = "job_log")]
-    pub struct Model {
-        #[sea_orm(primary_key)]
-        pub seq: i64,
-        pub job_id: Uuid,
-        pub at: DateTimeUtc,
-        pub level: String,
-        pub message: String,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -51,5 +51,6 @@ mod write;
 pub use audit::AuditKeys;
 pub use connection::{Db, DbOptions};
 pub use error::DbError;
+pub use paging::Way;
 pub use scope::{Actor, Scope};
 pub use write::Write;

@@ -187,7 +187,7 @@ impl Import {
         for sql in [
             "update agents set training = 'idle' where workspace_id = $1 and training in ('queued', 'running')",
             "update jobs set status = 'cancelled', cancel_requested = true, finished_at = coalesce(finished_at, $2) \
-             where workspace_id = $1 and status in ('queued', 'running')",
+             where workspace_id = $1 and status in ('queued', 'running', 'paused')",
             "update documents set status = 'error', error_code = 'interrupted', updated_at = $2, \
              error_message = 'It was exported before it was read. Try again.' \
              where workspace_id = $1 and status in ('uploaded', 'processing')",

@@ -3,7 +3,7 @@
 use super::{Answer, get, list, order, post};
 use cerebros_common::{
     ids::JobId,
-    jobs::{Job, JobCursor, JobEstimate, JobLogLine, JobQuery, MetricPoint, NewJob},
+    jobs::{Checkpoint, Job, JobCursor, JobEstimate, JobLogLine, JobQuery, MetricPoint, NewJob},
     wire::{CursorPage, Page},
 };
 
@@ -27,8 +27,20 @@ pub async fn cancel_job(id: JobId) -> Answer<Job> {
     order(&format!("/jobs/{id}/cancel")).await
 }
 
+pub async fn pause_job(id: JobId) -> Answer<Job> {
+    order(&format!("/jobs/{id}/pause")).await
+}
+
 pub async fn resume_job(id: JobId) -> Answer<Job> {
     order(&format!("/jobs/{id}/resume")).await
+}
+
+pub async fn retry_job(id: JobId) -> Answer<Job> {
+    order(&format!("/jobs/{id}/retry")).await
+}
+
+pub async fn list_checkpoints(id: JobId, query: JobCursor) -> Answer<CursorPage<Checkpoint>> {
+    list(&format!("/jobs/{id}/checkpoints"), &query).await
 }
 
 pub async fn list_metrics(id: JobId, query: JobCursor) -> Answer<CursorPage<MetricPoint>> {

@@ -65,9 +65,10 @@ pub fn job_status(status: JobStatus) -> Look {
     match status {
         JobStatus::Queued => (Colour::Grey, "Queued", true),
         JobStatus::Running => (Colour::Purple, "Running", true),
+        JobStatus::Paused => (Colour::Amber, "Paused", false),
         JobStatus::Succeeded => (Colour::Green, "Succeeded", false),
         JobStatus::Failed => (Colour::Red, "Failed", false),
-        JobStatus::Cancelled => (Colour::Amber, "Cancelled", false),
+        JobStatus::Cancelled => (Colour::Grey, "Cancelled", false),
     }
 }
 

@@ -40,7 +40,7 @@ pub async fn estimate(app: &App, scope: &Scope, new: &NewJob) -> AppResult<JobEs
 }
 
 async fn run(app: &App, scope: &Scope, new: &NewJob, directory: &Path) -> AppResult<EstimateOutcome> {
-    let source = prepare::source(app, scope, new.base_id, new.dataset_id).await?;
+    let source = prepare::source(app, scope, new.base_id, new.dataset_id, new.validation_dataset_id).await?;
     let written = prepare::fill(app, directory, source, Uuid::nil(), &new.parameters).await;
     written.map_err(AppError::io)?;
     let output = directory.join("plan.json");

@@ -18,6 +18,7 @@ use std::{
 use uuid::Uuid;
 
 const ROWS: &str = "dataset.jsonl";
+const VALIDATION_ROWS: &str = "validation.jsonl";
 const SPEC: &str = "job.json";
 /// About every so many steps a kill costs at most the work since.
 const CHECKPOINT_EVERY_STEPS: u32 = 20;
@@ -28,7 +29,7 @@ pub async fn directory(app: &App, scope: &Scope, job: &Job) -> Result<Result<(),
     if tokio::fs::try_exists(directory.join(SPEC)).await.unwrap_or(false) {
         return Ok(Ok(()));
     }
-    let source = source(app, scope, job.base_id, job.dataset_id)
+    let source = source(app, scope, job.base_id, job.dataset_id, job.validation_dataset_id)
         .await
         .map_err(super::database)?;
     if source.base.base.status != BaseStatus::Ready {
@@ -56,28 +57,53 @@ pub async fn directory(app: &App, scope: &Scope, job: &Job) -> Result<Result<(),
 pub struct Source {
     base: LocatedBase,
     dataset: LocatedDataset,
+    validation: Option<LocatedDataset>,
 }
 
-pub async fn source(app: &App, scope: &Scope, base_id: BaseId, dataset_id: DatasetId) -> Result<Source, DbError> {
+pub async fn source(
+    app: &App,
+    scope: &Scope,
+    base_id: BaseId,
+    dataset_id: DatasetId,
+    validation_id: Option<DatasetId>,
+) -> Result<Source, DbError> {
+    let validation = match validation_id {
+        Some(id) => Some(db::datasets::find_for_training(scope, &app.db, id).await?),
+        None => None,
+    };
     Ok(Source {
         base: db::bases::find_located(scope, &app.db, base_id).await?,
         dataset: db::datasets::find_for_training(scope, &app.db, dataset_id).await?,
+        validation,
     })
 }
 
 /// Writes the accepted rows and, as the last, the job file.
 pub async fn fill(app: &App, directory: &Path, source: Source, id: Uuid, parameters: &JobParameters) -> io::Result<()> {
     let rows = app.storage.local(&source.dataset.blob_key).await?;
+    let measured = match &source.validation {
+        Some(dataset) => Some(app.storage.local(&dataset.blob_key).await?),
+        None => None,
+    };
     let spec = JobSpec {
         version: VERSION,
         job_id: id.to_string(),
         base_dir: bases::directory(&app.config, &source.base),
         dataset: PathBuf::from(ROWS),
+        validation_dataset: measured.as_ref().map(|_| PathBuf::from(VALIDATION_ROWS)),
         initial_adapter: None,
         parameters: trainer_parameters(parameters, app.config.training_threads),
     };
     let directory = directory.to_owned();
-    let written = tokio::task::spawn_blocking(move || write(&directory, rows.path(), &spec)).await;
+    let written = tokio::task::spawn_blocking(move || {
+        fs::create_dir_all(&directory)?;
+        write_rows(rows.path(), &directory.join(ROWS))?;
+        if let Some(measured) = measured {
+            write_rows(measured.path(), &directory.join(VALIDATION_ROWS))?;
+        }
+        write_spec(&directory, &spec)
+    })
+    .await;
     written.map_err(io::Error::other)?
 }
 
@@ -123,10 +149,9 @@ fn projection(module: TargetModule) -> Projection {
     }
 }
 
-/// Copies the accepted rows alone, then writes the job file as the last, at once.
-fn write(directory: &Path, dataset: &Path, spec: &JobSpec) -> io::Result<()> {
-    fs::create_dir_all(directory)?;
-    let mut out = BufWriter::new(fs::File::create(directory.join(ROWS))?);
+/// Copies the accepted rows alone.
+fn write_rows(dataset: &Path, to: &Path) -> io::Result<()> {
+    let mut out = BufWriter::new(fs::File::create(to)?);
     let mut result = Ok(());
     let limits = cerebros_datasets::Limits::default();
     cerebros_datasets::validate(
@@ -141,7 +166,11 @@ fn write(directory: &Path, dataset: &Path, spec: &JobSpec) -> io::Result<()> {
         |_| {},
     )?;
     result?;
-    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+}
+
+/// Writes the job file, as the last, at once.
+fn write_spec(directory: &Path, spec: &JobSpec) -> io::Result<()> {
     let unfinished = directory.join("job.json.new");
     fs::write(&unfinished, serde_json::to_vec_pretty(spec)?)?;
     fs::File::open(&unfinished)?.sync_all()?;

@@ -87,7 +87,9 @@ async fn upload_dataset(
     let upload = upload::receive(&app.storage, &mut form, app.config.max_dataset_bytes).await?;
     match once.begin(&app, &scope, &upload.fingerprint()).await? {
         Begun::Before(answer) => Ok(answer),
-        Begun::Now(turn) => datasets::take_in(app.into_inner(), turn, scope, query.0.name, upload).await,
+        Begun::Now(turn) => {
+            datasets::take_in(app.into_inner(), turn, scope, query.0.name, upload, datasets::native).await
+        }
     }
 }
 

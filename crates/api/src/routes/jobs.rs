@@ -9,14 +9,16 @@ use crate::{
 };
 use actix_web::{get, post, web};
 use cerebros_common::{
-    agents::TrainingState,
     bases::BaseStatus,
-    datasets::DatasetStatus,
+    datasets::{Dataset, DatasetStatus},
     ids::JobId,
-    jobs::{Job, JobCursor, JobEstimate, JobLogLine, JobQuery, MetricPoint, NewJob},
+    jobs::{Checkpoint, Job, JobCursor, JobEstimate, JobLogLine, JobQuery, MetricPoint, NewJob},
     wire::{CursorPage, Envelope, Page},
 };
-use cerebros_db::{self as db, Scope};
+use cerebros_db::{
+    self as db, Scope, Way,
+    jobs::{JobLabel, Stop},
+};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 const DEFAULT_POINTS: u32 = 500;
@@ -28,7 +30,10 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(estimate_job)
         .service(find_job)
         .service(cancel_job)
+        .service(pause_job)
         .service(resume_job)
+        .service(retry_job)
+        .service(list_job_checkpoints)
         .service(list_job_metrics)
         .service(list_job_log);
 }
@@ -73,8 +78,8 @@ async fn create_job(app: web::Data<App>, Trainer(scope): Trainer, once: Once, bo
         if let Some(agent_id) = body.agent_id {
             db::agents::require(write, agent_id).await?;
         }
-        let job = db::jobs::insert(write, &body).await?;
-        queue(write, &job).await?;
+        let job = db::jobs::insert(write, &body, &JobLabel::default()).await?.job;
+        jobs::queue(write, &job).await?;
         Answer::created(format!("/api/v1/jobs/{}", job.id), job)
     };
     turn.run(work).await
@@ -98,16 +103,8 @@ async fn estimate_job(app: web::Data<App>, Trainer(scope): Trainer, body: Body<N
 }
 
 async fn require_ready(app: &App, scope: &Scope, new: &NewJob) -> AppResult<()> {
-    let dataset = db::datasets::find(scope, &app.db, new.dataset_id).await?;
-    if dataset.status != DatasetStatus::Ready {
-        return Err(AppError::conflict(
-            "The dataset is not ready. Wait until it is, or see what is wrong with it.",
-        ));
-    }
-    if dataset.report.is_none_or(|report| report.rows_accepted == 0) {
-        return Err(AppError::conflict(
-            "The dataset has no row to train on. Approve examples or upload others.",
-        ));
+    for id in [Some(new.dataset_id), new.validation_dataset_id].into_iter().flatten() {
+        require_rows(&db::datasets::find(scope, &app.db, id).await?)?;
     }
     let base = db::bases::find(scope, &app.db, new.base_id).await?;
     if base.status != BaseStatus::Ready {
@@ -118,11 +115,18 @@ async fn require_ready(app: &App, scope: &Scope, new: &NewJob) -> AppResult<()> 
     Ok(())
 }
 
-async fn queue(write: &mut db::Write, job: &Job) -> AppResult<()> {
-    if let Some(agent_id) = job.agent_id {
-        db::agents::set_training(write, agent_id, job.id, TrainingState::Queued, None).await?;
+fn require_rows(dataset: &Dataset) -> AppResult<()> {
+    if dataset.status != DatasetStatus::Ready {
+        return Err(AppError::conflict(
+            "The dataset is not ready. Wait until it is, or see what is wrong with it.",
+        ));
     }
-    jobs::enqueue_training(write, job).await
+    if dataset.report.as_ref().is_none_or(|report| report.rows_accepted == 0) {
+        return Err(AppError::conflict(
+            "The dataset has no row to train on. Approve examples or upload others.",
+        ));
+    }
+    Ok(())
 }
 
 /// Find a job
@@ -146,18 +150,26 @@ async fn find_job(app: web::Data<App>, Viewer(scope): Viewer, id: Id<JobId>) -> 
 )]
 #[post("/jobs/{id}/cancel")]
 async fn cancel_job(app: web::Data<App>, Trainer(scope): Trainer, id: Id<JobId>) -> AppResult {
-    let mut write = app.db.write(&scope).await?;
-    let job = db::jobs::request_cancel(&mut write, id.0).await?;
-    if let (Some(agent_id), true) = (job.agent_id, job.status.is_over()) {
-        db::agents::set_training(&mut write, agent_id, job.id, TrainingState::Idle, None).await?;
-    }
-    write.commit().await?;
-    Ok(respond::ok(job))
+    Ok(respond::ok(jobs::stop(&app, &scope, id.0, Stop::Cancel).await?))
+}
+
+/// Pause a job
+///
+/// A queued one leaves the queue; a running one writes a checkpoint and leaves the trainer to the next. Resumed, it goes on
+/// at the same step.
+#[utoipa::path(
+    tag = "jobs",
+    params(("id" = JobId, Path)),
+    responses((status = 200, description = "The job; a running one is paused a moment later", body = Envelope<Job>)),
+)]
+#[post("/jobs/{id}/pause")]
+async fn pause_job(app: web::Data<App>, Trainer(scope): Trainer, id: Id<JobId>) -> AppResult {
+    Ok(respond::ok(jobs::stop(&app, &scope, id.0, Stop::Pause).await?))
 }
 
 /// Resume a job
 ///
-/// Queues a failed or cancelled job again. It goes on from its last checkpoint.
+/// Puts a paused, failed or cancelled job at the end of the queue. It goes on from its last checkpoint.
 #[utoipa::path(
     tag = "jobs",
     params(("id" = JobId, Path), IdempotencyKeyHeader),
@@ -166,11 +178,49 @@ async fn cancel_job(app: web::Data<App>, Trainer(scope): Trainer, id: Id<JobId>)
 #[post("/jobs/{id}/resume")]
 async fn resume_job(app: web::Data<App>, Trainer(scope): Trainer, once: Once, id: Id<JobId>) -> AppResult {
     let work = async |write: &mut db::Write| {
-        let job = db::jobs::requeue(write, id.0).await?;
-        queue(write, &job).await?;
+        let job = db::jobs::resume(write, id.0).await?.job;
+        jobs::queue(write, &job).await?;
         Answer::ok(job)
     };
     once.run(&app, &scope, &(), work).await
+}
+
+/// Try a failed job again
+///
+/// Puts it at the end of the queue. It goes on from its last checkpoint, if it had come to one.
+#[utoipa::path(
+    tag = "jobs",
+    params(("id" = JobId, Path), IdempotencyKeyHeader),
+    responses((status = 200, description = "The job, queued", body = Envelope<Job>)),
+)]
+#[post("/jobs/{id}/retry")]
+async fn retry_job(app: web::Data<App>, Trainer(scope): Trainer, once: Once, id: Id<JobId>) -> AppResult {
+    let work = async |write: &mut db::Write| {
+        let job = db::jobs::retry(write, id.0).await?.job;
+        jobs::queue(write, &job).await?;
+        Answer::ok(job)
+    };
+    once.run(&app, &scope, &(), work).await
+}
+
+/// List a job's checkpoints
+#[utoipa::path(
+    tag = "jobs",
+    params(("id" = JobId, Path), JobCursor),
+    responses((status = 200, description = "Checkpoints by step", body = Envelope<CursorPage<Checkpoint>>)),
+)]
+#[get("/jobs/{id}/checkpoints")]
+async fn list_job_checkpoints(
+    app: web::Data<App>,
+    Viewer(scope): Viewer,
+    id: Id<JobId>,
+    query: Query<JobCursor>,
+) -> AppResult {
+    let after = number(query.0.cursor.as_deref())?;
+    let limit = query.0.limit.unwrap_or(DEFAULT_POINTS);
+    Ok(respond::ok(
+        db::jobs::checkpoints(&scope, &app.db, id.0, Way::Up, after, limit).await?,
+    ))
 }
 
 /// List a job's metric points

@@ -4,7 +4,7 @@ use crate::{
     download,
     error::{AppError, AppResult},
     extract::{Editor, Id, Query, Viewer},
-    respond,
+    models, respond,
     state::App,
 };
 use actix_web::{delete, get, web};
@@ -72,9 +72,6 @@ async fn download_adapter(app: web::Data<App>, Viewer(scope): Viewer, id: Id<Mod
 )]
 #[delete("/models/{id}")]
 async fn delete_model(app: web::Data<App>, Editor(scope): Editor, id: Id<ModelId>) -> AppResult {
-    let mut write = app.db.write(&scope).await?;
-    let blob_key = db::models::delete(&mut write, id.0).await?;
-    write.commit().await?;
-    app.storage.remove(&blob_key).await.map_err(AppError::io)?;
+    models::delete(&app, &scope, id.0).await?;
     Ok(respond::no_content())
 }

@@ -2,73 +2,148 @@
 
 use crate::{
     chat::{self, Call},
-    error::AppResult,
-    extract::{self, Chatter, Viewer},
+    error::{AppError, AppResult},
+    extract::{self, Chatter, Editor, Viewer},
+    models::{self, Named},
     state::App,
 };
-use actix_web::{HttpRequest, HttpResponse, get, http::header, post, web};
+use actix_web::{HttpRequest, HttpResponse, delete, get, http::header, post, web};
 use cerebros_common::{
-    agents::{AgentQuery, AgentStatus},
-    bases::BaseStatus,
+    agents::{Agent, AgentQuery, AgentStatus},
+    bases::{Base, BaseStatus},
     chat::{ChatCompletion, ChatCompletionRequest, ModelObject, ModelObjectList},
-    models::ModelQuery,
+    files::Deleted,
+    models::{Model, ModelQuery},
     wire::{MAX_LIMIT, Paging},
 };
-use cerebros_db as db;
+use cerebros_db::{self as db, Scope};
+use chrono::{DateTime, Utc};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 pub fn configure(config: &mut ServiceConfig) {
-    config.service(list_model_objects).service(create_chat_completion);
+    config
+        .service(list_model_objects)
+        .service(find_model_object)
+        .service(delete_model_object)
+        .service(create_chat_completion);
 }
 
 /// List what can answer
 ///
-/// The newest 100 of each: `agent:<id>` for what agents serve, models by id, `base:<id>`.
+/// The newest 100 of each: `agent:<id>` for what agents serve, `ft:<base>:<label>:<id>` for trained models, `base:<id>`.
 #[utoipa::path(
     tag = "openai",
     responses((status = 200, description = "OpenAI's model list", body = ModelObjectList)),
 )]
 #[get("/models")]
 async fn list_model_objects(app: web::Data<App>, Viewer(scope): Viewer) -> AppResult {
-    let object = |id: String, created: i64, owned_by: &str| ModelObject {
-        id,
-        object: "model".to_owned(),
-        created,
-        owned_by: owned_by.to_owned(),
-    };
-    let mut data = Vec::new();
     let live = AgentQuery {
         status: Some(AgentStatus::Ready),
         limit: Some(MAX_LIMIT),
         ..AgentQuery::default()
     };
-    for agent in db::agents::list(&scope, &app.db, &live).await?.items {
-        data.push(object(
-            format!("agent:{}", agent.id),
-            agent.created_at.timestamp(),
-            "workspace",
-        ));
-    }
+    let agents = db::agents::list(&scope, &app.db, &live).await?.items;
+    let mut data: Vec<ModelObject> = agents.iter().map(of_agent).collect();
     let newest = ModelQuery {
         limit: Some(MAX_LIMIT),
         ..ModelQuery::default()
     };
-    for model in db::models::list(&scope, &app.db, &newest).await?.items {
-        if model.source_deleted_at.is_none() {
-            data.push(object(model.id.to_string(), model.created_at.timestamp(), "workspace"));
-        }
-    }
-    for base in db::bases::list(&scope, &app.db, Paging::new(None, Some(MAX_LIMIT)))
-        .await?
-        .items
-    {
-        if base.status == BaseStatus::Ready {
-            data.push(object(format!("base:{}", base.id), base.created_at.timestamp(), "base"));
-        }
-    }
+    let mut trained = db::models::list(&scope, &app.db, &newest).await?.items;
+    trained.retain(|model| model.source_deleted_at.is_none());
+    data.extend(of_models(&app, &scope, &trained).await?);
+    let bases = db::bases::list(&scope, &app.db, Paging::new(None, Some(MAX_LIMIT))).await?;
+    let ready = bases.items.iter().filter(|base| base.status == BaseStatus::Ready);
+    data.extend(ready.map(of_base));
     Ok(HttpResponse::Ok().json(ModelObjectList {
         object: "list".to_owned(),
         data,
+    }))
+}
+
+fn object(id: String, created: DateTime<Utc>, owned_by: &str) -> ModelObject {
+    ModelObject {
+        id,
+        object: "model".to_owned(),
+        created: created.timestamp(),
+        owned_by: owned_by.to_owned(),
+    }
+}
+
+fn of_agent(agent: &Agent) -> ModelObject {
+    object(format!("agent:{}", agent.id), agent.created_at, "workspace")
+}
+
+fn of_base(base: &Base) -> ModelObject {
+    object(models::base_name(base.id), base.created_at, "base")
+}
+
+async fn of_models(app: &App, scope: &Scope, trained: &[Model]) -> AppResult<Vec<ModelObject>> {
+    let jobs: Vec<_> = trained.iter().map(|model| model.job_id).collect();
+    let suffixes = db::jobs::suffixes(scope, &app.db, &jobs).await?;
+    let workspace = db::workspaces::find(scope, &app.db).await?.name;
+    let of_model = |model: &Model| {
+        let label = suffixes.get(&model.job_id).unwrap_or(&workspace);
+        let name = models::name(&model.base_name, label, model.id);
+        object(name, model.created_at, "workspace")
+    };
+    Ok(trained.iter().map(of_model).collect())
+}
+
+/// Find what can answer
+#[utoipa::path(
+    tag = "openai",
+    params(("model" = String, Path)),
+    responses((status = 200, description = "The model", body = ModelObject)),
+)]
+#[get("/models/{model}")]
+async fn find_model_object(app: web::Data<App>, Viewer(scope): Viewer, name: web::Path<String>) -> AppResult {
+    let found = find_object(&app, &scope, &name).await?;
+    Ok(HttpResponse::Ok().json(found.ok_or_else(|| models::unknown(&name))?))
+}
+
+/// `None` for what is there and does not answer.
+async fn find_object(app: &App, scope: &Scope, name: &str) -> AppResult<Option<ModelObject>> {
+    let not_found = models::not_found(name);
+    Ok(match models::named(name).ok_or_else(|| models::unknown(name))? {
+        Named::Agent(id) => {
+            let agent = db::agents::find(scope, &app.db, id).await.map_err(not_found)?;
+            agent.model_id.map(|_| of_agent(&agent))
+        }
+        Named::Base(id) => {
+            let base = db::bases::find(scope, &app.db, id).await.map_err(not_found)?;
+            (base.status == BaseStatus::Ready).then(|| of_base(&base))
+        }
+        Named::Model(id) => {
+            let model = db::models::find(scope, &app.db, id).await.map_err(not_found)?.model;
+            let answers = model.source_deleted_at.is_none();
+            of_models(app, scope, &[model]).await?.pop().filter(|_| answers)
+        }
+    })
+}
+
+/// Delete a trained model
+///
+/// Refused while an agent answers with it, and for bases and agents.
+#[utoipa::path(
+    tag = "openai",
+    params(("model" = String, Path)),
+    responses((status = 200, description = "Model and adapter are gone", body = Deleted)),
+)]
+#[delete("/models/{model}")]
+async fn delete_model_object(app: web::Data<App>, Editor(scope): Editor, name: web::Path<String>) -> AppResult {
+    let Some(Named::Model(id)) = models::named(&name) else {
+        find_object(&app, &scope, &name).await?;
+        return Err(
+            AppError::conflict("Only trained models can be deleted here.").about("model", "not_a_trained_model")
+        );
+    };
+    let found = db::models::find(&scope, &app.db, id).await;
+    found.map_err(models::not_found(&name))?;
+    models::delete(&app, &scope, id).await?;
+    Ok(HttpResponse::Ok().json(Deleted {
+        id: name.into_inner(),
+        object: "model".to_owned(),
+        deleted: true,
     }))
 }
 

@@ -99,7 +99,7 @@ fn noun_of(operation: &str, field: &str) -> &'static str {
         "agent_id" | "subject_id" => "agents",
         "document_id" | "document_ids" => "documents",
         "chunk_id" => "chunks",
-        "dataset_id" => "datasets",
+        "dataset_id" | "validation_dataset_id" => "datasets",
         "base_id" => "bases",
         "concept_id" | "into_id" => "concepts",
         "model_id" => "models",
@@ -206,7 +206,10 @@ impl Operation {
 
     fn text(&self, schema: &Value, name: &str, aim: Aim) -> String {
         match name {
+            "model" if self.id == "create_fine_tuning_job" => format!("base:{}", aim("bases")),
             "model" => format!("agent:{}", aim("agents")),
+            "file_id" | "training_file" => format!("file-{}", aim("datasets")),
+            "fine_tuning_job_id" => format!("ftjob-{}", aim("jobs")),
             "q" => "remote work".to_owned(),
             "source" => "flowchart LR\n  A --> B\n".to_owned(),
             "email" => "somebody@example.org".to_owned(),

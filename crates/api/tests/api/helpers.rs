@@ -581,12 +581,27 @@ impl Client {
     }
 
     pub fn upload_request(&self, path: &str, name: &str, bytes: impl Into<Vec<u8>>) -> reqwest::RequestBuilder {
+        self.form_request(path, name, bytes, &[])
+    }
+
+    /// A form with some texts before the file.
+    pub fn form_request(
+        &self,
+        path: &str,
+        name: &str,
+        bytes: impl Into<Vec<u8>>,
+        texts: &[(&str, &str)],
+    ) -> reqwest::RequestBuilder {
         let boundary = "cerebros-test-boundary";
-        let mut body = format!(
+        let text = |(name, text): &(&str, &str)| {
+            format!("--{boundary}\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n")
+        };
+        let mut body = texts.iter().map(text).collect::<String>().into_bytes();
+        let head = format!(
             "--{boundary}\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
              content-type: application/octet-stream\r\n\r\n"
-        )
-        .into_bytes();
+        );
+        body.extend_from_slice(head.as_bytes());
         body.extend_from_slice(&bytes.into());
         body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
         self.request(Method::POST, path)

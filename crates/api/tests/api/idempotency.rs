@@ -54,6 +54,10 @@ struct Rows {
     base: String,
     /// Cancelled.
     job: Job,
+    /// Failed.
+    failed_job: Job,
+    /// Cancelled, and of OpenAI's wire.
+    wire_job: Job,
     /// Paused.
     paused: Batch,
     /// Done, with a failed item.
@@ -87,6 +91,20 @@ async fn rows_of(server: &TestServer, member: &Client) -> Rows {
         .post_nothing(&format!("/api/v1/jobs/{}/cancel", job.id))
         .await
         .data::<Job>();
+    let wire_job = start_job(member, &dataset, None, 100).await;
+    member
+        .post_nothing(&format!("/api/v1/jobs/{}/cancel", wire_job.id))
+        .await
+        .data::<Job>();
+    let failed_job = start_job(member, &dataset, None, 100).await;
+    member
+        .post_nothing(&format!("/api/v1/jobs/{}/cancel", failed_job.id))
+        .await
+        .data::<Job>();
+    let failed_job = end_of(member, &failed_job).await;
+    server
+        .execute("update jobs set status = 'failed' where id = (select id from jobs order by id desc limit 1)")
+        .await;
     let upload = uploads::begin(member, &agent, "note.txt", b"A note.").await;
     uploads::send_all(member, &upload, b"A note.").await;
     let doomed: Agent = member.post("/api/v1/agents", json!({"name": "Doomed"})).await.data();
@@ -119,6 +137,8 @@ async fn rows_of(server: &TestServer, member: &Client) -> Rows {
         upload,
         base: built_in_base(member).await.id.to_string(),
         job: end_of(member, &job).await,
+        failed_job,
+        wire_job: end_of(member, &wire_job).await,
         paused,
         failed,
         example,
@@ -297,6 +317,37 @@ fn case(operation: &str, member: &Client, rows: &Rows) -> Option<Case> {
             json!({"version": 2}),
             "select count(*) from template_versions",
         ),
+        "create_file" => {
+            let request =
+                |text: &str| member.form_request("/v1/files", "rows.jsonl", text, &[("purpose", "fine-tune")]);
+            Some(Case {
+                request: request("{}"),
+                other: request("{ }"),
+                effect: "select count(*) from datasets",
+            })
+        }
+        "create_fine_tuning_job" => {
+            let order = |suffix: &str| {
+                let (model, file) = (format!("base:{}", rows.base), format!("file-{}", rows.dataset.id));
+                json!({"model": model, "training_file": file, "suffix": suffix})
+            };
+            json(
+                "/v1/fine_tuning/jobs",
+                order("a"),
+                order("b"),
+                "select count(*) from jobs",
+            )
+        }
+        "resume_fine_tuning_job" => nothing(
+            "/v1/fine_tuning/jobs/ftjob-{id}/resume",
+            rows.wire_job.id.to_string(),
+            "select count(*) from tasks where name = 'train_job'",
+        ),
+        "retry_job" => nothing(
+            "/api/v1/jobs/{id}/retry",
+            rows.failed_job.id.to_string(),
+            "select count(*) from tasks where name = 'train_job'",
+        ),
         "resume_job" => nothing(
             "/api/v1/jobs/{id}/resume",
             rows.job.id.to_string(),
@@ -315,6 +366,15 @@ fn essence(answer: &Answer) -> (StatusCode, Vec<Option<String>>, Vec<u8>) {
     let names = ["content-type", "location", "etag"];
     let headers = names.map(|name| answer.header(name).map(str::to_owned));
     (answer.status, headers.to_vec(), answer.bytes.clone())
+}
+
+/// On both surfaces.
+fn refusal(answer: &Answer) -> ErrorCode {
+    let refused: Value = serde_json::from_str(&answer.text).unwrap();
+    match &refused["error"] {
+        Value::Object(error) => serde_json::from_value(error["code"].clone()).unwrap(),
+        _ => answer.problem().error,
+    }
 }
 
 async fn every_operation_has_one_effect_per_key(server: TestServer) {
@@ -354,7 +414,7 @@ async fn every_operation_has_one_effect_per_key(server: TestServer) {
             .filter(|answer| answer.header("idempotency-replayed").is_none());
         assert_eq!(worked.count(), 1, "{id}");
         for answer in refused {
-            assert_eq!(answer.problem().error, ErrorCode::InFlight, "{id}: {}", answer.text);
+            assert_eq!(refusal(answer), ErrorCode::InFlight, "{id}: {}", answer.text);
             assert_eq!(answer.header("retry-after"), Some("1"), "{id}");
         }
         let repeated = Answer::of(again(&case.request, id)).await;
@@ -365,8 +425,8 @@ async fn every_operation_has_one_effect_per_key(server: TestServer) {
             repeated.text
         );
         assert_eq!(essence(&repeated), first, "{id}");
-        let other = Answer::of(again(&case.other, id)).await.problem();
-        assert_eq!(other.error, ErrorCode::IdempotencyKeyReused, "{id}");
+        let other = Answer::of(again(&case.other, id)).await;
+        assert_eq!(refusal(&other), ErrorCode::IdempotencyKeyReused, "{id}");
         assert_eq!(server.number(case.effect).await, before + 1, "{id}: {}", case.effect);
         seen += 1;
     }

@@ -44,6 +44,9 @@ pub enum Event {
         tokens_per_second: f64,
         /// Resident memory of the process.
         memory_bytes: u64,
+        /// Share of the step's trainable tokens whose likeliest prediction was right; absent at step 0.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token_accuracy: Option<f64>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         validation_loss: Option<f64>,
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -15,6 +15,9 @@ pub struct JobSpec {
     pub base_dir: PathBuf,
     /// Chat rows, one JSON object a line. A relative path starts at the job's directory.
     pub dataset: PathBuf,
+    /// Chat rows to measure the model on. Absent means a part of the dataset, kept out of training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_dataset: Option<PathBuf>,
     /// A PEFT directory to continue from, of the same rank, alpha and target modules; absent means a fresh adapter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial_adapter: Option<PathBuf>,
@@ -54,7 +57,7 @@ pub struct Parameters {
     pub weight_decay: f64,
     /// Global norm that gradients are clipped to, above 0 and at most 1000.
     pub max_grad_norm: f64,
-    /// Share of the rows kept for validation, 0 to 0.5. At least one row always stays in training.
+    /// Share of the rows kept for validation where it has no dataset of its own, 0 to 0.5. At least one row always stays in training.
     pub validation_fraction: f64,
     /// Evaluations in a row without a lower validation loss after which training stops, 1 to 100; the result is then the
     /// adapter of the best evaluation. There is one after every epoch. Absent means the last adapter of all epochs.

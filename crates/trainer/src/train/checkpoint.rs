@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::failure::Failure;
 use super::files;
 use super::optimizer::Moments;
-use super::run::Validation;
+use super::run::{StepFigures, Validation};
 use super::step::Learner;
 use crate::base::weights::{Weights, to_safetensors};
 use crate::model::adapter::{CONFIG_FILE, Values, WEIGHTS_FILE, read_peft};
@@ -35,6 +35,9 @@ pub struct State {
 pub struct Identity {
     pub base_sha256: String,
     pub dataset_sha256: String,
+    /// Of the rows that it is measured on, where they are a file of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_sha256: Option<String>,
     /// Of the adapter that the run started from, where there is one.
     pub initial_adapter_sha256: Option<String>,
 }
@@ -48,6 +51,9 @@ pub struct Progress {
     pub loss_tokens: u64,
     pub initial_validation: Option<Validation>,
     pub validation: Option<Validation>,
+    /// Of the newest step, where the run was interrupted before it was reported.
+    #[serde(default)]
+    pub unreported: Option<StepFigures>,
     /// The best evaluation so far, where the job stops early.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub best: Option<Best>,

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use super::failure::{Failure, Stop};
 use super::watch::Interrupt;
 use crate::chat::{Chat, EncodedRow};
-use crate::protocol::{FailureCode, Parameters};
+use crate::protocol::{FailureCode, JobSpec, Parameters};
 
 const LINE_LIMIT: usize = 16 << 20;
 /// Streams of the seed; epochs follow from here on.
@@ -33,17 +33,27 @@ pub struct Rows {
     pub refusal: Option<String>,
     /// Of the file's bytes.
     pub sha256: String,
+    /// Of the bytes of the validation rows' own file.
+    pub validation_sha256: Option<String>,
 }
 
 impl Rows {
-    /// Reads chat rows, one JSON object a line; `limit` is in tokens.
-    pub fn read(
-        path: &Path,
-        chat: &Chat,
-        parameters: &Parameters,
-        limit: usize,
-        interrupt: &Interrupt,
-    ) -> Result<Self, Stop> {
+    /// Those to train on and those to measure on; `limit` is in tokens.
+    pub fn of_job(spec: &JobSpec, chat: &Chat, limit: usize, interrupt: &Interrupt) -> Result<Self, Stop> {
+        let mut rows = Self::read(&spec.dataset, chat, limit, interrupt)?;
+        match &spec.validation_dataset {
+            Some(path) => {
+                let measured = Self::read(path, chat, limit, interrupt)?;
+                rows.validation = measured.train;
+                rows.validation_sha256 = Some(measured.sha256);
+            }
+            None => rows.split(&spec.parameters),
+        }
+        Ok(rows)
+    }
+
+    /// Reads chat rows, one JSON object a line.
+    fn read(path: &Path, chat: &Chat, limit: usize, interrupt: &Interrupt) -> Result<Self, Stop> {
         let file = File::open(path).map_err(|error| invalid(format!("The dataset cannot be read: {error}.")))?;
         let mut reader = BufReader::new(file);
         let mut hasher = Sha256::new();
@@ -54,6 +64,7 @@ impl Rows {
             dropped: 0,
             refusal: None,
             sha256: String::new(),
+            validation_sha256: None,
         };
         let mut line = Vec::new();
         for number in 1_u64.. {
@@ -81,7 +92,6 @@ impl Rows {
         if rows.train.is_empty() {
             return Err(rows.nothing_to_learn().into());
         }
-        rows.split(parameters);
         Ok(rows)
     }
 

@@ -31,6 +31,7 @@ pub fn read(job_dir: &Path) -> Result<JobSpec, Failure> {
     })?;
     for path in [&mut spec.base_dir, &mut spec.dataset]
         .into_iter()
+        .chain(&mut spec.validation_dataset)
         .chain(&mut spec.initial_adapter)
     {
         *path = job_dir.join(&*path);

@@ -31,7 +31,7 @@ pub fn estimate(job_dir: &Path, interrupt: &Interrupt) -> Result<Estimate, Stop>
     let config = LlamaConfig::read(&spec.base_dir)?;
     let chat = Chat::load(&spec.base_dir, &config, Moment::Fixed)?;
     let max_tokens = parameters.max_seq_length.min(config.context_length);
-    let rows = Rows::read(&spec.dataset, &chat, parameters, max_tokens, interrupt)?;
+    let rows = Rows::of_job(&spec, &chat, max_tokens, interrupt)?;
     let plan = Plan::new(rows.train.len(), parameters);
     let (_, values) = run::initial_adapter(&spec, &config)?;
     let trainable_parameters: u64 = values.values().map(|values| values.len() as u64).sum();
@@ -182,6 +182,7 @@ mod tests {
             job_id: "job".into(),
             base_dir: dir.path().into(),
             dataset: "rows".into(),
+            validation_dataset: None,
             initial_adapter: None,
             parameters: Parameters {
                 batch_size: 16,

@@ -40,7 +40,7 @@ pub fn order(job_dir: &Path) -> Result<Vec<Vec<Vec<usize>>>, Stop> {
     let config = LlamaConfig::read(&spec.base_dir)?;
     let chat = Chat::load(&spec.base_dir, &config, Moment::Fixed)?;
     let limit = spec.parameters.max_seq_length.min(config.context_length);
-    let rows = Rows::read(&spec.dataset, &chat, &spec.parameters, limit, &Interrupt::default())?;
+    let rows = Rows::of_job(&spec, &chat, limit, &Interrupt::default())?;
     let plan = Plan::new(rows.train.len(), &spec.parameters);
     Ok((0..plan.total_steps).map(|step| plan.batches(step)).collect())
 }
@@ -67,10 +67,18 @@ struct Run<'a> {
 }
 
 /// Figures of one step.
-struct StepFigures {
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct StepFigures {
+    #[serde(with = "bits")]
     loss: f64,
+    #[serde(with = "bits")]
+    accuracy: f64,
+    #[serde(with = "bits")]
     grad_norm: f64,
-    tokens: usize,
+    #[serde(with = "bits")]
+    rate: f64,
+    #[serde(with = "bits")]
+    tokens_per_second: f64,
 }
 
 /// Trains from the newest checkpoint, or from the start, to the end.
@@ -111,7 +119,7 @@ impl<'a> Run<'a> {
         let config = LlamaConfig::read(&spec.base_dir)?;
         let chat = Chat::load(&spec.base_dir, &config, Moment::Fixed)?;
         let limit = parameters.max_seq_length.min(config.context_length);
-        let rows = Rows::read(&spec.dataset, &chat, parameters, limit, interrupt)?;
+        let rows = Rows::of_job(spec, &chat, limit, interrupt)?;
         if let Some(refusal) = &rows.refusal {
             emitter.log(
                 LogLevel::Warning,
@@ -200,29 +208,21 @@ impl<'a> Run<'a> {
         if self.step == 0 {
             self.progress.initial_validation = self.validate()?;
             if let Some(validation) = self.progress.initial_validation {
-                let figures = StepFigures {
+                let untrained = StepFigures {
                     loss: validation.loss,
+                    accuracy: 0.0,
                     grad_norm: 0.0,
-                    tokens: 0,
+                    rate: 0.0,
+                    tokens_per_second: 0.0,
                 };
-                self.report(&figures, 0.0, 0.0, Some(validation));
+                self.report(&untrained, Some(validation));
             }
         }
+        self.conclude_step()?;
         while !self.is_over() {
-            let start = Instant::now();
-            let rate = self.schedule.rate(self.step);
-            let figures = self.one_step(rate)?;
-            let speed = figures.tokens as f64 / start.elapsed().as_secs_f64().max(1e-9);
-            let validation = if self.step.is_multiple_of(self.plan.steps_an_epoch) {
-                self.validate()?
-            } else {
-                None
-            };
-            self.progress.validation = validation.or(self.progress.validation);
-            self.report(&figures, rate, speed, validation);
-            if let Some(validation) = validation {
-                self.compare(validation)?;
-            }
+            let figures = self.one_step()?;
+            self.progress.unreported = Some(figures);
+            self.conclude_step()?;
             if self.is_over()
                 || self
                     .step
@@ -269,8 +269,29 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// Measures and reports the step that was done last. When it is interrupted, the next run does that first.
+    fn conclude_step(&mut self) -> Result<(), Stop> {
+        let Some(figures) = self.progress.unreported else {
+            return Ok(());
+        };
+        let validation = if self.step.is_multiple_of(self.plan.steps_an_epoch) {
+            self.validate()?
+        } else {
+            None
+        };
+        self.progress.unreported = None;
+        self.progress.validation = validation.or(self.progress.validation);
+        self.report(&figures, validation);
+        if let Some(validation) = validation {
+            self.compare(validation)?;
+        }
+        Ok(())
+    }
+
     /// One optimizer step. When it is interrupted, nothing has changed.
-    fn one_step(&mut self, rate: f64) -> Result<StepFigures, Stop> {
+    fn one_step(&mut self) -> Result<StepFigures, Stop> {
+        let start = Instant::now();
+        let rate = self.schedule.rate(self.step);
         let batches = self.plan.batches(self.step);
         let rows_of = |batch: &[usize]| batch.iter().map(|row| &self.rows.train[*row]).collect::<Vec<_>>();
         let trainable: usize = batches
@@ -285,14 +306,15 @@ impl<'a> Run<'a> {
             .sum();
         let scale = 1.0 / trainable as f32;
         let mut gradients = self.learner.zero_gradients();
-        let mut sum = 0.0;
+        let (mut sum, mut correct) = (0.0, 0);
         for (index, batch) in batches.iter().enumerate() {
             self.interrupt.check()?;
             let dropout = self.dropout(index);
-            sum += self
+            let loss = self
                 .learner
-                .accumulate(&rows_of(batch), scale, dropout, &mut gradients)?
-                .sum;
+                .accumulate(&rows_of(batch), scale, dropout, &mut gradients)?;
+            sum += loss.sum;
+            correct += loss.correct;
         }
         let grad_norm = global_norm(&gradients);
         let loss = sum / trainable as f64;
@@ -305,8 +327,10 @@ impl<'a> Run<'a> {
         self.progress.loss_tokens += trainable as u64;
         Ok(StepFigures {
             loss,
+            accuracy: correct as f64 / trainable as f64,
             grad_norm,
-            tokens,
+            rate,
+            tokens_per_second: tokens as f64 / start.elapsed().as_secs_f64().max(1e-9),
         })
     }
 
@@ -341,15 +365,16 @@ impl<'a> Run<'a> {
         }))
     }
 
-    fn report(&self, figures: &StepFigures, rate: f64, speed: f64, validation: Option<Validation>) {
+    fn report(&self, figures: &StepFigures, validation: Option<Validation>) {
         self.emitter.emit(Event::Metric {
             step: self.step,
             epoch: self.step as f64 / self.plan.steps_an_epoch as f64,
             loss: figures.loss,
-            learning_rate: rate,
+            learning_rate: figures.rate,
             grad_norm: figures.grad_norm,
-            tokens_per_second: speed,
+            tokens_per_second: figures.tokens_per_second,
             memory_bytes: memory::resident_bytes(),
+            token_accuracy: (self.step > 0).then_some(figures.accuracy),
             validation_loss: validation.map(|validation| validation.loss),
             validation_token_accuracy: validation.map(|validation| validation.accuracy),
         });
@@ -381,6 +406,7 @@ fn identity(spec: &JobSpec, rows: &Rows, interrupt: &Interrupt) -> Result<Identi
     Ok(Identity {
         base_sha256: base_sha256(&spec.base_dir, interrupt)?,
         dataset_sha256: rows.sha256.clone(),
+        validation_sha256: rows.validation_sha256.clone(),
         initial_adapter_sha256: initial.transpose().ok().flatten(),
     })
 }

@@ -100,6 +100,7 @@ impl Job {
             job_id: "job".into(),
             base_dir: job.base(),
             dataset: "data.jsonl".into(),
+            validation_dataset: None,
             initial_adapter: None,
             parameters,
         });

@@ -128,6 +128,47 @@ fn killed_after_its_best_evaluation_it_stops_early_with_the_same_bytes() {
 }
 
 #[test]
+fn a_step_that_was_not_measured_yet_is_measured_by_the_next_run() {
+    // So many rows to measure on that the interruption falls into measuring.
+    let measured = |job: &Job| {
+        let rows = Job::new(parameters(), 400);
+        fs::copy(rows.dir().join("data.jsonl"), job.dir().join("measured.jsonl")).unwrap();
+        let mut spec = job.spec();
+        spec.validation_dataset = Some("measured.jsonl".into());
+        job.write_spec(&spec);
+    };
+    let small = Parameters {
+        epochs: 2,
+        checkpoint_every_steps: 1000,
+        ..parameters()
+    };
+    let whole = Job::new(small.clone(), 4);
+    measured(&whole);
+    let (whole_events, code) = run(&whole.dir());
+    assert_eq!(code, 0, "{whole_events:?}");
+
+    let job = Job::new(small, 4);
+    measured(&job);
+    let mut found = Vec::new();
+    for step in [0, 1] {
+        let mut trainer = Trainer::start(&job.dir());
+        let events = trainer.read_until(at_step(step));
+        drop(trainer.stdin.take());
+        found.extend(metrics(&events));
+        let (events, code) = trainer.finish();
+        assert_eq!(code, 10, "{events:?}");
+        found.extend(metrics(&events));
+    }
+    let (events, code) = run(&job.dir());
+    assert_eq!(code, 0, "{events:?}");
+    found.extend(metrics(&events));
+    // What came before the first checkpoint is said again.
+    found.dedup();
+    assert_eq!(found, metrics(&whole_events), "no gap");
+    assert_eq!(events.last(), whole_events.last());
+}
+
+#[test]
 fn end_of_stdin_and_sigterm_leave_a_checkpoint() {
     let (whole, _) = unbroken();
     let job = Job::new(

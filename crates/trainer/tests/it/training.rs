@@ -100,6 +100,39 @@ fn rows_are_cut_dropped_and_counted() {
 }
 
 #[test]
+fn validation_rows_may_have_a_file_of_their_own() {
+    let job = Job::new(quick(), 20);
+    let other = Job::new(quick(), 5);
+    let rows = std::fs::read(other.dir().join("data.jsonl")).unwrap();
+    std::fs::write(job.dir().join("measured.jsonl"), rows).unwrap();
+    let mut spec = job.spec();
+    spec.validation_dataset = Some("measured.jsonl".into());
+    job.write_spec(&spec);
+    let (events, code) = run(&job.dir());
+    assert_eq!(code, 0, "{events:?}");
+    let Some(Event::Started {
+        train_rows,
+        validation_rows,
+        ..
+    }) = events.first()
+    else {
+        panic!("{events:?}");
+    };
+    assert_eq!((*train_rows, *validation_rows), (20, 5));
+    let measured = events.iter().any(|event| {
+        matches!(
+            event,
+            Event::Metric {
+                token_accuracy: Some(_),
+                validation_loss: Some(_),
+                ..
+            }
+        )
+    });
+    assert!(measured, "{events:?}");
+}
+
+#[test]
 fn bad_jobs_fail_with_a_code_and_a_sentence() {
     let (code, message, exit) = failure(&Job::with_data(quick(), ""));
     assert_eq!(

@@ -122,6 +122,7 @@ fn estimated(
         Some(NewJob {
             dataset_id,
             base_id,
+            validation_dataset_id: None,
             agent_id: None,
             parameters,
         })

@@ -21,9 +21,10 @@ use cerebros_common::{
 };
 use leptos::prelude::*;
 
-const STATUSES: [JobStatus; 5] = [
+const STATUSES: [JobStatus; 6] = [
     JobStatus::Queued,
     JobStatus::Running,
+    JobStatus::Paused,
     JobStatus::Succeeded,
     JobStatus::Failed,
     JobStatus::Cancelled,

@@ -37,6 +37,7 @@ fn OnDataset(id: DatasetId) -> impl IntoView {
     let train = Callback::new(move |(base_id, parameters): (BaseId, JobParameters)| {
         let body = NewJob {
             dataset_id: id,
+            validation_dataset_id: None,
             base_id,
             agent_id: None,
             parameters,

@@ -1,11 +1,12 @@
 //! A training job as it runs, and after.
 
 use super::{
+    watch_checkpoints::CheckpointsPanel,
     watch_log::LogPanel,
     watch_metrics::{Metrics, MetricsPanel},
 };
 use crate::{
-    api::jobs::{cancel_job, find_job, resume_job},
+    api::jobs::{cancel_job, find_job, pause_job, resume_job, retry_job},
     components::{
         button::Button,
         dialog::Confirm,
@@ -44,6 +45,7 @@ pub fn Watch(id: JobId) -> impl IntoView {
                 <Result job=current />
                 <MetricsPanel metrics />
                 <Facts job=current />
+                <CheckpointsPanel id />
                 <LogPanel id />
             </div>
         </Loaded>
@@ -74,6 +76,7 @@ fn State(job: Signal<Job>, metrics: Metrics, remote: Remote<Job>) -> impl IntoVi
             Some(before) => format!("{} before it.", format::counted(before, "job is", "jobs are")),
         },
         (JobStatus::Running, None) => "The trainer is getting ready.".to_owned(),
+        (JobStatus::Paused, None) => "It was paused before the first step.".to_owned(),
         (_, None) => "It ended before the first step.".to_owned(),
         (JobStatus::Running, Some(total)) => {
             let left = left().map(|left| format!(" · {left}")).unwrap_or_default();
@@ -113,10 +116,26 @@ fn Buttons(status: Memo<JobStatus>, remote: Remote<Job>) -> impl IntoView {
             remote.set(job);
         });
     });
+    let pause = Callback::new(move |()| {
+        let Some(id) = id() else { return };
+        sending.start(pause_job(id), move |job| remote.set(job));
+    });
     let resume = Callback::new(move |()| {
         let Some(id) = id() else { return };
         sending.start(resume_job(id), move |job| remote.set(job));
     });
+    let retry = Callback::new(move |()| {
+        let Some(id) = id() else { return };
+        sending.start(retry_job(id), move |job| remote.set(job));
+    });
+    let cancel_button = move || {
+        view! {
+            <button type="button" class="btn btn-sm" on:click=move |_| asking.set(true)>
+                <Icon icon=icondata::LuSquare />
+                "Cancel"
+            </button>
+        }
+    };
     Effect::new(move |_| {
         if let Some(error) = sending.error.get().filter(|_| !asking.get_untracked()) {
             toasts.bad(&error);
@@ -126,14 +145,34 @@ fn Buttons(status: Memo<JobStatus>, remote: Remote<Job>) -> impl IntoView {
         {move || match status.get() {
             JobStatus::Queued | JobStatus::Running => {
                 view! {
-                    <button type="button" class="btn btn-sm" on:click=move |_| asking.set(true)>
-                        <Icon icon=icondata::LuSquare />
-                        "Cancel"
-                    </button>
+                    <Button busy=sending.busy class="btn btn-sm" on_click=pause>
+                        <Icon icon=icondata::LuPause />
+                        "Pause"
+                    </Button>
+                    {cancel_button()}
                 }
                     .into_any()
             }
-            JobStatus::Failed | JobStatus::Cancelled => {
+            JobStatus::Paused => {
+                view! {
+                    <Button busy=sending.busy class="btn btn-sm" on_click=resume>
+                        <Icon icon=icondata::LuPlay />
+                        "Resume"
+                    </Button>
+                    {cancel_button()}
+                }
+                    .into_any()
+            }
+            JobStatus::Failed => {
+                view! {
+                    <Button busy=sending.busy class="btn btn-sm" on_click=retry>
+                        <Icon icon=icondata::LuRotateCw />
+                        "Try again"
+                    </Button>
+                }
+                    .into_any()
+            }
+            JobStatus::Cancelled => {
                 view! {
                     <Button busy=sending.busy class="btn btn-sm" on_click=resume>
                         <Icon icon=icondata::LuPlay />

@@ -175,6 +175,7 @@ impl Order {
         self.sending.submit(body, create_dataset, move |dataset| {
             self.keep(Some(NewJob {
                 dataset_id: dataset.id,
+                validation_dataset_id: None,
                 base_id,
                 agent_id: Some(agent_id),
                 parameters,

@@ -134,6 +134,7 @@ pub fn action_name(action: Action) -> &'static str {
         Action::Finished => "Finished",
         Action::Failed => "Failed",
         Action::Cancelled => "Cancelled",
+        Action::Paused => "Paused",
         Action::Resumed => "Resumed",
         Action::Retried => "Retried",
         Action::SignedIn => "Signed in",

@@ -1,0 +1,111 @@
+//! What the names of models on OpenAI's wire stand for.
+
+use crate::{
+    error::{AppError, AppResult},
+    state::App,
+};
+use cerebros_common::{
+    errors::ErrorCode,
+    ids::{AgentId, BaseId, ModelId},
+};
+use cerebros_db::{self as db, DbError, Scope};
+use std::fmt::Display;
+
+const MAX_LABEL_CHARS: usize = 40;
+
+pub enum Named {
+    /// What an agent serves.
+    Agent(AgentId),
+    Base(BaseId),
+    Model(ModelId),
+}
+
+/// `agent:<id>`, `base:<id>`, `ft:<base>:<label>:<id>`, or a model's bare id. Of the third form the id alone counts: the
+/// rest is for people.
+pub fn named(name: &str) -> Option<Named> {
+    if let Some(id) = name.strip_prefix("agent:") {
+        return id.parse().ok().map(Named::Agent);
+    }
+    if let Some(id) = name.strip_prefix("base:") {
+        return id.parse().ok().map(Named::Base);
+    }
+    let id = match name.strip_prefix("ft:") {
+        Some(rest) => match rest.split(':').collect::<Vec<_>>()[..] {
+            [_, _, id] => id,
+            _ => return None,
+        },
+        None => name,
+    };
+    id.parse().ok().map(Named::Model)
+}
+
+/// The name of a trained model; `label` is the suffix that was asked for, or the workspace's name.
+pub fn name(base: &str, label: &str, id: impl Display) -> String {
+    let base = base.rsplit('/').next().unwrap_or(base);
+    format!("ft:{}:{}:{id}", plain(base), plain(label))
+}
+
+pub fn base_name(id: impl Display) -> String {
+    format!("base:{id}")
+}
+
+/// Letters and digits of ASCII, dots and hyphens.
+fn plain(text: &str) -> String {
+    let mut plain = String::new();
+    for c in text.chars() {
+        if c.is_ascii_alphanumeric() || c == '.' {
+            plain.push(c.to_ascii_lowercase());
+        } else if !plain.is_empty() && !plain.ends_with('-') {
+            plain.push('-');
+        }
+    }
+    let plain: String = plain.chars().take(MAX_LABEL_CHARS).collect();
+    match plain.trim_end_matches('-') {
+        "" => "model".to_owned(),
+        plain => plain.to_owned(),
+    }
+}
+
+/// Says that a request's `model` does not exist.
+pub fn unknown(name: &str) -> AppError {
+    no_model(format!(
+        "The model `{name}` does not exist in this workspace. `GET /v1/models` lists all."
+    ))
+}
+
+pub fn no_model(message: String) -> AppError {
+    AppError::new(ErrorCode::NotFound, message).about("model", "model_not_found")
+}
+
+/// What is not found is a model that does not exist.
+pub fn not_found(name: &str) -> impl Fn(DbError) -> AppError + '_ {
+    move |error| match error {
+        DbError::NotFound(_) => unknown(name),
+        other => other.into(),
+    }
+}
+
+/// Deletes a model that no agent serves, and its adapter.
+pub async fn delete(app: &App, scope: &Scope, id: ModelId) -> AppResult<()> {
+    let mut write = app.db.write(scope).await?;
+    let blob_key = db::models::delete(&mut write, id).await?;
+    write.commit().await?;
+    app.storage.remove(&blob_key).await.map_err(AppError::io)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Named, name, named};
+
+    #[test]
+    fn a_name_leads_back_to_its_model() {
+        let id = "01900000-0000-7000-8000-000000000000";
+        let made = name("acme/Tiny 1.5", "Ada's  team: Größe!", id);
+        assert_eq!(made, format!("ft:tiny-1.5:ada-s-team-gr-e:{id}"));
+        assert!(matches!(named(&made), Some(Named::Model(found)) if found.to_string() == id));
+        assert!(matches!(named(id), Some(Named::Model(_))));
+        assert!(named(&format!("{made}:ckpt-step-2")).is_none());
+        assert!(named("gpt-4").is_none());
+        assert_eq!(name("::", "", 7), "ft:model:model:7");
+    }
+}

@@ -1,0 +1,285 @@
+//! What a job reports on its way: metric points, checkpoints, log lines.
+
+use super::{find_row, lock};
+use crate::{Db, DbError, Scope, Way, Write, convert};
+use cerebros_common::{
+    ids::{AgentId, JobId},
+    jobs::{Checkpoint, JobLogLine, MetricPoint},
+    wire::CursorPage,
+};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect, sea_query::OnConflict,
+};
+use std::collections::HashMap;
+
+/// Stores a metric point, in place of an older one of the same step.
+pub async fn put_metric(write: &mut Write, id: JobId, point: &MetricPoint) -> Result<(), DbError> {
+    let current = lock(write, id).await?;
+    let agent_id = current.agent_id.map(AgentId);
+    let step = convert::signed(point.step);
+    let mut row = current.into_active_model();
+    row.step = Set(step);
+    if point.loss.is_some() {
+        row.train_loss = Set(point.loss);
+    }
+    if point.validation_loss.is_some() {
+        row.validation_loss = Set(point.validation_loss);
+    }
+    row.update(write.connection()).await?;
+    let metric = metric::ActiveModel {
+        job_id: Set(id.0),
+        step: Set(step),
+        epoch: Set(point.epoch),
+        loss: Set(point.loss),
+        learning_rate: Set(point.learning_rate),
+        grad_norm: Set(point.grad_norm),
+        tokens_per_second: Set(point.tokens_per_second),
+        memory_bytes: Set(point.memory_bytes.map(convert::signed)),
+        token_accuracy: Set(point.token_accuracy),
+        validation_loss: Set(point.validation_loss),
+        validation_token_accuracy: Set(point.validation_token_accuracy),
+        at: Set(Some(convert::now())),
+    };
+    let replace = OnConflict::columns([metric::Column::JobId, metric::Column::Step])
+        .update_columns([
+            metric::Column::Epoch,
+            metric::Column::Loss,
+            metric::Column::LearningRate,
+            metric::Column::GradNorm,
+            metric::Column::TokensPerSecond,
+            metric::Column::MemoryBytes,
+            metric::Column::TokenAccuracy,
+            metric::Column::ValidationLoss,
+            metric::Column::ValidationTokenAccuracy,
+        ])
+        .to_owned();
+    metric::Entity::insert(metric)
+        .on_conflict(replace)
+        .exec_without_returning(write.connection())
+        .await?;
+    write.metric_event(id.0, agent_id, point.clone());
+    Ok(())
+}
+
+pub async fn append_log(write: &mut Write, id: JobId, level: &str, message: &str) -> Result<(), DbError> {
+    lock(write, id).await?;
+    let line = log::ActiveModel {
+        job_id: Set(id.0),
+        at: Set(convert::now()),
+        level: Set(level.to_owned()),
+        message: Set(message.to_owned()),
+        ..Default::default()
+    };
+    log::Entity::insert(line)
+        .exec_without_returning(write.connection())
+        .await?;
+    Ok(())
+}
+
+/// Notes that training can go on from a step; a step that was noted before stays as it is.
+pub async fn put_checkpoint(write: &mut Write, id: JobId, step: u64) -> Result<(), DbError> {
+    lock(write, id).await?;
+    let row = checkpoint::ActiveModel {
+        job_id: Set(id.0),
+        step: Set(convert::signed(step)),
+        at: Set(convert::now()),
+    };
+    let keep = OnConflict::columns([checkpoint::Column::JobId, checkpoint::Column::Step])
+        .do_nothing()
+        .to_owned();
+    checkpoint::Entity::insert(row)
+        .on_conflict(keep)
+        .exec_without_returning(write.connection())
+        .await?;
+    Ok(())
+}
+
+/// Metric points after step `after`, in order.
+pub async fn metrics(
+    scope: &Scope,
+    db: &Db,
+    id: JobId,
+    after: Option<i64>,
+    limit: u32,
+) -> Result<CursorPage<MetricPoint>, DbError> {
+    find_row(scope, db, id).await?;
+    let mut rows = metric::Entity::find()
+        .filter(metric::Column::JobId.eq(id.0))
+        .filter(metric::Column::Step.gt(after.unwrap_or(-1)))
+        .order_by_asc(metric::Column::Step)
+        .limit(u64::from(limit) + 1)
+        .all(db.read())
+        .await?;
+    let next_cursor = cut(&mut rows, limit).map(|row| row.step.to_string());
+    Ok(CursorPage {
+        items: rows.into_iter().map(metric_wire).collect(),
+        next_cursor,
+    })
+}
+
+/// Log lines after number `after`, oldest first.
+pub async fn log(
+    scope: &Scope,
+    db: &Db,
+    id: JobId,
+    after: Option<i64>,
+    limit: u32,
+) -> Result<CursorPage<JobLogLine>, DbError> {
+    find_row(scope, db, id).await?;
+    let mut rows = log::Entity::find()
+        .filter(log::Column::JobId.eq(id.0))
+        .filter(log::Column::Seq.gt(after.unwrap_or(0)))
+        .order_by_asc(log::Column::Seq)
+        .limit(u64::from(limit) + 1)
+        .all(db.read())
+        .await?;
+    let next_cursor = cut(&mut rows, limit).map(|row| row.seq.to_string());
+    let items = rows.into_iter().map(|row| JobLogLine {
+        at: row.at,
+        level: row.level,
+        message: row.message,
+    });
+    Ok(CursorPage {
+        items: items.collect(),
+        next_cursor,
+    })
+}
+
+/// Checkpoints beyond step `after`, with what was measured there.
+pub async fn checkpoints(
+    scope: &Scope,
+    db: &Db,
+    id: JobId,
+    way: Way,
+    after: Option<i64>,
+    limit: u32,
+) -> Result<CursorPage<Checkpoint>, DbError> {
+    find_row(scope, db, id).await?;
+    let found = checkpoint::Entity::find().filter(checkpoint::Column::JobId.eq(id.0));
+    let found = match after {
+        None => found,
+        Some(after) => found.filter(way.beyond(checkpoint::Column::Step, after)),
+    };
+    let mut rows = found
+        .order_by(checkpoint::Column::Step, way.order())
+        .limit(u64::from(limit) + 1)
+        .all(db.read())
+        .await?;
+    let next_cursor = cut(&mut rows, limit).map(|row| row.step.to_string());
+    let steps = rows.iter().map(|row| row.step);
+    let points = metric::Entity::find()
+        .filter(metric::Column::JobId.eq(id.0))
+        .filter(metric::Column::Step.is_in(steps))
+        .all(db.read())
+        .await?;
+    let mut points: HashMap<i64, metric::Model> = points.into_iter().map(|point| (point.step, point)).collect();
+    let items = rows.into_iter().map(|row| {
+        let point = points.remove(&row.step);
+        let measured = point.as_ref();
+        Checkpoint {
+            step: convert::unsigned(row.step),
+            train_loss: measured.and_then(|point| point.loss),
+            token_accuracy: measured.and_then(|point| point.token_accuracy),
+            validation_loss: measured.and_then(|point| point.validation_loss),
+            validation_token_accuracy: measured.and_then(|point| point.validation_token_accuracy),
+            created_at: row.at,
+        }
+    });
+    Ok(CursorPage {
+        items: items.collect(),
+        next_cursor,
+    })
+}
+
+/// Drops what was read beyond `limit`; gives the last row kept if there was more.
+pub(super) fn cut<T: Clone>(rows: &mut Vec<T>, limit: u32) -> Option<T> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    if rows.len() <= limit {
+        return None;
+    }
+    rows.truncate(limit);
+    rows.last().cloned()
+}
+
+pub(super) fn metric_wire(row: metric::Model) -> MetricPoint {
+    MetricPoint {
+        step: convert::unsigned(row.step),
+        epoch: row.epoch,
+        loss: row.loss,
+        learning_rate: row.learning_rate,
+        grad_norm: row.grad_norm,
+        tokens_per_second: row.tokens_per_second,
+        memory_bytes: row.memory_bytes.map(convert::unsigned),
+        token_accuracy: row.token_accuracy,
+        validation_loss: row.validation_loss,
+        validation_token_accuracy: row.validation_token_accuracy,
+    }
+}
+
+pub(super) mod metric {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "metric_points")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub job_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub step: i64,
+        pub epoch: f64,
+        pub loss: Option<f64>,
+        pub learning_rate: Option<f64>,
+        pub grad_norm: Option<f64>,
+        pub tokens_per_second: Option<f64>,
+        pub memory_bytes: Option<i64>,
+        pub token_accuracy: Option<f64>,
+        pub validation_loss: Option<f64>,
+        pub validation_token_accuracy: Option<f64>,
+        pub at: Option<DateTimeUtc>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+pub(super) mod log {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "job_log")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub seq: i64,
+        pub job_id: Uuid,
+        pub at: DateTimeUtc,
+        pub level: String,
+        pub message: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+mod checkpoint {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "checkpoints")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub job_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub step: i64,
+        pub at: DateTimeUtc,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

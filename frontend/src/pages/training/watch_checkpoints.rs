@@ -1,0 +1,82 @@
+//! Where training can go on from.
+
+use crate::{
+    api::jobs::list_checkpoints,
+    browser,
+    components::{
+        loaded::{Loaded, no_more_items},
+        page_head::Panel,
+        time::Ago,
+    },
+    events::Events,
+    format,
+    remote::Remote,
+};
+use cerebros_common::{
+    events::EventKind,
+    ids::JobId,
+    jobs::{Checkpoint, JobCursor},
+};
+use leptos::prelude::*;
+use std::time::Duration;
+
+/// No event comes with a checkpoint, so they are read again this often while metrics come.
+const AGAIN: Duration = Duration::from_secs(4);
+
+#[component]
+pub fn CheckpointsPanel(id: JobId) -> impl IntoView {
+    let checkpoints = Remote::new(move || {
+        list_checkpoints(
+            id,
+            JobCursor {
+                limit: Some(2000),
+                ..JobCursor::default()
+            },
+        )
+    })
+    .live(move |event| event.kind == EventKind::JobChanged && event.id == id.0);
+    let refetch = browser::settled(AGAIN, move || checkpoints.refetch());
+    Events::of_app().on(
+        move |event| event.kind == EventKind::JobMetric && event.id == id.0,
+        move |_| refetch(),
+    );
+    let empty = || view! { <p class="text-muted">"No checkpoint was written yet."</p> };
+    view! {
+        <Panel title="Checkpoints">
+            <Loaded remote=checkpoints is_empty=no_more_items empty=empty let:page>
+                <div class="max-h-80 overflow-auto" tabindex="0" role="region" aria-label="Checkpoints">
+                    <table class="grid-table">
+                        <thead>
+                            <tr>
+                                <th scope="col">"Step"</th>
+                                <th scope="col">"Loss"</th>
+                                <th scope="col">"Validation loss"</th>
+                                <th scope="col">"Written"</th>
+                            </tr>
+                        </thead>
+                        <tbody>
+                            <For each=move || page.get().items key=|checkpoint| checkpoint.step let:checkpoint>
+                                <Row checkpoint />
+                            </For>
+                        </tbody>
+                    </table>
+                </div>
+            </Loaded>
+        </Panel>
+    }
+}
+
+#[component]
+fn Row(checkpoint: Checkpoint) -> impl IntoView {
+    let loss = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), format::loss);
+    view! {
+        <tr>
+            <td>{format::count(checkpoint.step)}</td>
+            <td class="font-mono">{loss(checkpoint.train_loss)}</td>
+            <td class="font-mono">{loss(checkpoint.validation_loss)}</td>
+            <td>
+                <Ago at=checkpoint.created_at />
+            </td>
+        </tr>
+    }
+}
