@@ -22,8 +22,8 @@ const PREFIX: &str = "file-";
 const MAX_FILES_AT_ONCE: u32 = 100;
 
 pub enum File {
-    Rows(LocatedDataset),
-    Results(LabelledJob),
+    Rows(Box<LocatedDataset>),
+    Results(Box<LabelledJob>),
 }
 
 pub fn name(id: impl Display) -> String {
@@ -59,12 +59,12 @@ pub async fn find(app: &App, scope: &Scope, id: &str) -> AppResult<File> {
     let missing = || missing(id, "file_id");
     let uuid = parse(id).ok_or_else(missing)?;
     match db::jobs::find_labelled(scope, &app.db, JobId(uuid)).await {
-        Ok(job) if job.results_bytes.is_some() => return Ok(File::Results(job)),
+        Ok(job) if job.results_bytes.is_some() => return Ok(File::Results(Box::new(job))),
         Ok(_) => return Err(missing()),
         Err(DbError::NotFound(_)) => {}
         Err(error) => return Err(error.into()),
     }
-    Ok(File::Rows(find_rows(app, scope, id, "file_id").await?))
+    Ok(File::Rows(Box::new(find_rows(app, scope, id, "file_id").await?)))
 }
 
 impl File {
