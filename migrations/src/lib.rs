@@ -18,6 +18,7 @@ mod m20261121_000010_review;
 mod m20261121_000011_models;
 mod m20261121_000012_generation;
 mod m20261121_000013_studio;
+mod m20261121_000014_datasets;
 
 /// Applies the migrations in the order of the list.
 #[derive(Debug)]
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000011_models::Migration),
             Box::new(m20261121_000012_generation::Migration),
             Box::new(m20261121_000013_studio::Migration),
+            Box::new(m20261121_000014_datasets::Migration),
         ]
     }
 }

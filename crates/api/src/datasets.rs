@@ -1,7 +1,12 @@
-//! Datasets: building and taking in chat rows, validating them, showing them.
+//! Datasets: building and taking in rows, validating them, showing and writing them.
 
+mod forms;
 pub mod preview;
+mod stop;
 pub mod validation;
+pub mod written;
+
+pub use forms::form_of;
 
 use crate::{
     documents,
@@ -67,7 +72,7 @@ pub async fn build(app: Arc<App>, turn: Turn, scope: Scope, new: NewDataset) -> 
     store(app, turn, scope, origin, writer).await
 }
 
-/// Keeps an uploaded file of chat rows; without a name it gets the file's.
+/// Keeps an uploaded file of rows; without a name it gets the file's.
 pub async fn take_in(app: Arc<App>, turn: Turn, scope: Scope, name: Option<String>, upload: Upload) -> AppResult {
     let name = name.unwrap_or(upload.name);
     let origin = Origin {

@@ -132,6 +132,7 @@ pub async fn start(config: Config, parts: Parts) -> anyhow::Result<Running> {
         shutdown: CancellationToken::new(),
         keys,
         exports: Arc::new(tokio::sync::Semaphore::new(crate::exports::AT_ONCE)),
+        written: Arc::new(tokio::sync::Semaphore::new(crate::datasets::written::AT_ONCE)),
         db,
         storage,
         config,

@@ -15,6 +15,8 @@ pub struct App {
     pub keys: Keys,
     /// Archives that may still be made at once.
     pub exports: Arc<Semaphore>,
+    /// For datasets that are written while they are sent.
+    pub written: Arc<Semaphore>,
     pub storage: Storage,
     pub hasher: Hasher,
     pub inference: Inference,

@@ -4,7 +4,8 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use cerebros_datasets::{Limits, validate};
+use cerebros_datasets::format::{Form, Format, Layout};
+use cerebros_datasets::{Options, validate};
 
 const TARGET_BYTES: usize = 100 << 20;
 const RUNS: usize = 5;
@@ -13,13 +14,17 @@ fn main() {
     let data = generate();
     let megabytes = data.len() as f64 / 1e6;
     let rows = data.iter().filter(|&&byte| byte == b'\n').count();
+    let options = Options::new(Form {
+        format: Format::Chat,
+        layout: Layout::Lines,
+    });
     let (mut ours, mut peer) = (Vec::new(), Vec::new());
     // In turns, so that a change of the machine's speed meets both.
     for _ in 0..RUNS {
         let start = Instant::now();
         let report = validate(
             data.as_slice(),
-            &Limits::default(),
+            &options,
             &|text| text.len().div_ceil(4),
             |row| {
                 black_box(row);

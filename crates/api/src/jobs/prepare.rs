@@ -1,11 +1,12 @@
 //! What the trainer needs in its directory: the rows and `job.json`.
 
 use super::directory as job_directory;
-use crate::{bases, state::App};
+use crate::{bases, datasets::form_of, state::App};
 use cerebros_common::{
     bases::BaseStatus,
     jobs::{Job, JobFailure, JobParameters},
 };
+use cerebros_datasets::{Options, format::Form};
 use cerebros_db::{self as db, Scope};
 use cerebros_queue::TaskError;
 use cerebros_trainer::protocol::{JobSpec, Parameters, VERSION};
@@ -51,7 +52,8 @@ pub async fn directory(app: &App, scope: &Scope, job: &Job) -> Result<Result<(),
         initial_adapter: None,
         parameters: trainer_parameters(&job.parameters, app.config.training_threads),
     };
-    let written = tokio::task::spawn_blocking(move || write(&directory, rows.path(), &spec)).await;
+    let form = form_of(&dataset.dataset);
+    let written = tokio::task::spawn_blocking(move || write(&directory, rows.path(), form, &spec)).await;
     match written {
         Ok(Ok(())) => Ok(Ok(())),
         Ok(Err(error)) if error.kind() == io::ErrorKind::StorageFull => Ok(Err(failure(
@@ -91,14 +93,13 @@ fn trainer_parameters(parameters: &JobParameters, threads: u32) -> Parameters {
 }
 
 /// Copies the accepted rows alone, then writes the job file as the last, at once.
-fn write(directory: &Path, dataset: &Path, spec: &JobSpec) -> io::Result<()> {
+fn write(directory: &Path, dataset: &Path, form: Form, spec: &JobSpec) -> io::Result<()> {
     fs::create_dir_all(directory)?;
     let mut out = BufWriter::new(fs::File::create(directory.join(ROWS))?);
     let mut result = Ok(());
-    let limits = cerebros_datasets::Limits::default();
     cerebros_datasets::validate(
         BufReader::new(fs::File::open(dataset)?),
-        &limits,
+        &Options::new(form),
         &|_| 0,
         |row| {
             if result.is_ok() {

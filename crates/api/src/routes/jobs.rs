@@ -64,6 +64,7 @@ async fn create_job(app: web::Data<App>, Trainer(scope): Trainer, once: Once, bo
             "The dataset is not ready. Wait until it is, or see what is wrong with it.",
         ));
     }
+    db::datasets::find_for_training(&scope, &app.db, body.dataset_id).await?;
     if dataset.report.is_none_or(|report| report.rows_accepted == 0) {
         return Err(AppError::conflict(
             "The dataset has no row to train on. Approve examples or upload others.",
