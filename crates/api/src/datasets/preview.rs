@@ -60,7 +60,7 @@ pub fn rows(path: &Path, form: Form, from: Option<Position>, limit: usize) -> io
     validate(
         reader,
         &options,
-        &|_| 0,
+        None,
         |row| {
             let mut items = items.borrow_mut();
             let line = from.line.saturating_add(row.line - 1);

@@ -88,7 +88,7 @@ fn read(path: &Path, cancellation: CancellationToken) -> io::Result<Validation> 
         BufReader::with_capacity(256 * 1024, file),
         &Options::new(form),
         // The built-in base's tokenizer has one token for each byte.
-        &str::len,
+        Some(&str::len),
         |_| {},
         |finding| {
             if findings.len() < MAX_FINDINGS {

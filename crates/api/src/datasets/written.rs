@@ -255,7 +255,7 @@ fn read(
     let report = validate(
         reader,
         &options,
-        &|_| 0,
+        None,
         |row| {
             if !stop.get() {
                 note(on_row(row));

@@ -100,7 +100,7 @@ fn write(directory: &Path, dataset: &Path, form: Form, spec: &JobSpec) -> io::Re
     cerebros_datasets::validate(
         BufReader::new(fs::File::open(dataset)?),
         &Options::new(form),
-        &|_| 0,
+        None,
         |row| {
             if result.is_ok() {
                 result = out.write_all(row.json.as_bytes()).and_then(|()| out.write_all(b"\n"));

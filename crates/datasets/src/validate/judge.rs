@@ -7,13 +7,14 @@ use serde_json::{Map, Value, json};
 use super::finding::{Code, Problem};
 use super::loose::{Seen, Type};
 use super::statistics::Counted;
-use super::{mend, rules};
+use super::{mend, quick, rules};
 use crate::format::{Converted, Format, Kind, format_of, from_canonical, place, read};
 
 pub(super) struct Judge<'a> {
     pub(super) format: Format,
     pub(super) max_problems: usize,
-    pub(super) count_tokens: &'a dyn Fn(&str) -> usize,
+    /// Without one, none are counted.
+    pub(super) count_tokens: Option<&'a dyn Fn(&str) -> usize>,
 }
 
 /// A row that passed.
@@ -26,6 +27,12 @@ pub(super) struct Sound<'a> {
 impl Judge<'_> {
     pub(super) fn judge<'a>(&self, json: &'a str) -> Result<Sound<'a>, Vec<Problem>> {
         if self.format == Format::Chat {
+            if let Some(counted) = quick::check(json, self.count_tokens) {
+                return Ok(Sound {
+                    counted,
+                    json: json.into(),
+                });
+            }
             let row = rules::check(json, self.max_problems)?;
             return Ok(Sound {
                 counted: row.count(self.count_tokens),
@@ -145,7 +152,7 @@ impl Judge<'_> {
         let (code, message, fix) = match row.get("text") {
             Some(Value::String(text)) if !text.trim().is_empty() => {
                 let counted = Counted {
-                    tokens: (self.count_tokens)(text) as u64,
+                    tokens: self.count_tokens.map_or(0, |count| count(text)) as u64,
                     ..Counted::default()
                 };
                 let json = Value::Object(row).to_string().into();

@@ -434,7 +434,8 @@ impl<'m> Order<'m> {
 
 impl Row<'_> {
     /// Content and reasoning of all messages; of the assistant's, what is trained on apart.
-    pub(super) fn count(&self, count_tokens: &dyn Fn(&str) -> usize) -> Counted {
+    pub(super) fn count(&self, count_tokens: Option<&dyn Fn(&str) -> usize>) -> Counted {
+        let count_tokens = count_tokens.unwrap_or(&|_| 0);
         let mut counted = Counted::default();
         let List::Items(messages) = &self.messages else {
             return counted;

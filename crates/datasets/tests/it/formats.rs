@@ -20,7 +20,7 @@ fn read_with(data: &[u8], options: &Options) -> Read {
     let report = validate(
         std::io::BufReader::with_capacity(7, data),
         options,
-        &|text| text.split_whitespace().count(),
+        Some(&|text| text.split_whitespace().count()),
         |row| rows.push((row.line, row.source.to_owned(), serde_json::from_str(row.json).unwrap())),
         |finding| findings.push(finding),
     )

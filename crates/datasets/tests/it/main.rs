@@ -27,7 +27,7 @@ fn run_within(data: &[u8], options: &Options) -> Outcome {
     let report = validate(
         reader,
         options,
-        &|text| text.split_whitespace().count(),
+        Some(&|text| text.split_whitespace().count()),
         |row| rows.push((row.line, row.offset, row.source.to_owned())),
         |finding| findings.push(finding),
     )
@@ -318,7 +318,7 @@ fn an_overlong_line_is_skipped_not_held() {
     let report = validate(
         BufReader::new(reader),
         &Options::new(CHAT),
-        &str::len,
+        Some(&str::len),
         |_| {},
         |f| findings.push(f),
     )
@@ -420,6 +420,12 @@ fn a_failing_reader_is_an_error() {
             Err(std::io::Error::other("gone"))
         }
     }
-    let result = validate(BufReader::new(Broken), &Options::new(CHAT), &str::len, |_| {}, |_| {});
+    let result = validate(
+        BufReader::new(Broken),
+        &Options::new(CHAT),
+        Some(&str::len),
+        |_| {},
+        |_| {},
+    );
     assert_eq!(result.unwrap_err().to_string(), "gone");
 }
