@@ -39,7 +39,7 @@ pub const DOCUMENTS: Limits = Limits {
 };
 
 pub const DATASETS: Limits = Limits {
-    extensions: &["jsonl"],
+    extensions: &["jsonl", "json"],
     bytes: 500 * 1024 * 1024,
 };
 

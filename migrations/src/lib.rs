@@ -18,6 +18,7 @@ mod m20261121_000010_review;
 mod m20261121_000011_models;
 mod m20261121_000012_generation;
 mod m20261121_000013_studio;
+mod m20261121_000014_datasets;
 mod m20261121_000015_jobs;
 
 /// Applies the migrations in the order of the list.
@@ -41,6 +42,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000011_models::Migration),
             Box::new(m20261121_000012_generation::Migration),
             Box::new(m20261121_000013_studio::Migration),
+            Box::new(m20261121_000014_datasets::Migration),
             Box::new(m20261121_000015_jobs::Migration),
         ]
     }

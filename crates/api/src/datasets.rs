@@ -1,7 +1,12 @@
-//! Datasets: building and taking in chat rows, validating them, showing them.
+//! Datasets: building and taking in rows, validating them, showing and writing them.
 
+mod forms;
 pub mod preview;
+mod stop;
 pub mod validation;
+pub mod written;
+
+pub use forms::form_of;
 
 use crate::{
     documents,
@@ -74,7 +79,7 @@ pub fn native(dataset: Dataset) -> AppResult<Answer> {
     Answer::created(format!("/api/v1/datasets/{}", dataset.id), dataset)
 }
 
-/// Keeps an uploaded file of chat rows; without a name it gets the file's.
+/// Keeps an uploaded file of rows; without a name it gets the file's.
 pub async fn take_in(
     app: Arc<App>,
     turn: Turn,

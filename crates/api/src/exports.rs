@@ -2,6 +2,7 @@
 //! are stored. It shows one moment and is never whole in memory.
 
 use crate::{
+    download::{Output, PIECE_BYTES},
     error::{AppError, AppResult},
     state::App,
     storage::Storage,
@@ -34,10 +35,7 @@ pub const AT_ONCE: usize = 2;
 pub const FORMAT: u32 = 1;
 /// For the whole archive.
 const DEADLINE: Duration = Duration::from_secs(3600);
-/// For the reader to take the next piece.
-const STALLED: Duration = Duration::from_secs(60);
 const RETRY_AFTER_S: u32 = 60;
-const PIECE_BYTES: usize = 64 * 1024;
 
 /// Whose archive it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,11 +103,7 @@ async fn make(
     permit: OwnedSemaphorePermit,
 ) {
     let (pieces, received) = mpsc::channel(16);
-    let output = Output {
-        body: body.clone(),
-        buffer: Vec::with_capacity(PIECE_BYTES),
-        handle: Handle::current(),
-    };
+    let output = Output::new(body.clone());
     let storage = app.storage.clone();
     let written = tokio::task::spawn_blocking(move || {
         let _permit = permit;
@@ -217,7 +211,7 @@ impl Gathering<'_> {
 }
 
 fn write(mut pieces: mpsc::Receiver<Piece>, output: Output, storage: &Storage) -> io::Result<()> {
-    let handle = output.handle.clone();
+    let handle = Handle::current();
     let mut zip = ZipWriter::new_stream(output);
     let packed = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
@@ -240,39 +234,6 @@ fn write(mut pieces: mpsc::Receiver<Piece>, output: Output, storage: &Storage) -
         }
     }
     Err(io::Error::other("the archive breaks off"))
-}
-
-/// Sends what is written on to whoever reads the answer.
-struct Output {
-    body: mpsc::Sender<io::Result<Bytes>>,
-    buffer: Vec<u8>,
-    handle: Handle,
-}
-
-impl Write for Output {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = bytes.len().min(PIECE_BYTES - self.buffer.len());
-        self.buffer.extend_from_slice(&bytes[..count]);
-        if self.buffer.len() == PIECE_BYTES {
-            self.flush()?;
-        }
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if self.buffer.is_empty() {
-            return Ok(());
-        }
-        let piece = Bytes::from(std::mem::replace(&mut self.buffer, Vec::with_capacity(PIECE_BYTES)));
-        let sent = self
-            .handle
-            .block_on(tokio::time::timeout(STALLED, self.body.send(Ok(piece))));
-        match sent {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(io::Error::other("the reader went away")),
-            Err(_) => Err(io::Error::other("the reader takes nothing more")),
-        }
-    }
 }
 
 /// Whether rows in this status have no file to give out: what was deleted, and what the virus scanner holds back.

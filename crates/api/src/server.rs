@@ -133,6 +133,7 @@ pub async fn start(config: Config, parts: Parts) -> anyhow::Result<Running> {
         keys,
         exports: Arc::new(tokio::sync::Semaphore::new(crate::exports::AT_ONCE)),
         estimates: tokio::sync::Semaphore::new(1),
+        written: Arc::new(tokio::sync::Semaphore::new(crate::datasets::written::AT_ONCE)),
         db,
         storage,
         config,

@@ -17,6 +17,8 @@ pub struct App {
     pub exports: Arc<Semaphore>,
     /// Training jobs that may be estimated at once.
     pub estimates: Semaphore,
+    /// For datasets that are written while they are sent.
+    pub written: Arc<Semaphore>,
     pub storage: Storage,
     pub hasher: Hasher,
     pub inference: Inference,

@@ -1,4 +1,4 @@
-//! Datasets: validated chat rows to train on.
+//! Datasets: validated rows to train on.
 
 use crate::ids::{AgentId, DatasetId};
 use chrono::{DateTime, Utc};
@@ -19,6 +19,12 @@ pub struct Dataset {
     pub size_bytes: u64,
     /// Of the file as stored, hexadecimal; null until it is there.
     pub sha256: Option<String>,
+    /// What the rows of the file are; null until validated.
+    pub format: Option<DatasetFormat>,
+    /// How they lie in the file; null until validated.
+    pub layout: Option<DatasetLayout>,
+    /// What they are good for; null until validated.
+    pub rows_kind: Option<RowsKind>,
     /// Null until validated.
     pub report: Option<DatasetReport>,
     pub created_at: DateTime<Utc>,
@@ -45,6 +51,69 @@ pub enum DatasetStatus {
     Erased,
 }
 
+/// A format of rows, told by the members that they have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum DatasetFormat {
+    /// `messages[]{role, content}`
+    Chat,
+    /// `conversations[]{from, value}`
+    Sharegpt,
+    /// `instruction`, `input`, `output`
+    Alpaca,
+    /// `prompt`, `completion`
+    PromptCompletion,
+    /// `text`
+    Text,
+    /// `input`, `preferred_output`, `non_preferred_output`
+    OpenaiPreference,
+    /// `prompt`, `chosen`, `rejected`
+    Preference,
+}
+
+impl DatasetFormat {
+    pub const ALL: [Self; 7] = [
+        Self::Chat,
+        Self::Sharegpt,
+        Self::Alpaca,
+        Self::PromptCompletion,
+        Self::Text,
+        Self::OpenaiPreference,
+        Self::Preference,
+    ];
+
+    /// Rows of one kind can be written in each other's formats.
+    pub const fn kind(self) -> RowsKind {
+        match self {
+            Self::Chat | Self::Sharegpt | Self::Alpaca | Self::PromptCompletion => RowsKind::Conversations,
+            Self::OpenaiPreference | Self::Preference => RowsKind::Preferences,
+            Self::Text => RowsKind::Texts,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum RowsKind {
+    /// Jobs train on these.
+    Conversations,
+    /// A prompt with a better and a worse answer.
+    Preferences,
+    Texts,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum DatasetLayout {
+    /// JSON Lines: one object a line.
+    Lines,
+    /// One JSON list of objects.
+    List,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DatasetReport {
@@ -52,6 +121,9 @@ pub struct DatasetReport {
     /// Rows that training can use.
     pub rows_accepted: u64,
     pub rows_rejected: u64,
+    /// Rejected rows that the repaired file has, mended.
+    #[serde(default)]
+    pub rows_mendable: u64,
     /// Findings that do not reject a row, such as exact duplicates.
     pub warnings: u64,
     pub messages: u64,
@@ -86,6 +158,19 @@ pub struct DatasetFinding {
     pub message: String,
     /// What to do about it.
     pub fix: String,
+    pub repair: FindingRepair,
+}
+
+/// What becomes of the row in the repaired file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum FindingRepair {
+    /// It stays as it is.
+    Kept,
+    /// It is there, changed as `fix` says.
+    Mended,
+    LeftOut,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -97,7 +182,7 @@ pub enum FindingSeverity {
     Warning,
 }
 
-/// An accepted row, as training reads it.
+/// An accepted row, as training reads it: `messages`; or `prompt`, `chosen` and `rejected`; or `text`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DatasetRow {
@@ -170,4 +255,41 @@ pub struct DatasetCursor {
     #[validate(range(min = 1, max = 100, message = "must be 1 to 100"))]
     #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 100))]
     pub limit: Option<u32>,
+}
+
+/// How a dataset is written.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Validate)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
+#[serde(deny_unknown_fields)]
+pub struct DatasetExport {
+    /// Of the same kind of rows; the dataset's own when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<DatasetFormat>,
+    /// `lines` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<DatasetLayout>,
+    /// Leaves out rows that the format cannot say in full, instead of refusing to write any.
+    #[serde(default)]
+    pub leave_out: bool,
+}
+
+/// How findings are written.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Validate)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
+#[serde(deny_unknown_fields)]
+pub struct DatasetReportQuery {
+    /// `jsonl` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(inline))]
+    pub format: Option<ReportFormat>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ReportFormat {
+    Jsonl,
+    Csv,
 }

@@ -7,7 +7,10 @@ use crate::{
 };
 use cerebros_common::{
     audit::{Action, Noun},
-    datasets::{Dataset, DatasetFinding, DatasetQuery, DatasetReport, DatasetSource, DatasetStatus},
+    datasets::{
+        Dataset, DatasetFinding, DatasetFormat, DatasetLayout, DatasetQuery, DatasetReport, DatasetSource,
+        DatasetStatus, FindingRepair, FindingSeverity, RowsKind,
+    },
     events::EventKind,
     ids::{AgentId, DatasetId, DocumentId, JobId},
     jobs::JobStatus,
@@ -48,6 +51,8 @@ pub struct StoredDataset {
 /// What validation found.
 #[derive(Debug, Clone)]
 pub struct Validation {
+    pub format: DatasetFormat,
+    pub layout: DatasetLayout,
     pub report: DatasetReport,
     pub findings: Vec<DatasetFinding>,
     /// Why no row can be used, and what to do.
@@ -58,7 +63,11 @@ pub struct Validation {
 pub const ERASED: &str =
     "This dataset held text of something that was deleted, so its content is gone. Build another one.";
 
-/// Findings per insert: 7 values each stay well below the databases' limits on parameters.
+const PREFERENCES: &str = "This dataset holds pairs of a better and a worse answer. Jobs train on conversations: choose \
+                           another dataset.";
+const TEXTS: &str = "This dataset holds plain texts. Jobs train on conversations: choose another dataset.";
+
+/// Findings per insert: 8 values each stay well below the databases' limits on parameters.
 const FINDINGS_AT_ONCE: usize = 200;
 
 pub async fn list(scope: &Scope, db: &Db, query: &DatasetQuery) -> Result<Page<Dataset>, DbError> {
@@ -126,11 +135,15 @@ pub async fn find_with_content(scope: &Scope, db: &Db, id: DatasetId) -> Result<
 /// A dataset that training may read.
 ///
 /// # Errors
-/// `DbError::Conflict` unless it is ready.
+/// `DbError::Conflict` unless it is ready and holds conversations.
 pub async fn find_for_training(scope: &Scope, db: &Db, id: DatasetId) -> Result<LocatedDataset, DbError> {
     let located = find_located(scope, db, id).await?;
     let message = match located.dataset.status {
-        DatasetStatus::Ready => return Ok(located),
+        DatasetStatus::Ready => match located.dataset.rows_kind {
+            Some(RowsKind::Preferences) => PREFERENCES.to_owned(),
+            Some(RowsKind::Texts) => TEXTS.to_owned(),
+            Some(RowsKind::Conversations) | None => return Ok(located),
+        },
         DatasetStatus::Uploading | DatasetStatus::Validating => "This dataset is still being validated.".to_owned(),
         DatasetStatus::Erased => ERASED.to_owned(),
         DatasetStatus::Error => {
@@ -184,6 +197,8 @@ pub async fn insert(write: &mut Write, new: StoredDataset) -> Result<Dataset, Db
         error: None,
         size_bytes: convert::signed(new.size_bytes),
         sha256: Some(new.sha256),
+        format: None,
+        layout: None,
         report: None,
         created_at: now,
         updated_at: now,
@@ -241,6 +256,7 @@ pub async fn finish(write: &mut Write, id: DatasetId, validation: Validation) ->
                 severity: Set(convert::name(&found.severity)?),
                 message: Set(storable(&found.message)),
                 fix: Set(storable(&found.fix)),
+                repair: Set(Some(convert::name(&found.repair)?)),
             })
         })
         .collect::<Result<_, DbError>>()?;
@@ -256,6 +272,8 @@ pub async fn finish(write: &mut Write, id: DatasetId, validation: Validation) ->
     let mut row = row.into_active_model();
     row.status = Set(convert::name(&status)?);
     row.error = Set(validation.error);
+    row.format = Set(Some(convert::name(&validation.format)?));
+    row.layout = Set(Some(convert::name(&validation.layout)?));
     row.report = Set(Some(convert::json("dataset report", &validation.report)?));
     row.updated_at = Set(convert::now());
     let row = row.update(write.connection()).await?;
@@ -393,6 +411,11 @@ fn scoped(scope: &Scope, id: DatasetId) -> Select<row::Entity> {
 
 fn wire(row: row::Model) -> Result<Dataset, DbError> {
     let report = row.report.map(|text| convert::parse_json("dataset report", &text));
+    let format = row
+        .format
+        .map(|name| convert::parse_name::<DatasetFormat>("dataset format", &name));
+    let format = format.transpose()?;
+    let layout = row.layout.map(|name| convert::parse_name("dataset layout", &name));
     Ok(Dataset {
         id: DatasetId(row.id),
         name: row.name,
@@ -402,6 +425,9 @@ fn wire(row: row::Model) -> Result<Dataset, DbError> {
         error: row.error,
         size_bytes: convert::unsigned(row.size_bytes),
         sha256: row.sha256,
+        format,
+        layout: layout.transpose()?,
+        rows_kind: format.map(DatasetFormat::kind),
         report: report.transpose()?,
         created_at: row.created_at,
         updated_at: row.updated_at,
@@ -409,13 +435,21 @@ fn wire(row: row::Model) -> Result<Dataset, DbError> {
 }
 
 fn wire_finding(row: finding::Model) -> Result<DatasetFinding, DbError> {
+    let severity = convert::parse_name("finding severity", &row.severity)?;
+    let repair = match (row.repair, severity) {
+        (Some(name), _) => convert::parse_name("finding repair", &name)?,
+        // Found before rows were mended.
+        (None, FindingSeverity::Rejected) => FindingRepair::LeftOut,
+        (None, FindingSeverity::Warning) => FindingRepair::Kept,
+    };
     Ok(DatasetFinding {
         line: convert::unsigned(row.line),
         field: row.field,
         code: row.code,
-        severity: convert::parse_name("finding severity", &row.severity)?,
+        severity,
         message: row.message,
         fix: row.fix,
+        repair,
     })
 }
 
@@ -436,6 +470,8 @@ pub(crate) mod row {
         pub error: Option<String>,
         pub size_bytes: i64,
         pub sha256: Option<String>,
+        pub format: Option<String>,
+        pub layout: Option<String>,
         pub report: Option<String>,
         pub created_at: DateTimeUtc,
         pub updated_at: DateTimeUtc,
@@ -462,6 +498,7 @@ mod finding {
         pub severity: String,
         pub message: String,
         pub fix: String,
+        pub repair: Option<String>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

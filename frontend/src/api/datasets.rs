@@ -2,7 +2,9 @@
 
 use super::{Answer, delete, get, list, post};
 use cerebros_common::{
-    datasets::{Dataset, DatasetCursor, DatasetFinding, DatasetQuery, DatasetRow, NewDataset},
+    datasets::{
+        Dataset, DatasetCursor, DatasetExport, DatasetFinding, DatasetFormat, DatasetQuery, DatasetRow, NewDataset,
+    },
     ids::DatasetId,
     wire::{CursorPage, Page},
 };
@@ -31,9 +33,27 @@ pub async fn list_findings(id: DatasetId, query: DatasetCursor) -> Answer<Cursor
     list(&format!("/datasets/{id}/findings"), &query).await
 }
 
-/// Where a chat JSONL file is uploaded to.
+/// Where a file of rows is uploaded to.
 pub const UPLOAD: &str = "/api/v1/datasets/upload";
 
 pub fn content_address(id: DatasetId) -> String {
     super::address(&format!("/datasets/{id}/content"))
+}
+
+/// The rows, written in a format. Rows that it cannot say in full are left out.
+pub fn export_address(id: DatasetId, format: DatasetFormat) -> String {
+    let query = DatasetExport {
+        format: Some(format),
+        layout: None,
+        leave_out: true,
+    };
+    super::address(&super::with_query(&format!("/datasets/{id}/export"), &query))
+}
+
+pub fn report_address(id: DatasetId) -> String {
+    super::address(&format!("/datasets/{id}/report?format=csv"))
+}
+
+pub fn repaired_address(id: DatasetId) -> String {
+    super::address(&format!("/datasets/{id}/repaired"))
 }

@@ -1,12 +1,13 @@
 //! Accepted rows of a dataset's file, a stretch at a time, without reading what lies before.
 
+use super::stop::Stoppable;
 use cerebros_common::{datasets::DatasetRow, wire::CursorPage};
-use cerebros_datasets::{Limits, validate};
+use cerebros_datasets::{Options, format::Form, validate};
 use std::{
     cell::{Cell, RefCell},
     fmt,
     fs::File,
-    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
+    io::{self, BufReader, Seek, SeekFrom},
     path::Path,
     str::FromStr,
 };
@@ -40,7 +41,11 @@ impl FromStr for Position {
 }
 
 /// Up to `limit` accepted rows from a position on. Blocks.
-pub fn rows(path: &Path, from: Option<Position>, limit: usize) -> io::Result<CursorPage<DatasetRow>> {
+pub fn rows(path: &Path, form: Form, from: Option<Position>, limit: usize) -> io::Result<CursorPage<DatasetRow>> {
+    let options = Options {
+        resumed: from.is_some(),
+        ..Options::new(form)
+    };
     let from = from.unwrap_or(Position { line: 1, offset: 0 });
     let mut file = File::open(path)?;
     file.seek(SeekFrom::Start(from.offset))?;
@@ -54,8 +59,8 @@ pub fn rows(path: &Path, from: Option<Position>, limit: usize) -> io::Result<Cur
     let mut bytes = 0;
     validate(
         reader,
-        &Limits::default(),
-        &|_| 0,
+        &options,
+        None,
         |row| {
             let mut items = items.borrow_mut();
             let line = from.line.saturating_add(row.line - 1);
@@ -78,38 +83,16 @@ pub fn rows(path: &Path, from: Option<Position>, limit: usize) -> io::Result<Cur
     })
 }
 
-/// A file that seems to end where it is told to stop.
-struct Stoppable<'a> {
-    file: BufReader<File>,
-    stop: &'a Cell<bool>,
-}
-
-impl Read for Stoppable<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.stop.get() {
-            return Ok(0);
-        }
-        self.file.read(buffer)
-    }
-}
-
-impl BufRead for Stoppable<'_> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.stop.get() {
-            return Ok(&[]);
-        }
-        self.file.fill_buf()
-    }
-
-    fn consume(&mut self, amount: usize) {
-        self.file.consume(amount);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed test panics")]
     use super::*;
+    use cerebros_datasets::format::{Format, Layout};
+
+    const CHAT: Form = Form {
+        format: Format::Chat,
+        layout: Layout::Lines,
+    };
 
     fn row(text: &str) -> String {
         let user = format!("{{\"role\":\"user\",\"content\":\"{text}\"}}");
@@ -117,10 +100,14 @@ mod tests {
     }
 
     fn read_all(path: &Path, limit: usize) -> Vec<Vec<u64>> {
+        read_all_of(path, CHAT, limit)
+    }
+
+    fn read_all_of(path: &Path, form: Form, limit: usize) -> Vec<Vec<u64>> {
         let mut stretches = Vec::new();
         let mut from = None;
         loop {
-            let page = rows(path, from, limit).unwrap();
+            let page = rows(path, form, from, limit).unwrap();
             stretches.push(page.items.iter().map(|row| row.line).collect());
             match page.next_cursor {
                 Some(next) => from = Some(next.parse().unwrap()),
@@ -137,6 +124,21 @@ mod tests {
         assert_eq!(read_all(file.path(), 2), [vec![2, 4], vec![6, 7]]);
         assert_eq!(read_all(file.path(), 3), [vec![2, 4, 6], vec![7]]);
         assert_eq!(read_all(file.path(), 10), [vec![2, 4, 6, 7]]);
+    }
+
+    #[test]
+    fn a_list_is_read_on_within() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let list = "\u{feff}[\n{\"text\": \"a\"},\n{\"text\": 1},\n{\"text\":\n\"b\"}, {\"text\": \"c\"}\n]";
+        std::fs::write(file.path(), list).unwrap();
+        let form = Form {
+            format: Format::Text,
+            layout: Layout::List,
+        };
+        for limit in 1..4 {
+            let lines: Vec<u64> = read_all_of(file.path(), form, limit).concat();
+            assert_eq!(lines, [2, 4, 5]);
+        }
     }
 
     #[test]
@@ -159,6 +161,6 @@ mod tests {
             line: u64::MAX,
             offset: 1 << 40,
         };
-        assert!(rows(file.path(), Some(beyond), 5).unwrap().items.is_empty());
+        assert!(rows(file.path(), CHAT, Some(beyond), 5).unwrap().items.is_empty());
     }
 }

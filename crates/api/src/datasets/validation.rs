@@ -1,11 +1,12 @@
 //! The task that validates a dataset's file.
 
+use super::forms::{wire_format, wire_layout};
 use crate::{documents::extraction::scope_of, error::AppError, state::App};
 use cerebros_common::{
-    datasets::{DatasetFinding, DatasetReport, FindingSeverity, TokenStatistics},
+    datasets::{DatasetFinding, DatasetReport, FindingRepair, FindingSeverity, TokenStatistics},
     ids::{DatasetId, WorkspaceId},
 };
-use cerebros_datasets::{Finding, Limits, Report, Severity, validate};
+use cerebros_datasets::{Finding, Options, Repair, Report, Severity, format::detect, validate};
 use cerebros_db::{self as db, Scope, datasets::Validation};
 use cerebros_queue::{Burial, HookError, Lease, Task, TaskError};
 use cerebros_trainer::base::TINY_BASE_NAME;
@@ -77,6 +78,7 @@ pub async fn bury(app: Arc<App>, task: ValidateDataset, burial: Burial) -> Resul
 }
 
 fn read(path: &Path, cancellation: CancellationToken) -> io::Result<Validation> {
+    let form = detect(BufReader::new(File::open(path)?))?;
     let file = Cancellable {
         file: File::open(path)?,
         cancellation,
@@ -84,9 +86,9 @@ fn read(path: &Path, cancellation: CancellationToken) -> io::Result<Validation> 
     let mut findings = Vec::new();
     let report = validate(
         BufReader::with_capacity(256 * 1024, file),
-        &Limits::default(),
+        &Options::new(form),
         // The built-in base's tokenizer has one token for each byte.
-        &str::len,
+        Some(&str::len),
         |_| {},
         |finding| {
             if findings.len() < MAX_FINDINGS {
@@ -95,6 +97,8 @@ fn read(path: &Path, cancellation: CancellationToken) -> io::Result<Validation> 
         },
     )?;
     Ok(Validation {
+        format: wire_format(form.format),
+        layout: wire_layout(form.layout),
         error: why_useless(&report),
         report: wire_report(&report),
         findings,
@@ -118,7 +122,7 @@ impl Read for Cancellable {
 
 fn why_useless(report: &Report) -> Option<String> {
     match (report.rows, report.accepted) {
-        (0, _) => Some("The file holds no rows. Upload one JSON object a line, each with `messages`.".to_owned()),
+        (0, _) => Some("The file holds no rows. Upload one JSON object a line, or one list of them.".to_owned()),
         (1, 0) => Some("The only row cannot be used. Its findings say what to mend.".to_owned()),
         (rows, 0) => Some(format!(
             "None of the {rows} rows can be used. The findings say what to mend."
@@ -134,6 +138,7 @@ fn wire_report(report: &Report) -> DatasetReport {
         rows_total: report.rows,
         rows_accepted: report.accepted,
         rows_rejected: report.rejected,
+        rows_mendable: report.mendable,
         warnings: report.warnings,
         messages: statistics.messages,
         tokens: TokenStatistics {
@@ -149,7 +154,7 @@ fn wire_report(report: &Report) -> DatasetReport {
     }
 }
 
-fn wire_finding(finding: Finding) -> DatasetFinding {
+pub fn wire_finding(finding: Finding) -> DatasetFinding {
     let code = match serde_json::to_value(finding.code) {
         Ok(serde_json::Value::String(code)) => code,
         _ => String::new(),
@@ -168,5 +173,10 @@ fn wire_finding(finding: Finding) -> DatasetFinding {
         },
         message,
         fix: finding.fix,
+        repair: match finding.repair {
+            Repair::Kept => FindingRepair::Kept,
+            Repair::Mended => FindingRepair::Mended,
+            Repair::LeftOut => FindingRepair::LeftOut,
+        },
     }
 }

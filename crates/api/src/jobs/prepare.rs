@@ -1,12 +1,13 @@
 //! What the trainer needs in its directory: the rows and `job.json`.
 
 use super::directory as job_directory;
-use crate::{bases, state::App};
+use crate::{bases, datasets::form_of, state::App};
 use cerebros_common::{
     bases::BaseStatus,
     ids::{BaseId, DatasetId},
     jobs::{Job, JobFailure, JobParameters, RateSchedule, TargetModule},
 };
+use cerebros_datasets::{Options, format::Form};
 use cerebros_db::{self as db, DbError, Scope, bases::LocatedBase, datasets::LocatedDataset};
 use cerebros_queue::TaskError;
 use cerebros_trainer::protocol::{self, JobSpec, Parameters, Projection, VERSION};
@@ -81,8 +82,9 @@ pub async fn source(
 /// Writes the accepted rows and, as the last, the job file.
 pub async fn fill(app: &App, directory: &Path, source: Source, id: Uuid, parameters: &JobParameters) -> io::Result<()> {
     let rows = app.storage.local(&source.dataset.blob_key).await?;
+    let form = form_of(&source.dataset.dataset);
     let measured = match &source.validation {
-        Some(dataset) => Some(app.storage.local(&dataset.blob_key).await?),
+        Some(located) => Some((app.storage.local(&located.blob_key).await?, form_of(&located.dataset))),
         None => None,
     };
     let spec = JobSpec {
@@ -97,9 +99,9 @@ pub async fn fill(app: &App, directory: &Path, source: Source, id: Uuid, paramet
     let directory = directory.to_owned();
     let written = tokio::task::spawn_blocking(move || {
         fs::create_dir_all(&directory)?;
-        write_rows(rows.path(), &directory.join(ROWS))?;
-        if let Some(measured) = measured {
-            write_rows(measured.path(), &directory.join(VALIDATION_ROWS))?;
+        write_rows(rows.path(), form, &directory.join(ROWS))?;
+        if let Some((measured, form)) = measured {
+            write_rows(measured.path(), form, &directory.join(VALIDATION_ROWS))?;
         }
         write_spec(&directory, &spec)
     })
@@ -150,14 +152,13 @@ fn projection(module: TargetModule) -> Projection {
 }
 
 /// Copies the accepted rows alone.
-fn write_rows(dataset: &Path, to: &Path) -> io::Result<()> {
+fn write_rows(dataset: &Path, form: Form, to: &Path) -> io::Result<()> {
     let mut out = BufWriter::new(fs::File::create(to)?);
     let mut result = Ok(());
-    let limits = cerebros_datasets::Limits::default();
     cerebros_datasets::validate(
         BufReader::new(fs::File::open(dataset)?),
-        &limits,
-        &|_| 0,
+        &Options::new(form),
+        None,
         |row| {
             if result.is_ok() {
                 result = out.write_all(row.json.as_bytes()).and_then(|()| out.write_all(b"\n"));

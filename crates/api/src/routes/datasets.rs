@@ -1,7 +1,7 @@
 //! Datasets: build, upload, what validation found.
 
 use crate::{
-    datasets::{self, preview},
+    datasets::{self, form_of, preview, written},
     download,
     error::{AppError, AppResult},
     extract::{Body, Editor, Id, Query, Viewer},
@@ -13,7 +13,10 @@ use crate::{
 use actix_multipart::Multipart;
 use actix_web::{HttpRequest, delete, get, post, web};
 use cerebros_common::{
-    datasets::{Dataset, DatasetCursor, DatasetFinding, DatasetQuery, DatasetRow, DatasetUpload, NewDataset},
+    datasets::{
+        Dataset, DatasetCursor, DatasetExport, DatasetFinding, DatasetLayout, DatasetQuery, DatasetReportQuery,
+        DatasetRow, DatasetUpload, NewDataset, ReportFormat,
+    },
     documents::FileForm,
     ids::DatasetId,
     wire::{CursorPage, Envelope, Page},
@@ -30,7 +33,10 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(delete_dataset)
         .service(list_dataset_rows)
         .service(list_dataset_findings)
-        .service(find_dataset_content);
+        .service(find_dataset_content)
+        .service(export_dataset)
+        .service(find_dataset_report)
+        .service(find_repaired_dataset);
 }
 
 /// List datasets
@@ -63,7 +69,7 @@ async fn create_dataset(app: web::Data<App>, Editor(scope): Editor, once: Once, 
 
 /// Upload a dataset
 ///
-/// Chat JSONL as OpenAI's fine-tuning takes it. It is validated in the background: wait for the status `ready` or `error`.
+/// JSON Lines or one JSON list, in any of the formats: which one is told by the members of its rows. It is validated in the background: wait for the status `ready` or `error`.
 #[utoipa::path(
     tag = "datasets",
     params(DatasetUpload, IdempotencyKeyHeader),
@@ -120,7 +126,7 @@ async fn delete_dataset(app: web::Data<App>, Editor(scope): Editor, id: Id<Datas
 
 /// List a dataset's rows
 ///
-/// Those that validation accepts, as they stand in the file.
+/// Those that validation accepts, whatever their format as training reads them.
 #[utoipa::path(
     tag = "datasets",
     params(("id" = DatasetId, Path), DatasetCursor),
@@ -136,9 +142,10 @@ async fn list_dataset_rows(
     let from = paging::cursor(query.0.cursor.as_deref())?;
     let limit = paging::limit(query.0.limit) as usize;
     let located = db::datasets::find_with_content(&scope, &app.db, id.0).await?;
+    let form = form_of(&located.dataset);
     let file = app.storage.local(&located.blob_key).await;
     let file = file.map_err(AppError::internal)?;
-    let rows = web::block(move || preview::rows(file.path(), from, limit)).await;
+    let rows = web::block(move || preview::rows(file.path(), form, from, limit)).await;
     Ok(respond::ok(
         rows.map_err(AppError::internal)?.map_err(AppError::internal)?,
     ))
@@ -146,7 +153,7 @@ async fn list_dataset_rows(
 
 /// List a dataset's findings
 ///
-/// The first thousand; the report counts all.
+/// The first thousand; the downloadable report has all.
 #[utoipa::path(
     tag = "datasets",
     params(("id" = DatasetId, Path), DatasetCursor),
@@ -167,16 +174,72 @@ async fn list_dataset_findings(
 }
 
 /// Download a dataset
+///
+/// The file as it came.
 #[utoipa::path(
     tag = "datasets",
     params(("id" = DatasetId, Path)),
-    responses((status = 200, description = "The rows as JSON Lines", body = Vec<u8>, content_type = "application/jsonl")),
+    responses((status = 200, description = "The rows", body = Vec<u8>, content_type = "application/jsonl")),
 )]
 #[get("/datasets/{id}/content")]
 async fn find_dataset_content(app: web::Data<App>, Viewer(scope): Viewer, id: Id<DatasetId>) -> AppResult {
     let located = db::datasets::find_with_content(&scope, &app.db, id.0).await?;
     let blob = app.storage.read(&located.blob_key).await.map_err(AppError::internal)?;
     let name = &located.dataset.name;
-    let name = format!("{}.jsonl", name.strip_suffix(".jsonl").unwrap_or(name));
-    Ok(download::attachment(blob, "application/jsonl", &name))
+    let (media_type, extension) = match located.dataset.layout {
+        Some(DatasetLayout::List) => ("application/json", ".json"),
+        _ => ("application/jsonl", ".jsonl"),
+    };
+    let name = format!("{}{extension}", name.strip_suffix(extension).unwrap_or(name));
+    Ok(download::attachment(blob, media_type, &name))
+}
+
+/// Export a dataset
+///
+/// Its accepted rows, in a format of their kind. Refused where the format cannot say all of them in full.
+#[utoipa::path(
+    tag = "datasets",
+    params(("id" = DatasetId, Path), DatasetExport),
+    responses((status = 200, description = "The rows, written while they are sent", body = Vec<u8>, content_type = "application/jsonl")),
+)]
+#[get("/datasets/{id}/export")]
+async fn export_dataset(
+    app: web::Data<App>,
+    Viewer(scope): Viewer,
+    id: Id<DatasetId>,
+    query: Query<DatasetExport>,
+) -> AppResult {
+    written::rows(&app, &scope, id.0, &query.0).await
+}
+
+/// Download a dataset's findings
+///
+/// All of them, in the order of the file.
+#[utoipa::path(
+    tag = "datasets",
+    params(("id" = DatasetId, Path), DatasetReportQuery),
+    responses((status = 200, description = "The findings, one a line", body = Vec<u8>, content_type = "application/jsonl")),
+)]
+#[get("/datasets/{id}/report")]
+async fn find_dataset_report(
+    app: web::Data<App>,
+    Viewer(scope): Viewer,
+    id: Id<DatasetId>,
+    query: Query<DatasetReportQuery>,
+) -> AppResult {
+    let format = query.0.format.unwrap_or(ReportFormat::Jsonl);
+    written::report(&app, &scope, id.0, format).await
+}
+
+/// Download a dataset repaired
+///
+/// In its own format: rejected rows are mended where that needs no guess, and left out where not. Each finding says which.
+#[utoipa::path(
+    tag = "datasets",
+    params(("id" = DatasetId, Path)),
+    responses((status = 200, description = "Sound rows alone", body = Vec<u8>, content_type = "application/jsonl")),
+)]
+#[get("/datasets/{id}/repaired")]
+async fn find_repaired_dataset(app: web::Data<App>, Viewer(scope): Viewer, id: Id<DatasetId>) -> AppResult {
+    written::repaired(&app, &scope, id.0).await
 }

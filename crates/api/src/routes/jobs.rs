@@ -105,6 +105,7 @@ async fn estimate_job(app: web::Data<App>, Trainer(scope): Trainer, body: Body<N
 async fn require_ready(app: &App, scope: &Scope, new: &NewJob) -> AppResult<()> {
     for id in [Some(new.dataset_id), new.validation_dataset_id].into_iter().flatten() {
         require_rows(&db::datasets::find(scope, &app.db, id).await?)?;
+        db::datasets::find_for_training(scope, &app.db, id).await?;
     }
     let base = db::bases::find(scope, &app.db, new.base_id).await?;
     if base.status != BaseStatus::Ready {

@@ -5,7 +5,10 @@ use crate::{
 };
 use cerebros_common::{
     agents::Agent,
-    datasets::{Dataset, DatasetFinding, DatasetRow, DatasetSource, DatasetStatus, FindingSeverity},
+    datasets::{
+        Dataset, DatasetFinding, DatasetFormat, DatasetLayout, DatasetRow, DatasetSource, DatasetStatus, FindingRepair,
+        FindingSeverity, RowsKind,
+    },
     errors::ErrorCode,
     wire::{CursorPage, Page},
 };
@@ -18,6 +21,9 @@ on_both_databases!(
     a_dataset_is_built_from_approved_examples_as_they_are_now,
     an_uploaded_file_is_validated_row_by_row,
     a_file_without_a_good_row_ends_in_error,
+    every_format_is_detected_shown_and_written_in_the_others,
+    a_repaired_file_and_a_whole_report_are_downloaded,
+    pairs_of_answers_are_kept_and_not_trained_on,
     validation_run_twice_finds_nothing_twice,
     a_file_that_is_too_large_leaves_nothing,
     bad_requests_are_refused,
@@ -191,7 +197,7 @@ async fn a_file_without_a_good_row_ends_in_error(server: TestServer) {
     for (name, bytes) in [
         ("policy.pdf", PDF.to_vec()),
         ("blank.jsonl", b"\n \n".to_vec()),
-        ("shape.jsonl", b"{\"prompt\":\"a\",\"completion\":\"b\"}\n".repeat(1200)),
+        ("shape.jsonl", b"{\"question\":\"a\",\"reply\":\"b\"}\n".repeat(1200)),
     ] {
         let dataset = validated(&member, member.upload(UPLOAD, name, bytes).await).await;
         assert_eq!(dataset.status, DatasetStatus::Error, "{name}");
@@ -202,6 +208,191 @@ async fn a_file_without_a_good_row_ends_in_error(server: TestServer) {
         if name == "shape.jsonl" {
             assert_eq!(dataset.report.unwrap().rows_rejected, 1200);
         }
+    }
+}
+
+/// Rows of each format with the layout that they are mostly published in, and the user's first words.
+fn files() -> Vec<(DatasetFormat, DatasetLayout, Vec<Value>)> {
+    let said = |role: &str, content: &str| json!({"role": role, "content": content});
+    let pair = |answer: &str| json!([said("assistant", answer)]);
+    vec![
+        (
+            DatasetFormat::Chat,
+            DatasetLayout::Lines,
+            vec![json!({"messages": [said("user", "Hi"), said("assistant", "a")]})],
+        ),
+        (
+            DatasetFormat::Sharegpt,
+            DatasetLayout::Lines,
+            vec![json!({"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "a"}]})],
+        ),
+        (
+            DatasetFormat::Alpaca,
+            DatasetLayout::List,
+            vec![
+                json!({"instruction": "Hi", "input": "", "output": "a"}),
+                json!({"instruction": "Add.", "input": "1, 2", "output": "3"}),
+            ],
+        ),
+        (
+            DatasetFormat::PromptCompletion,
+            DatasetLayout::Lines,
+            vec![json!({"prompt": "Hi", "completion": "a"})],
+        ),
+        (DatasetFormat::Text, DatasetLayout::Lines, vec![json!({"text": "Hi"})]),
+        (
+            DatasetFormat::OpenaiPreference,
+            DatasetLayout::Lines,
+            vec![
+                json!({"input": {"messages": [said("user", "Hi")]}, "preferred_output": pair("a"), "non_preferred_output": pair("b")}),
+            ],
+        ),
+        (
+            DatasetFormat::Preference,
+            DatasetLayout::List,
+            vec![json!({"prompt": "Hi", "chosen": "a", "rejected": "b"})],
+        ),
+    ]
+}
+
+fn parsed(layout: DatasetLayout, text: &str) -> Vec<Value> {
+    match layout {
+        DatasetLayout::Lines => text.lines().map(|line| serde_json::from_str(line).unwrap()).collect(),
+        DatasetLayout::List => serde_json::from_str(text).unwrap(),
+    }
+}
+
+async fn every_format_is_detected_shown_and_written_in_the_others(server: TestServer) {
+    let member = server.member().await;
+    for (format, layout, rows) in files() {
+        let (name, file) = match layout {
+            DatasetLayout::Lines => ("rows.jsonl", rows.iter().map(|row| format!("{row}\n")).collect()),
+            DatasetLayout::List => ("rows.json", serde_json::to_string_pretty(&rows).unwrap()),
+        };
+        let dataset = validated(&member, member.upload(UPLOAD, name, file.clone()).await).await;
+        assert_eq!(dataset.status, DatasetStatus::Ready, "{format:?} {:?}", dataset.error);
+        assert_eq!(
+            (dataset.format, dataset.layout, dataset.rows_kind),
+            (Some(format), Some(layout), Some(format.kind()))
+        );
+        assert_eq!(dataset.report.as_ref().unwrap().rows_accepted, rows.len() as u64);
+        let shown: Vec<DatasetRow> = read_all(&member, &format!("{}/rows", path(&dataset))).await;
+        let first = &shown[0].row;
+        let asked = match format.kind() {
+            RowsKind::Conversations => &first["messages"][0]["content"],
+            RowsKind::Preferences => &first["prompt"][0]["content"],
+            RowsKind::Texts => &first["text"],
+        };
+        assert_eq!((asked, shown.len()), (&json!("Hi"), rows.len()), "{format:?}");
+        let content = member.get(&format!("{}/content", path(&dataset))).await;
+        assert_eq!(content.bytes, file.as_bytes());
+        for target in DatasetFormat::ALL {
+            let name = serde_json::to_value(target).unwrap();
+            let name = name.as_str().unwrap();
+            let export = format!("{}/export?format={name}&layout=list", path(&dataset));
+            let answer = member.get(&export).await;
+            if target.kind() != format.kind() {
+                assert_eq!(answer.problem().error, ErrorCode::Conflict);
+                continue;
+            }
+            assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+            // What was written is read as that format, and written back as it was.
+            let there = validated(&member, member.upload(UPLOAD, "x.json", answer.bytes.clone()).await).await;
+            assert_eq!((there.format, there.layout), (Some(target), Some(DatasetLayout::List)));
+            let own = serde_json::to_value(format).unwrap();
+            let back = format!("{}/export?format={}", path(&there), own.as_str().unwrap());
+            assert_eq!(
+                parsed(DatasetLayout::Lines, &member.get(&back).await.text),
+                rows,
+                "{target:?}"
+            );
+        }
+    }
+    let calls = json!([{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]);
+    let row = json!({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": null, "tool_calls": calls}]});
+    let file = format!("{}{row}\n", self::row("a", "b"));
+    let dataset = validated(&member, member.upload(UPLOAD, "x.jsonl", file).await).await;
+    let export = format!("{}/export?format=alpaca", path(&dataset));
+    let problem = member.get(&export).await.problem();
+    assert_eq!(problem.error, ErrorCode::Conflict);
+    assert!(problem.detail.contains("line 2"), "{}", problem.detail);
+    let some = member.get(&format!("{export}&leave_out=true")).await;
+    let expected = json!({"instruction": "a", "input": "", "output": "b"});
+    assert_eq!(parsed(DatasetLayout::Lines, &some.text), [expected]);
+    let disposition = some.headers[header::CONTENT_DISPOSITION].to_str().unwrap();
+    assert!(disposition.contains("x.jsonl"), "{disposition}");
+}
+
+async fn a_repaired_file_and_a_whole_report_are_downloaded(server: TestServer) {
+    let member = server.member().await;
+    let mut file = row("Eins?", "Zwei.");
+    file += &row("Drei?", "Vier.").replace("\"user\"", "\"human\"");
+    for _ in 0..1500 {
+        file += "{\"messages\": [\n";
+    }
+    let dataset = validated(&member, member.upload(UPLOAD, "rows.jsonl", file).await).await;
+    let report = dataset.report.as_ref().unwrap();
+    assert_eq!(
+        (report.rows_accepted, report.rows_rejected, report.rows_mendable),
+        (1, 1501, 1)
+    );
+    let first: Vec<DatasetFinding> = member
+        .get(&format!("{}/findings?limit=2", path(&dataset)))
+        .await
+        .data::<CursorPage<DatasetFinding>>()
+        .items;
+    assert_eq!(
+        first.iter().map(|finding| finding.repair).collect::<Vec<_>>(),
+        [FindingRepair::Mended, FindingRepair::LeftOut]
+    );
+
+    let repaired = member.get(&format!("{}/repaired", path(&dataset))).await;
+    assert_eq!(
+        parsed(DatasetLayout::Lines, &repaired.text),
+        parsed(DatasetLayout::Lines, &(row("Eins?", "Zwei.") + &row("Drei?", "Vier.")))
+    );
+    let again = validated(&member, member.upload(UPLOAD, "again.jsonl", repaired.bytes).await).await;
+    let report = again.report.unwrap();
+    assert_eq!((report.rows_accepted, report.rows_rejected, report.warnings), (2, 0, 0));
+
+    let lines = member.get(&format!("{}/report", path(&dataset))).await;
+    let findings: Vec<DatasetFinding> = lines
+        .text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(findings.len(), 1501);
+    assert_eq!(findings[..2], first);
+    assert_eq!(findings[1500].line, 1502);
+    let table = member.get(&format!("{}/report?format=csv", path(&dataset))).await;
+    assert_eq!(table.text.lines().count(), 1502);
+    assert_eq!(
+        table.text.lines().next(),
+        Some("line,field,code,severity,message,fix,repair")
+    );
+    assert!(
+        table
+            .text
+            .lines()
+            .nth(1)
+            .unwrap()
+            .starts_with("2,\"/messages/0/role\",\"role_unknown\"")
+    );
+}
+
+async fn pairs_of_answers_are_kept_and_not_trained_on(server: TestServer) {
+    let member = server.member().await;
+    let base = crate::training::built_in_base(&member).await;
+    for (file, word) in [
+        ("{\"prompt\": \"a\", \"chosen\": \"b\", \"rejected\": \"c\"}\n", "pairs"),
+        ("{\"text\": \"a\"}\n", "texts"),
+    ] {
+        let dataset = validated(&member, member.upload(UPLOAD, "x.jsonl", file.to_owned()).await).await;
+        assert_eq!(dataset.status, DatasetStatus::Ready);
+        let job = json!({"dataset_id": dataset.id, "base_id": base.id});
+        let problem = member.post("/api/v1/jobs", job).await.problem();
+        assert_eq!(problem.error, ErrorCode::Conflict);
+        assert!(problem.detail.contains(word), "{}", problem.detail);
     }
 }
 
@@ -260,6 +451,10 @@ async fn bad_requests_are_refused(server: TestServer) {
         assert_eq!(problem.error, ErrorCode::InvalidRequest);
     }
     let dataset = validated(&member, member.upload(UPLOAD, "x.jsonl", row("a", "b")).await).await;
+    for query in ["export?format=pdf", "export?leave_out=maybe", "report?format=xml"] {
+        let problem = member.get(&format!("{}/{query}", path(&dataset))).await.problem();
+        assert_eq!(problem.error, ErrorCode::InvalidRequest, "{query}");
+    }
     for (part, cursor) in [("rows", "x"), ("rows", "5"), ("findings", "1-2")] {
         let problem = member
             .get(&format!("{}/{part}?cursor={cursor}", path(&dataset)))
@@ -289,7 +484,7 @@ async fn strangers_see_no_dataset(server: TestServer) {
     let (member, stranger) = (server.member().await, server.stranger().await);
     let agent = agent(&member).await;
     let dataset = validated(&member, member.upload(UPLOAD, "x.jsonl", row("a", "b")).await).await;
-    for part in ["", "/rows", "/findings", "/content"] {
+    for part in ["", "/rows", "/findings", "/content", "/export", "/report", "/repaired"] {
         let problem = stranger.get(&format!("{}{part}", path(&dataset))).await.problem();
         assert_eq!(problem.error, ErrorCode::NotFound, "{part}");
     }

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::format::Format;
+
 /// One problem of one row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
@@ -19,6 +21,18 @@ pub struct Finding {
     pub message: String,
     /// What to do, in a sentence.
     pub fix: String,
+    pub repair: Repair,
+}
+
+/// What becomes of the row in a repaired file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Repair {
+    /// It stays as it is.
+    Kept,
+    /// It is there as `fix` says, and sound.
+    Mended,
+    LeftOut,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -60,13 +74,22 @@ pub enum Code {
     ToolCallIdMissing,
     ToolCallIdUnknown,
     ToolsInvalid,
+    /// Another format than most rows of the file.
+    OtherFormat,
+    UnknownFormat,
+    /// Both answers of a pair are the same.
+    SameAnswers,
+    /// The file ends within its list.
+    ListUnclosed,
+    /// Something follows the list, which is not read.
+    AfterList,
     Duplicate,
 }
 
 impl Code {
     pub const fn severity(self) -> Severity {
         match self {
-            Self::ByteOrderMark | Self::Duplicate => Severity::Warning,
+            Self::ByteOrderMark | Self::Duplicate | Self::ListUnclosed | Self::AfterList => Severity::Warning,
             _ => Severity::Error,
         }
     }
@@ -98,7 +121,24 @@ impl Problem {
         }
     }
 
-    pub(super) fn at(self, line: u64) -> Finding {
+    /// Points into the row as it came, and calls the member what it is called there.
+    pub(super) fn moved(mut self, field: String) -> Self {
+        let last = |field: &str| field.rsplit('/').next().unwrap_or_default().to_owned();
+        let (from, to) = (last(&self.field), last(&field));
+        if from != to && !to.is_empty() && to.parse::<usize>().is_err() {
+            let (from, to) = (format!("\"{from}\""), format!("\"{to}\""));
+            self.message = self.message.replace(&from, &to).into();
+            self.fix = self.fix.replace(&from, &to).into();
+        }
+        self.field = field;
+        self
+    }
+
+    pub(super) fn field(&self) -> &str {
+        &self.field
+    }
+
+    pub(super) fn at(self, line: u64, repair: Repair) -> Finding {
         Finding {
             line,
             column: self.column,
@@ -107,6 +147,7 @@ impl Problem {
             severity: self.code.severity(),
             message: self.message.into_owned(),
             fix: self.fix.into_owned(),
+            repair,
         }
     }
 
@@ -135,6 +176,47 @@ impl Problem {
             "The row is an exact copy of an earlier one.",
             "Delete it unless it is meant to count twice.",
         )
+    }
+
+    pub(super) fn list_unclosed() -> Self {
+        Self::new(
+            Code::ListUnclosed,
+            "",
+            "The file ends before its list does: it may have broken off.",
+            "Look whether rows are missing at the end, and close the list with \"]\".",
+        )
+    }
+
+    pub(super) fn after_list() -> Self {
+        Self::new(
+            Code::AfterList,
+            "",
+            "Something follows the end of the list; it was not read.",
+            "Put all rows into the one list, or write one row a line without a list.",
+        )
+    }
+
+    pub(super) fn other_format(found: Format, expected: Format) -> Self {
+        Self::new(
+            Code::OtherFormat,
+            "",
+            format!(
+                "The row is in the format {}, but most rows of this file are {}.",
+                found.title(),
+                expected.title()
+            ),
+            "Upload the rows of each format as a file of their own.",
+        )
+    }
+
+    /// The row has no member that any format asks for, or none of `expected`.
+    pub(super) fn unknown_format(members: &[&str], expected: Format) -> Self {
+        let message = match seen(members) {
+            Some(seen) => format!("The row has {seen}, but nothing that {} rows have.", expected.title()),
+            None => "The row is empty.".to_owned(),
+        };
+        let fix = format!("Name its members as in {}.", listed(expected.members()));
+        Self::new(Code::UnknownFormat, "", message, fix)
     }
 
     pub(super) fn invalid_utf8(line: u64, content: &[u8], valid_up_to: usize) -> Self {
@@ -179,4 +261,19 @@ impl Problem {
 fn column(line: &[u8], at: usize) -> u64 {
     let continues = |byte: u8| byte & 0xc0 == 0x80;
     1 + line[..at].iter().filter(|&&byte| !continues(byte)).count() as u64
+}
+
+/// Some member names, in a phrase; `None` where there are none.
+pub(super) fn seen(members: &[&str]) -> Option<String> {
+    const SHOWN: usize = 5;
+    let cut = |name: &&str| name.chars().take(40).collect::<String>();
+    let some: Vec<String> = members.iter().take(SHOWN).map(cut).collect();
+    let some: Vec<&str> = some.iter().map(String::as_str).collect();
+    let more = if members.len() > SHOWN { " and others" } else { "" };
+    (!some.is_empty()).then(|| format!("{}{more}", listed(&some)))
+}
+
+fn listed(members: &[&str]) -> String {
+    let quoted: Vec<String> = members.iter().map(|member| format!("\"{member}\"")).collect();
+    quoted.join(", ")
 }

@@ -2,11 +2,13 @@
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
 
-use super::finding::{Code, Problem};
+use super::finding::{Code, Problem, seen};
 use super::loose::{List, Object, Scalar, Seen, Type};
 use super::statistics::Counted;
 use crate::chat::Role;
+use crate::format::format_of;
 
 /// A row that passed; borrows from its line.
 #[derive(Debug, Deserialize)]
@@ -15,13 +17,6 @@ pub(super) struct Row<'a> {
     messages: List<Object<Message<'a>>>,
     #[serde(default)]
     tools: Seen,
-    /// Marks of other formats, to say which one it is.
-    #[serde(default)]
-    conversations: Seen,
-    #[serde(default)]
-    prompt: Seen,
-    #[serde(default)]
-    instruction: Seen,
     /// Read in full before it is dropped, as the types that rows are read into later do.
     #[serde(flatten)]
     _rest: IgnoredAny,
@@ -75,18 +70,12 @@ pub(super) fn check(json: &str, max_problems: usize) -> Result<Row<'_>, Vec<Prob
     let row = match serde_json::from_str::<Object<Row<'_>>>(json) {
         Ok(Object::Is(row)) => row,
         Ok(Object::Other(kind)) => {
-            let problem = Problem::new(
-                Code::NotAnObject,
-                "",
-                format!("The line holds {kind} where a row is an object."),
-                "Write each row as {\"messages\": [...]}, one a line.",
-            );
-            return Err(vec![problem]);
+            return Err(vec![not_an_object(kind)]);
         }
         Err(error) => return Err(vec![Problem::invalid_json(json, &error)]),
     };
     let mut problems = Vec::new();
-    check_row(&row, max_problems, &mut problems);
+    check_row(&row, json, max_problems, &mut problems);
     if problems.is_empty() {
         return Ok(row);
     }
@@ -94,7 +83,16 @@ pub(super) fn check(json: &str, max_problems: usize) -> Result<Row<'_>, Vec<Prob
     Err(problems)
 }
 
-fn check_row(row: &Row<'_>, max_problems: usize, problems: &mut Vec<Problem>) {
+pub(super) fn not_an_object(kind: Type) -> Problem {
+    Problem::new(
+        Code::NotAnObject,
+        "",
+        format!("There is {kind} where a row is an object."),
+        "Write each row as an object, such as {\"messages\": [...]}.",
+    )
+}
+
+fn check_row(row: &Row<'_>, json: &str, max_problems: usize, problems: &mut Vec<Problem>) {
     if !matches!(row.tools, Seen(None | Some(Type::List))) {
         problems.push(Problem::new(
             Code::ToolsInvalid,
@@ -105,7 +103,7 @@ fn check_row(row: &Row<'_>, max_problems: usize, problems: &mut Vec<Problem>) {
     }
     let messages = match &row.messages {
         List::Items(messages) => messages,
-        List::Absent => return problems.push(messages_missing(row)),
+        List::Absent => return problems.push(messages_missing(json)),
         List::Other(kind) => {
             return problems.push(Problem::new(
                 Code::MessagesNotAList,
@@ -147,17 +145,25 @@ fn check_row(row: &Row<'_>, max_problems: usize, problems: &mut Vec<Problem>) {
     order.end(messages.len(), problems);
 }
 
-fn messages_missing(row: &Row<'_>) -> Problem {
-    let fix = if row.conversations.0.is_some() {
-        "This looks like ShareGPT: rename \"conversations\" to \"messages\", \"from\" to \"role\" (human is user, gpt is assistant) and \"value\" to \"content\"."
-    } else if row.instruction.0.is_some() {
-        "This looks like Alpaca: make the instruction and input a user message and the output an assistant message."
-    } else if row.prompt.0.is_some() {
-        "Make the prompt a user message and the completion an assistant message."
-    } else {
-        "Add \"messages\": a list that holds at least a user message and an assistant message."
+/// Says what stands there instead.
+fn messages_missing(json: &str) -> Problem {
+    let row: Map<String, Value> = serde_json::from_str(json).unwrap_or_default();
+    let members: Vec<&str> = row.keys().map(String::as_str).collect();
+    let message = match seen(&members) {
+        Some(seen) => format!("The row has no \"messages\"; it has {seen}."),
+        None => "The row is empty: it has no \"messages\".".to_owned(),
     };
-    Problem::new(Code::MessagesMissing, "/messages", "The row has no \"messages\".", fix)
+    let fix = match format_of(&row) {
+        Some(other) => format!(
+            "This looks like {}: upload the rows of each format as a file of their own.",
+            other.title()
+        ),
+        None => "Add \"messages\", a list that holds at least a user message and an assistant message, or name the \
+                 members as in one of the other formats: \"conversations\"; \"instruction\" and \"output\"; \"prompt\" and \
+                 \"completion\"; \"chosen\" and \"rejected\"; \"text\"."
+            .to_owned(),
+    };
+    Problem::new(Code::MessagesMissing, "/messages", message, fix)
 }
 
 /// Checks what a message shows by itself; returns its role where that is one.
@@ -213,14 +219,25 @@ fn role(name: &str) -> Option<Role> {
     })
 }
 
+/// The role that other names stand for.
+pub(super) fn meant(name: &str) -> Option<&'static str> {
+    Some(match name.trim().to_lowercase().as_str() {
+        "human" | "user" | "prompter" | "customer" => "user",
+        "gpt" | "bot" | "model" | "ai" | "assistant" | "agent" | "chatgpt" => "assistant",
+        "function" | "tool" | "observation" => "tool",
+        "system" | "developer" => "system",
+        _ => return None,
+    })
+}
+
 fn role_unknown(field: String, name: &str) -> Problem {
     let shown: String = name.chars().take(40).collect();
-    let fix = match name.trim().to_lowercase().as_str() {
-        "human" | "user" | "prompter" | "customer" => "Use \"user\".",
-        "gpt" | "bot" | "model" | "ai" | "assistant" | "agent" | "chatgpt" => "Use \"assistant\".",
-        "function" | "tool" | "observation" => "Use \"tool\", with the \"tool_call_id\" that it answers.",
-        "system" | "developer" => "Use \"system\", in lower case.",
-        _ => "Use \"system\", \"developer\", \"user\", \"assistant\" or \"tool\".",
+    let fix = match meant(name) {
+        Some("user") => "Use \"user\".",
+        Some("assistant") => "Use \"assistant\".",
+        Some("tool") => "Use \"tool\", with the \"tool_call_id\" that it answers.",
+        Some(_) => "Use \"system\", in lower case.",
+        None => "Use \"system\", \"developer\", \"user\", \"assistant\" or \"tool\".",
     };
     Problem::new(Code::RoleUnknown, field, format!("\"{shown}\" is not a role."), fix)
 }
@@ -417,7 +434,8 @@ impl<'m> Order<'m> {
 
 impl Row<'_> {
     /// Content and reasoning of all messages; of the assistant's, what is trained on apart.
-    pub(super) fn count(&self, count_tokens: &dyn Fn(&str) -> usize) -> Counted {
+    pub(super) fn count(&self, count_tokens: Option<&dyn Fn(&str) -> usize>) -> Counted {
+        let count_tokens = count_tokens.unwrap_or(&|_| 0);
         let mut counted = Counted::default();
         let List::Items(messages) = &self.messages else {
             return counted;

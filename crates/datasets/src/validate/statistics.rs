@@ -30,6 +30,16 @@ pub(super) struct Counted {
     pub(super) assistant_tokens: u64,
 }
 
+impl Counted {
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            messages: self.messages + other.messages,
+            tokens: self.tokens + other.tokens,
+            assistant_tokens: self.assistant_tokens + other.assistant_tokens,
+        }
+    }
+}
+
 /// Values below 2 to this power have a bucket each; above, each power of two is cut into half as many.
 const EXACT_BITS: u32 = 9;
 

@@ -5,7 +5,9 @@ use cerebros_common::{
     bases::{BaseSource, BaseStatus},
     batches::{BatchItemError, BatchItemStatus, BatchPause, BatchStatus},
     concepts::{ConceptOrigin, Level},
-    datasets::{DatasetReport, DatasetSource, DatasetStatus, FindingSeverity},
+    datasets::{
+        DatasetFormat, DatasetLayout, DatasetReport, DatasetSource, DatasetStatus, FindingRepair, FindingSeverity,
+    },
     diagrams::{DiagramError, DiagramStatus},
     documents::{DocumentFormat, DocumentKind, DocumentPage, DocumentStatus, Scan},
     examples::{ExampleFinding, ExampleOrigin, ExampleStatus, Grounding},
@@ -328,6 +330,8 @@ pub const CONTENT: &[Table] = &[
             may("error", Text),
             is("size_bytes", Int),
             may("sha256", Text),
+            may("format", Word(word::<DatasetFormat>)),
+            may("layout", Word(word::<DatasetLayout>)),
             may("report", Shape(shape::<DatasetReport>)),
             is("created_at", Time),
             is("updated_at", Time),
@@ -345,6 +349,7 @@ pub const CONTENT: &[Table] = &[
             is("severity", Word(word::<FindingSeverity>)),
             is("message", Text),
             is("fix", Text),
+            may("repair", Word(word::<FindingRepair>)),
         ],
     },
     Table {

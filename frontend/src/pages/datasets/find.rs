@@ -1,9 +1,13 @@
 //! One dataset: how good it is, what was rejected, what is in it.
 
-use super::{findings::Findings, list::source_name, rows::Rows};
+use super::{
+    findings::Findings,
+    list::{format_name, source_name},
+    rows::Rows,
+};
 use crate::{
     address::Address,
-    api::datasets::{content_address, delete_dataset, find_dataset},
+    api::datasets::{content_address, delete_dataset, export_address, find_dataset, repaired_address, report_address},
     browser,
     components::{
         dialog::Confirm,
@@ -22,7 +26,7 @@ use crate::{
     toasts::Toasts,
 };
 use cerebros_common::{
-    datasets::{Dataset, DatasetReport, DatasetStatus},
+    datasets::{Dataset, DatasetFormat, DatasetReport, DatasetStatus, RowsKind},
     events::EventKind,
     ids::DatasetId,
     workspaces::Role,
@@ -53,6 +57,7 @@ fn OneDataset(id: DatasetId) -> impl IntoView {
         <Loaded remote=dataset let:current>
             <Head dataset=current />
             <Facts dataset=current />
+            <Files dataset=current />
             <Show when=move || checked.get()>
                 <div class="mt-8">
                     <Tabs address tabs=&TABS />
@@ -74,6 +79,7 @@ fn Head(dataset: Signal<Dataset>) -> impl IntoView {
     let id = dataset.with_untracked(|dataset| dataset.id);
     let name = Signal::derive(move || dataset.with(|dataset| dataset.name.clone()));
     let ready = move || dataset.with(|dataset| dataset.status == DatasetStatus::Ready);
+    let trainable = move || dataset.with(|dataset| dataset.rows_kind == Some(RowsKind::Conversations));
     Effect::new(move |_| browser::title(name.get()));
     let confirmed = Callback::new(move |()| {
         sending.start(delete_dataset(id), move |()| {
@@ -94,12 +100,14 @@ fn Head(dataset: Signal<Dataset>) -> impl IntoView {
                     <Icon icon=icondata::LuDownload />
                     "Download"
                 </a>
-                <May role=Role::Editor>
-                    <a href=format!("/datasets/{id}/train") class="btn btn-primary">
-                        <Icon icon=icondata::LuPlay />
-                        "Train on it"
-                    </a>
-                </May>
+                <Show when=trainable>
+                    <May role=Role::Editor>
+                        <a href=format!("/datasets/{id}/train") class="btn btn-primary">
+                            <Icon icon=icondata::LuPlay />
+                            "Train on it"
+                        </a>
+                    </May>
+                </Show>
             </Show>
         </PageHead>
         <Confirm open=asking title="Delete this dataset?" action="Delete dataset" sending confirmed>
@@ -117,6 +125,8 @@ fn Facts(dataset: Signal<Dataset>) -> impl IntoView {
             .error
             .or((dataset.status == DatasetStatus::Erased).then(|| erased.to_owned()));
         view! {
+            {kept_apart(dataset.rows_kind)
+                .map(|note| view! { <p class="mb-6 rounded-field bg-tint-blue p-4">{note}</p> })}
             {error
                 .map(|error| {
                     view! {
@@ -131,6 +141,9 @@ fn Facts(dataset: Signal<Dataset>) -> impl IntoView {
                         <DatasetTag status=dataset.status />
                     </Fact>
                     <Fact name="Source">{source_name(dataset.source)}</Fact>
+                    {dataset
+                        .format
+                        .map(|format| view! { <Fact name="Format">{format_name(format)}</Fact> })}
                     <Fact name="Size">{format::size(dataset.size_bytes)}</Fact>
                     <Fact name="Created">
                         <Ago at=dataset.created_at />
@@ -149,6 +162,98 @@ fn Facts(dataset: Signal<Dataset>) -> impl IntoView {
                 </dl>
             </Panel>
         }
+    }
+}
+
+/// What rows that jobs do not train on are.
+fn kept_apart(kind: Option<RowsKind>) -> Option<&'static str> {
+    match kind? {
+        RowsKind::Conversations => None,
+        RowsKind::Preferences => Some(
+            "Each row has a better and a worse answer. Such pairs are checked and kept; training takes conversations alone.",
+        ),
+        RowsKind::Texts => {
+            Some("Each row is a plain text. Texts are checked and kept; training takes conversations alone.")
+        }
+    }
+}
+
+/// The rows in other formats, and what came of checking them.
+#[component]
+fn Files(dataset: Signal<Dataset>) -> impl IntoView {
+    let id = dataset.with_untracked(|dataset| dataset.id);
+    let others = move || {
+        let own = dataset.with(|dataset| dataset.format.filter(|_| dataset.status == DatasetStatus::Ready));
+        let others = |own: DatasetFormat| {
+            let fits = move |other: &DatasetFormat| *other != own && other.kind() == own.kind();
+            DatasetFormat::ALL.into_iter().filter(fits).collect::<Vec<_>>()
+        };
+        own.map(others).unwrap_or_default()
+    };
+    let rejected = Memo::new(move |_| {
+        let report = |dataset: &Dataset| {
+            dataset
+                .report
+                .as_ref()
+                .map(|report| (report.rows_rejected, report.rows_mendable))
+        };
+        dataset.with(report).filter(|(rejected, _)| *rejected > 0)
+    });
+    let mended = move |(rejected, mendable)| {
+        format!(
+            "In the repaired file, {} of the {} rejected rows are mended and the others left out.",
+            format::count(mendable),
+            format::count(rejected)
+        )
+    };
+    view! {
+        <Show when=move || !others().is_empty()>
+            <div class="mt-6">
+                <Panel title="In another format">
+                    <p class="mb-3 text-sm text-muted">"Rows that a format cannot say in full are left out of it."</p>
+                    <ul class="flex flex-wrap gap-3">
+                        {move || {
+                            others()
+                                .into_iter()
+                                .map(|other| {
+                                    view! {
+                                        <li>
+                                            <a href=export_address(id, other) download class="btn">
+                                                <Icon icon=icondata::LuDownload />
+                                                {format_name(other)}
+                                            </a>
+                                        </li>
+                                    }
+                                })
+                                .collect_view()
+                        }}
+                    </ul>
+                </Panel>
+            </div>
+        </Show>
+        {move || {
+            rejected
+                .get()
+                .map(|counts| {
+                    view! {
+                        <div class="mt-6">
+                            <Panel title="Rejected rows">
+                                <p class="mb-3 text-sm text-muted">{mended(counts)}</p>
+                                <div class="flex flex-wrap gap-3">
+                                    <a href=report_address(id) download class="btn">
+                                        <Icon icon=icondata::LuDownload />
+                                        "All findings (CSV)"
+                                    </a>
+                                    <a href=repaired_address(id) download class="btn">
+                                        <Icon icon=icondata::LuDownload />
+                                        "Repaired file"
+                                    </a>
+                                </div>
+                            </Panel>
+                        </div>
+                    }
+                })
+        }}
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     remote::{Remote, read_on},
 };
 use cerebros_common::{
-    datasets::{DatasetCursor, DatasetFinding, FindingSeverity},
+    datasets::{DatasetCursor, DatasetFinding, FindingRepair, FindingSeverity},
     ids::DatasetId,
 };
 use leptos::prelude::*;
@@ -41,6 +41,7 @@ pub fn Findings(id: DatasetId) -> impl IntoView {
                             <th scope="col">"Field"</th>
                             <th scope="col">"What is wrong"</th>
                             <th scope="col">"What to do"</th>
+                            <th scope="col">"In the repaired file"</th>
                         </tr>
                     </thead>
                     <tbody>
@@ -65,6 +66,11 @@ fn Row(finding: DatasetFinding) -> impl IntoView {
         FindingSeverity::Rejected => (Colour::Red, "Rejected"),
         FindingSeverity::Warning => (Colour::Amber, "Warning"),
     };
+    let repair = match finding.repair {
+        FindingRepair::Kept => "As it is",
+        FindingRepair::Mended => "Mended",
+        FindingRepair::LeftOut => "Left out",
+    };
     let field = if finding.field.is_empty() {
         "whole row".to_owned()
     } else {
@@ -79,6 +85,7 @@ fn Row(finding: DatasetFinding) -> impl IntoView {
             <td class="font-mono whitespace-nowrap">{field}</td>
             <td class="min-w-48">{finding.message}</td>
             <td class="min-w-48">{finding.fix}</td>
+            <td class="whitespace-nowrap">{repair}</td>
         </tr>
     }
 }

@@ -21,7 +21,7 @@ use crate::{
     uploads::{DATASETS, Uploads},
 };
 use cerebros_common::{
-    datasets::{Dataset, DatasetQuery, DatasetSource, DatasetStatus},
+    datasets::{Dataset, DatasetFormat, DatasetQuery, DatasetSource, DatasetStatus},
     events::EventKind,
     wire::Page,
     workspaces::Role,
@@ -70,6 +70,7 @@ pub fn DatasetsPage() -> impl IntoView {
                             <th scope="col">"Name"</th>
                             <th scope="col">"Status"</th>
                             <th scope="col">"Source"</th>
+                            <th scope="col">"Format"</th>
                             <th scope="col">"Rows"</th>
                             <th scope="col">"Size"</th>
                             <th scope="col">"Created"</th>
@@ -105,7 +106,8 @@ fn Upload(datasets: Remote<Page<Dataset>>) -> impl IntoView {
             );
         }
     });
-    let note = "JSONL in OpenAI's chat format: one {\"messages\": [...]} object a line, up to 500 MB";
+    let note = "JSON Lines or a JSON list, up to 500 MB: OpenAI chat, ShareGPT, Alpaca, prompt and completion, preference \
+                pairs or plain text. The format is told by the rows.";
     view! {
         <div class="mb-6 space-y-4">
             <DropZone limits=DATASETS note on_files=add />
@@ -118,6 +120,18 @@ pub fn source_name(source: DatasetSource) -> &'static str {
     match source {
         DatasetSource::Examples => "Approved examples",
         DatasetSource::Upload => "Upload",
+    }
+}
+
+pub fn format_name(format: DatasetFormat) -> &'static str {
+    match format {
+        DatasetFormat::Chat => "OpenAI chat",
+        DatasetFormat::Sharegpt => "ShareGPT",
+        DatasetFormat::Alpaca => "Alpaca",
+        DatasetFormat::PromptCompletion => "Prompt and completion",
+        DatasetFormat::Text => "Plain text",
+        DatasetFormat::OpenaiPreference => "OpenAI preference",
+        DatasetFormat::Preference => "Chosen and rejected",
     }
 }
 
@@ -142,6 +156,7 @@ fn Row(dataset: Dataset) -> impl IntoView {
                 <DatasetTag status=dataset.status />
             </td>
             <td class="whitespace-nowrap">{source_name(dataset.source)}</td>
+            <td class="whitespace-nowrap">{dataset.format.map_or("–", format_name)}</td>
             <td class="whitespace-nowrap">{rows.unwrap_or_else(|| "–".to_owned())}</td>
             <td class="whitespace-nowrap">{format::size(dataset.size_bytes)}</td>
             <td>

@@ -1,4 +1,4 @@
-//! The rows of a dataset as conversations.
+//! The rows of a dataset: conversations, pairs of answers to one, or texts.
 
 use crate::{
     api::datasets::list_rows,
@@ -46,28 +46,17 @@ pub fn Rows(id: DatasetId) -> impl IntoView {
 
 #[component]
 fn Row(row: DatasetRow) -> impl IntoView {
-    let messages = row
-        .row
-        .get("messages")
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default();
-    let said = |message: &Value, key: &str| match message.get(key) {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Null) | None => String::new(),
-        Some(other) => other.to_string(),
-    };
     view! {
         <li class="panel p-4">
             <p class="mb-2 text-sm text-muted">"Line " {row.line}</p>
             <dl class="space-y-2 text-sm">
-                {messages
-                    .iter()
-                    .map(|message| {
+                {said(&row.row)
+                    .into_iter()
+                    .map(|(who, what)| {
                         view! {
                             <div class="grid gap-x-4 sm:grid-cols-[6rem_minmax(0,1fr)]">
-                                <dt class="text-muted">{said(message, "role")}</dt>
-                                <dd class="break-words whitespace-pre-wrap">{said(message, "content")}</dd>
+                                <dt class="text-muted">{who}</dt>
+                                <dd class="break-words whitespace-pre-wrap">{what}</dd>
                             </div>
                         }
                     })
@@ -75,4 +64,31 @@ fn Row(row: DatasetRow) -> impl IntoView {
             </dl>
         </li>
     }
+}
+
+/// Who says what, in order.
+fn said(row: &Value) -> Vec<(String, String)> {
+    let text = |value: Option<&Value>| match value {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Null) | None => String::new(),
+        Some(other) => other.to_string(),
+    };
+    let mut said = Vec::new();
+    for (member, name) in [
+        ("messages", None),
+        ("prompt", None),
+        ("chosen", Some("better")),
+        ("rejected", Some("worse")),
+    ] {
+        for message in row.get(member).and_then(Value::as_array).into_iter().flatten() {
+            let who = name.map_or_else(|| text(message.get("role")), str::to_owned);
+            let calls = message.get("tool_calls").filter(|calls| !calls.is_null());
+            let what = [message.get("content"), calls].map(text).join("\n");
+            said.push((who, what.trim_matches('\n').to_owned()));
+        }
+    }
+    if let Some(found) = row.get("text") {
+        said.push(("text".to_owned(), text(Some(found))));
+    }
+    said
 }
