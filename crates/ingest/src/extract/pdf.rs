@@ -142,6 +142,8 @@ fn number(start: &BytesStart<'_>, name: &str) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a broken expectation fails the test")]
+
     use super::*;
 
     #[test]
