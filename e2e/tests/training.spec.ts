@@ -1,0 +1,69 @@
+// Training as a person steers it: what it takes is told while one types; then it is paused, resumed and cancelled, with its
+// checkpoints in sight.
+
+import AxeBuilder from "@axe-core/playwright";
+import type { Page } from "@playwright/test";
+import { join } from "node:path";
+import { collectFaults } from "./faults";
+import { expect, test } from "./server";
+import { signUp } from "./workspace";
+
+const pictures = process.env.SCREENSHOTS;
+
+const rows = Array.from({ length: 24 }, (_, index) =>
+  JSON.stringify({
+    messages: [
+      { role: "user", content: `What is stored on shelf ${index}?` },
+      { role: "assistant", content: `Shelf ${index} holds the binders of ${1990 + index}.` },
+    ],
+  }),
+).join("\n");
+
+async function accessible(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations.map(({ id, nodes }) => `${id} at ${nodes.map((node) => node.target).join("; ")}`)).toEqual([]);
+}
+
+test("a job is estimated, started, paused, resumed and cancelled", async ({ page, context, server }) => {
+  test.slow();
+  const faults = await collectFaults(context);
+  const { request } = context;
+  await signUp(request, server.url);
+  const api = async (path: string) => (await (await request.get(`${server.url}/api/v1${path}`)).json()).data;
+  const file = { name: "shelves.jsonl", mimeType: "application/octet-stream", buffer: Buffer.from(rows) };
+  const uploaded = await request.post(`${server.url}/api/v1/datasets/upload`, { multipart: { file } });
+  const dataset = (await uploaded.json()).data;
+  await expect.poll(async () => (await api(`/datasets/${dataset.id}`)).status).toBe("ready");
+
+  await page.goto(`/datasets/${dataset.id}/train`);
+  await expect(page.getByText(/over 22 rows, 2 kept/)).toBeVisible({ timeout: 30_000 });
+  await page.getByRole("button", { name: "Fast" }).click();
+  await expect(page.getByLabel("Epochs")).toHaveValue("1");
+  await expect(page.getByText(/^6 steps over 22 rows, 2 kept for validation$/)).toBeVisible({ timeout: 30_000 });
+  if (pictures) await page.screenshot({ path: join(pictures, "train-estimate.png"), fullPage: true });
+  for (const [label, value] of [["Epochs", "100"], ["LoRA rank", "4"], ["Batch size", "2"]]) {
+    await page.getByLabel(label, { exact: true }).fill(value);
+  }
+  await expect(page.getByText(/^1,100 steps over 22 rows/)).toBeVisible({ timeout: 30_000 });
+  await accessible(page);
+  await page.getByRole("button", { name: "Train", exact: true }).click();
+  await expect(page).toHaveURL(/\/training\//);
+  const job = { id: page.url().split("/").pop() };
+  const progress = page.getByRole("region", { name: "Progress" });
+  const checkpoints = page.getByRole("region", { name: "Checkpoints" });
+  await expect(checkpoints.getByRole("row")).not.toHaveCount(0, { timeout: 60_000 });
+  await progress.getByRole("button", { name: "Pause" }).click();
+  await expect(progress.getByText("Paused", { exact: true })).toBeVisible({ timeout: 30_000 });
+  const { step } = await api(`/jobs/${job.id}`);
+  await expect(checkpoints.getByRole("cell", { name: String(step), exact: true })).toBeVisible();
+  await accessible(page);
+  if (pictures) await page.screenshot({ path: join(pictures, "job-paused.png"), fullPage: true });
+
+  await progress.getByRole("button", { name: "Resume" }).click();
+  await expect.poll(async () => (await api(`/jobs/${job.id}`)).step, { timeout: 30_000 }).toBeGreaterThan(step);
+  await progress.getByRole("button", { name: "Cancel" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Cancel training" }).click();
+  await expect(progress.getByText("Cancelled", { exact: true })).toBeVisible({ timeout: 30_000 });
+  await expect(progress.getByRole("button", { name: "Resume" })).toBeVisible();
+  expect(faults).toEqual([]);
+});
