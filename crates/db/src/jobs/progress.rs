@@ -79,10 +79,17 @@ pub async fn append_log(write: &mut Write, id: JobId, level: &str, message: &str
 
 /// Notes that training can go on from a step; a step that was noted before stays as it is.
 pub async fn put_checkpoint(write: &mut Write, id: JobId, step: u64) -> Result<(), DbError> {
-    lock(write, id).await?;
+    let current = lock(write, id).await?;
+    let step = convert::signed(step);
+    // A run that is stopped while it measures leaves that to the next one: its last step is done and has no point yet.
+    if current.step < step {
+        let mut row = current.into_active_model();
+        row.step = Set(step);
+        row.update(write.connection()).await?;
+    }
     let row = checkpoint::ActiveModel {
         job_id: Set(id.0),
-        step: Set(convert::signed(step)),
+        step: Set(step),
         at: Set(convert::now()),
     };
     let keep = OnConflict::columns([checkpoint::Column::JobId, checkpoint::Column::Step])
