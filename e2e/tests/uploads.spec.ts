@@ -22,11 +22,12 @@ async function assistant(page: Page, url: string): Promise<string> {
   return (await made.json()).data.id;
 }
 
-/** Holds parts back from the given number on; counts those that reached the server. */
+/** Holds parts back from the given number on; counts those that were sent, and those that reached the server. */
 async function hold(context: BrowserContext, from: number) {
-  const state = { from, offline: false, arrived: new Array<number>() };
+  const state = { from, offline: false, sent: 0, arrived: new Array<number>() };
   await context.route(PART, async (route) => {
     const number = Number(PART.exec(route.request().url())![1]);
+    state.sent += 1;
     if (state.offline) return route.abort("internetdisconnected");
     if (number >= state.from) return; // never answered: it stays on its way
     await route.continue();
@@ -102,6 +103,8 @@ test("pausing, resuming and cancelling by the keyboard", async ({ context, page,
   const held = await hold(context, 1);
   await page.goto(`/assistants/${id}/wizard/4`);
   await page.getByLabel("Files", { exact: true }).setInputFiles([large("first.pdf", 3), large("second.pdf", 4)]);
+  // No part is sent before the browser has kept the file.
+  await expect.poll(() => held.sent).toBeGreaterThan(0);
   await page.getByRole("button", { name: "Pause first.pdf" }).focus();
   await page.keyboard.press("Enter");
   await expect(item(page, "first.pdf")).toContainText("Paused");
