@@ -38,7 +38,6 @@ pub struct TrainJob {
     workspace_id: WorkspaceId,
     job_id: JobId,
     /// Which time in the queue it is.
-    #[serde(default)]
     turn: i64,
 }
 

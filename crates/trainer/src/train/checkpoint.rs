@@ -36,7 +36,7 @@ pub struct Identity {
     pub base_sha256: String,
     pub dataset_sha256: String,
     /// Of the rows that it is measured on, where they are a file of their own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub validation_sha256: Option<String>,
     /// Of the adapter that the run started from, where there is one.
     pub initial_adapter_sha256: Option<String>,
@@ -52,16 +52,14 @@ pub struct Progress {
     pub initial_validation: Option<Validation>,
     pub validation: Option<Validation>,
     /// Of the newest step, where the run was interrupted before it was reported.
-    #[serde(default)]
     pub unreported: Option<StepFigures>,
     /// The best evaluation so far, where the job stops early.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub best: Option<Best>,
     /// Mean loss of the first steps, once they are done.
-    #[serde(default, with = "bits")]
+    #[serde(with = "bits")]
     pub first_losses: f64,
     /// Steps in a row whose loss lay far above that of the start.
-    #[serde(default)]
     pub high_losses: u64,
 }
 
