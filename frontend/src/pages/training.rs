@@ -8,6 +8,7 @@ mod form_parameters;
 pub mod list;
 pub mod new;
 pub mod watch;
+mod watch_charts;
 mod watch_checkpoints;
 mod watch_log;
 mod watch_metrics;

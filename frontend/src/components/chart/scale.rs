@@ -11,19 +11,20 @@ pub struct Scale {
     to: f64,
 }
 
+/// The lowest and the highest value of all series.
+pub fn span(series: &[Series], value: impl Fn(&(f64, f64)) -> f64) -> Option<(f64, f64)> {
+    let points = series.iter().flat_map(|series| &series.points);
+    let values = points.map(value).filter(|value| value.is_finite());
+    values.fold(None, |span, value| {
+        let (low, high) = span.unwrap_or((value, value));
+        Some((value.min(low), value.max(high)))
+    })
+}
+
 impl Scale {
     /// Spans all values of all series, widened by `margin` of their range on both sides.
     pub fn of(series: &[Series], value: impl Fn(&(f64, f64)) -> f64, from: f64, to: f64, margin: f64) -> Self {
-        let values = || {
-            series
-                .iter()
-                .flat_map(|series| &series.points)
-                .map(&value)
-                .filter(|value| value.is_finite())
-        };
-        let low = values().fold(f64::INFINITY, f64::min);
-        let high = values().fold(f64::NEG_INFINITY, f64::max);
-        let (low, high) = if low > high { (0.0, 1.0) } else { (low, high) };
+        let (low, high) = span(series, value).unwrap_or((0.0, 1.0));
         let room = if high > low { (high - low) * margin } else { 0.5 };
         Self {
             low: low - room,
@@ -129,8 +130,9 @@ mod tests {
     #[test]
     fn pixels_and_values_belong_together() {
         let series = [Series {
-            name: "",
+            name: String::new(),
             line: super::super::Line::First,
+            stroke: super::super::Stroke::Solid,
             points: vec![(10.0, 1.0), (20.0, 3.0)],
         }];
         let x = Scale::of(&series, |point| point.0, 50.0, 250.0, 0.0);

@@ -1,12 +1,13 @@
 //! A training job as it runs, and after.
 
 use super::{
-    watch_checkpoints::CheckpointsPanel,
-    watch_log::LogPanel,
-    watch_metrics::{Metrics, MetricsPanel},
+    watch_charts::ChartsPanel, watch_checkpoints::CheckpointsPanel, watch_log::LogPanel, watch_metrics::Metrics,
 };
 use crate::{
-    api::jobs::{cancel_job, find_job, pause_job, resume_job, retry_job},
+    api::{
+        Answer,
+        jobs::{cancel_job, find_job, pause_job, resume_job, retry_job},
+    },
     components::{
         button::Button,
         dialog::Confirm,
@@ -31,6 +32,7 @@ use cerebros_common::{
 };
 use chrono::Utc;
 use leptos::prelude::*;
+use std::pin::Pin;
 
 #[component]
 pub fn Watch(id: JobId) -> impl IntoView {
@@ -43,7 +45,7 @@ pub fn Watch(id: JobId) -> impl IntoView {
                 <State job=current metrics remote=job />
                 <Failure job=current />
                 <Result job=current />
-                <MetricsPanel metrics />
+                <ChartsPanel id metrics />
                 <Facts job=current />
                 <CheckpointsPanel id />
                 <LogPanel id />
@@ -103,31 +105,33 @@ fn State(job: Signal<Job>, metrics: Metrics, remote: Remote<Job>) -> impl IntoVi
     }
 }
 
+type Order = Pin<Box<dyn Future<Output = Answer<Job>>>>;
+
 #[component]
 fn Buttons(status: Memo<JobStatus>, remote: Remote<Job>) -> impl IntoView {
     let asking = RwSignal::new(false);
     let sending = Sending::new();
     let toasts = Toasts::of_app();
-    let id = move || untrack(|| remote.with(|job| job.id));
-    let cancel = Callback::new(move |()| {
-        let Some(id) = id() else { return };
-        sending.start(cancel_job(id), move |job| {
-            asking.set(false);
-            remote.set(job);
-        });
-    });
-    let pause = Callback::new(move |()| {
-        let Some(id) = id() else { return };
-        sending.start(pause_job(id), move |job| remote.set(job));
-    });
-    let resume = Callback::new(move |()| {
-        let Some(id) = id() else { return };
-        sending.start(resume_job(id), move |job| remote.set(job));
-    });
-    let retry = Callback::new(move |()| {
-        let Some(id) = id() else { return };
-        sending.start(retry_job(id), move |job| remote.set(job));
-    });
+    let order = move |order: fn(JobId) -> Order| {
+        Callback::new(move |()| {
+            let Some(id) = untrack(|| remote.with(|job| job.id)) else {
+                return;
+            };
+            sending.start(order(id), move |job| {
+                asking.set(false);
+                remote.set(job);
+            });
+        })
+    };
+    let act = move |icon: icondata::Icon, name: &'static str, on_click: Callback<()>| {
+        view! {
+            <Button busy=sending.busy class="btn btn-sm" on_click=on_click>
+                <Icon icon />
+                {name}
+            </Button>
+        }
+    };
+    let resume = move || act(icondata::LuPlay, "Resume", order(|id| Box::pin(resume_job(id))));
     let cancel_button = move || {
         view! {
             <button type="button" class="btn btn-sm" on:click=move |_| asking.set(true)>
@@ -144,46 +148,14 @@ fn Buttons(status: Memo<JobStatus>, remote: Remote<Job>) -> impl IntoView {
     view! {
         {move || match status.get() {
             JobStatus::Queued | JobStatus::Running => {
-                view! {
-                    <Button busy=sending.busy class="btn btn-sm" on_click=pause>
-                        <Icon icon=icondata::LuPause />
-                        "Pause"
-                    </Button>
-                    {cancel_button()}
-                }
-                    .into_any()
+                (act(icondata::LuPause, "Pause", order(|id| Box::pin(pause_job(id)))), cancel_button()).into_any()
             }
-            JobStatus::Paused => {
-                view! {
-                    <Button busy=sending.busy class="btn btn-sm" on_click=resume>
-                        <Icon icon=icondata::LuPlay />
-                        "Resume"
-                    </Button>
-                    {cancel_button()}
-                }
-                    .into_any()
-            }
-            JobStatus::Failed => {
-                view! {
-                    <Button busy=sending.busy class="btn btn-sm" on_click=retry>
-                        <Icon icon=icondata::LuRotateCw />
-                        "Try again"
-                    </Button>
-                }
-                    .into_any()
-            }
-            JobStatus::Cancelled => {
-                view! {
-                    <Button busy=sending.busy class="btn btn-sm" on_click=resume>
-                        <Icon icon=icondata::LuPlay />
-                        "Resume"
-                    </Button>
-                }
-                    .into_any()
-            }
+            JobStatus::Paused => (resume(), cancel_button()).into_any(),
+            JobStatus::Failed => act(icondata::LuRotateCw, "Try again", order(|id| Box::pin(retry_job(id)))).into_any(),
+            JobStatus::Cancelled => resume().into_any(),
             JobStatus::Succeeded => ().into_any(),
         }}
-        <Confirm open=asking title="Cancel this training?" action="Cancel training" sending confirmed=cancel>
+        <Confirm open=asking title="Cancel this training?" action="Cancel training" sending confirmed=order(|id| Box::pin(cancel_job(id)))>
             <p>"It can be resumed from its last checkpoint."</p>
         </Confirm>
     }

@@ -2,10 +2,7 @@
 
 use crate::{
     api::{Answer, jobs::list_metrics},
-    components::{
-        chart::{Chart, Line, Series},
-        page_head::{Fact, Panel},
-    },
+    components::page_head::Fact,
     events::Events,
     format,
     remote::Remote,
@@ -21,7 +18,7 @@ const STRETCH: u32 = 2000;
 
 #[derive(Clone, Copy)]
 pub struct Metrics {
-    points: RwSignal<Vec<MetricPoint>>,
+    pub points: RwSignal<Vec<MetricPoint>>,
     /// The first step that was seen to happen, and when, in milliseconds.
     seen: StoredValue<Option<(u64, f64)>>,
 }
@@ -80,7 +77,8 @@ fn insert(points: &mut Vec<MetricPoint>, point: MetricPoint) {
     }
 }
 
-async fn read(id: JobId) -> Answer<Vec<MetricPoint>> {
+/// All measurements of a job.
+pub async fn read(id: JobId) -> Answer<Vec<MetricPoint>> {
     let mut points = Vec::new();
     let mut cursor = None;
     loop {
@@ -98,45 +96,7 @@ async fn read(id: JobId) -> Answer<Vec<MetricPoint>> {
 }
 
 #[component]
-pub fn MetricsPanel(metrics: Metrics) -> impl IntoView {
-    let points = metrics.points;
-    let series = Signal::derive(move || {
-        let line = |value: fn(&MetricPoint) -> Option<f64>| {
-            points.with(|points| {
-                points
-                    .iter()
-                    .filter_map(|point| Some((point.step as f64, value(point)?)))
-                    .collect()
-            })
-        };
-        vec![
-            Series {
-                name: "Training loss",
-                line: Line::First,
-                points: line(|point| point.loss),
-            },
-            Series {
-                name: "Validation loss",
-                line: Line::Second,
-                points: line(|point| point.validation_loss),
-            },
-        ]
-    });
-    view! {
-        <Panel title="Loss">
-            <Show
-                when=move || points.with(|points| !points.is_empty())
-                fallback=|| view! { <p class="py-12 text-center text-muted">"The first measurement comes with the first step."</p> }
-            >
-                <Chart series title="Loss by step" x_name="Step" />
-                <Latest points />
-            </Show>
-        </Panel>
-    }
-}
-
-#[component]
-fn Latest(points: RwSignal<Vec<MetricPoint>>) -> impl IntoView {
+pub fn Latest(points: RwSignal<Vec<MetricPoint>>) -> impl IntoView {
     fn last<T>(points: &[MetricPoint], value: impl Fn(&MetricPoint) -> Option<T>) -> Option<T> {
         points.iter().rev().find_map(value)
     }
@@ -144,7 +104,10 @@ fn Latest(points: RwSignal<Vec<MetricPoint>>) -> impl IntoView {
         move || points.with(|points| value(points)).unwrap_or_else(|| "–".to_owned())
     };
     view! {
-        <dl class="mt-6 grid grid-cols-2 gap-4 border-t border-line pt-4 md:grid-cols-5">
+        <dl class="mt-6 grid grid-cols-2 gap-4 border-t border-line pt-4 md:grid-cols-3 lg:grid-cols-6">
+            <Fact name="Accuracy">
+                {fact(|points| last(points, |point| point.token_accuracy).map(format::percent))}
+            </Fact>
             <Fact name="Validation accuracy">
                 {fact(|points| last(points, |point| point.validation_token_accuracy).map(format::percent))}
             </Fact>
