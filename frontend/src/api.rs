@@ -31,6 +31,7 @@ pub mod search;
 pub mod studies;
 pub mod templates;
 pub mod uploads;
+pub mod webhooks;
 pub mod workspaces;
 
 pub use error::{Answer, ApiError};

@@ -21,7 +21,7 @@ use crate::{
             First, Settings, api_keys::ApiKeysPage, audit::AuditPage, data::DataPage,
             language_model::LanguageModelPage, members::MembersPage, notifications::NotificationsPage,
             profile::ProfilePage, provider_keys::ProviderKeysPage, sessions::SessionsPage, templates::TemplatesPage,
-            usage::UsagePage, workspace::WorkspacePage,
+            usage::UsagePage, webhooks::WebhooksPage, workspace::WorkspacePage,
         },
         shared::SharedPage,
         shell::Shell,
@@ -90,6 +90,7 @@ pub fn App() -> impl IntoView {
                         <Route path=path!("/members") view=MembersPage />
                         <Route path=path!("/api-keys") view=ApiKeysPage />
                         <Route path=path!("/provider-keys") view=ProviderKeysPage />
+                        <Route path=path!("/webhooks") view=WebhooksPage />
                         <Route path=path!("/templates") view=TemplatesPage />
                         <Route path=path!("/language-model") view=LanguageModelPage />
                         <Route path=path!("/usage") view=UsagePage />

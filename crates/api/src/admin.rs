@@ -5,11 +5,11 @@ use crate::{
     config::Config,
     deletions, imports,
     keys::{Keys, Purpose},
-    links, provider_keys, server,
+    links, provider_keys, seal, server, webhooks,
 };
 use anyhow::{Context, ensure};
 use cerebros_common::{deletions::Receipt, wire::Envelope};
-use cerebros_db::{self as db, Scope, link_tokens, users, workspaces};
+use cerebros_db::{self as db, Scope, link_tokens, seal::Sealed, users, workspaces};
 use std::{fs, io::Write, path::Path};
 
 /// Makes and prints a link with which somebody chooses a new password. Works beside a running server.
@@ -70,16 +70,22 @@ pub async fn rotate_key(config: &Config, out: &mut impl Write) -> anyhow::Result
     let (key_id, _) = keys.current(Purpose::Secrets);
     let outdated = db::provider_keys::outdated_unscoped(&connection, &key_id).await?;
     for (workspace_id, provider, sealed) in &outdated {
-        let secret = provider_keys::open(&keys, *workspace_id, *provider, sealed)?;
-        let anew = provider_keys::seal(&keys, *workspace_id, *provider, &secret)?;
+        let anew = renewed_seal(&keys, &provider_keys::place(*workspace_id, *provider), sealed)?;
         let mut write = connection.write(&Scope::system(*workspace_id)).await?;
         db::provider_keys::reseal(&mut write, *provider, sealed, anew).await?;
+        write.commit().await?;
+    }
+    let hooks = db::webhooks::outdated_unscoped(&connection, &key_id).await?;
+    for (workspace_id, id, sealed) in &hooks {
+        let anew = renewed_seal(&keys, &webhooks::place(*workspace_id, *id), sealed)?;
+        let mut write = connection.write(&Scope::system(*workspace_id)).await?;
+        db::webhooks::reseal(&mut write, *id, sealed, anew).await?;
         write.commit().await?;
     }
     writeln!(
         out,
         "the secret key {key_id} is in use; {} stored keys were encrypted anew",
-        outdated.len()
+        outdated.len() + hooks.len()
     )?;
     if renewed {
         writeln!(
@@ -88,6 +94,11 @@ pub async fn rotate_key(config: &Config, out: &mut impl Write) -> anyhow::Result
         )?;
     }
     Ok(())
+}
+
+fn renewed_seal(keys: &Keys, place: &str, sealed: &Sealed) -> anyhow::Result<Sealed> {
+    let secret = seal::open(keys, place, sealed)?;
+    Ok(seal::seal(keys, place, &secret)?)
 }
 
 /// Makes a workspace of an archive and prints its id.

@@ -12,7 +12,7 @@ pub mod results;
 
 pub use estimate::estimate;
 
-use crate::{error::AppResult, state::App};
+use crate::{error::AppResult, state::App, webhooks};
 use cerebros_common::{
     agents::TrainingState,
     ids::{JobId, WorkspaceId},
@@ -81,6 +81,8 @@ pub async fn stop(app: &App, scope: &Scope, id: JobId, stop: Stop) -> AppResult<
     if let (Some(agent_id), true) = (job.agent_id, job.status != JobStatus::Running) {
         db::agents::set_training(&mut write, agent_id, job.id, TrainingState::Idle, None).await?;
     }
+    let told = webhooks::note_end(&mut write, id, job.status).await?;
+    webhooks::enqueue_all(&write, scope.workspace_id, &told).await?;
     write.commit().await?;
     Ok(job)
 }
@@ -151,6 +153,8 @@ pub async fn bury(app: Arc<App>, task: TrainJob, burial: Burial) -> Result<(), H
     let mut write = app.db.write(&scope).await?;
     if due {
         db::jobs::finish(&mut write, task.job_id, JobStatus::Failed, Some(&failure)).await?;
+        let told = webhooks::note_end(&mut write, task.job_id, JobStatus::Failed).await?;
+        webhooks::enqueue_all(&write, task.workspace_id, &told).await?;
     }
     burial.bury(write.connection()).await?;
     write.commit().await?;
@@ -405,7 +409,7 @@ impl Run {
                 .await
                 .map_err(database)?;
         }
-        db::jobs::finish(&mut write, self.id, status, failure)
+        let ended = db::jobs::finish(&mut write, self.id, status, failure)
             .await
             .map_err(database)?;
         if let Some(agent_id) = job.agent_id {
@@ -413,6 +417,10 @@ impl Run {
             db::agents::set_training(&mut write, agent_id, self.id, training, model_id)
                 .await
                 .map_err(database)?;
+        }
+        if let Some(ended) = ended {
+            let told = webhooks::note_end(&mut write, self.id, ended).await.map_err(database)?;
+            webhooks::enqueue_all(&write, self.scope.workspace_id, &told).await?;
         }
         self.lease.complete(write.connection()).await?;
         write.commit().await.map_err(database)?;

@@ -45,6 +45,7 @@ mod provider_keys;
 mod respond;
 mod routes;
 mod scan;
+mod seal;
 mod search;
 mod server;
 mod spa;
@@ -57,6 +58,7 @@ mod upload;
 mod uploads;
 mod uses;
 mod wake;
+mod webhooks;
 
 pub use avatars::avatar_main;
 pub use config::{Config, ConfigError};

@@ -45,6 +45,7 @@ use utoipa_actix_web::AppExt;
         (name = "api_keys", description = "Keys for scripts"),
         (name = "audit", description = "Who did what, when, to what"),
         (name = "provider_keys", description = "Keys for other people's services"),
+        (name = "webhooks", description = "Addresses that are told what has happened"),
         (name = "llm", description = "Language models: settings, prices, calls and what they cost"),
         (name = "deletions", description = "Deleting for good, with a receipt"),
         (name = "exports", description = "Archives to take away"),
@@ -168,6 +169,9 @@ fn access(method: &str, operation: &Operation) -> Access {
         "list_audit" | "list_provider_keys" | "put_provider_key" | "delete_provider_key" => {
             Member(Role::Admin, KeyScope::Admin)
         }
+        "list_webhooks" | "create_webhook" | "update_webhook" | "rotate_webhook" | "test_webhook"
+        | "delete_webhook" => Member(Role::Admin, KeyScope::Admin),
+        "list_webhook_deliveries" | "retry_webhook_delivery" => Member(Role::Admin, KeyScope::Admin),
         "find_receipt" => Open,
         "review_examples" | "claim_examples" | "release_examples" | "judge_example" | "undo_example" => {
             Member(Role::Reviewer, KeyScope::Write)

@@ -38,6 +38,7 @@ mod sessions;
 mod studies;
 mod templates;
 mod uploads;
+mod webhooks;
 mod workspaces;
 
 use utoipa_actix_web::{scope, service_config::ServiceConfig};
@@ -52,6 +53,7 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(sessions::configure)
             .configure(account::configure)
             .configure(notifications::configure)
+            .configure(webhooks::configure)
             .configure(workspaces::configure)
             .configure(members::configure)
             .configure(invitations::configure)

@@ -2,7 +2,7 @@
 
 use crate::{
     bases, batches, concepts, datasets::validation, deletions, diagrams::draw, documents::extraction, examples,
-    invitations, jobs, links, state::App, uploads,
+    invitations, jobs, links, state::App, uploads, webhooks,
 };
 use cerebros_queue::{Lease, Runner, Task, TaskError, Waker};
 use chrono::{Duration, Utc};
@@ -11,6 +11,8 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 
 const EVENTS_KEPT_DAYS: i64 = 7;
+/// As the wire's types say.
+const DELIVERIES_KEPT_DAYS: i64 = 30;
 const ANSWERS_KEPT_HOURS: i64 = 24;
 /// Longer than any task waits that may ask for one again.
 const LLM_ANSWERS_KEPT_DAYS: i64 = 30;
@@ -43,6 +45,9 @@ pub fn start(app: &Arc<App>) -> anyhow::Result<Vec<JoinHandle<anyhow::Result<()>
         .queue("mail", 2)
         .register(links::send)
         .register(invitations::send)
+        .queue("webhooks", 4)
+        .register(webhooks::run)
+        .on_dead(webhooks::bury)
         .queue("generation", 6)
         .register(examples::run)
         .queue("diagrams", 2)
@@ -114,6 +119,10 @@ async fn tidy(app: Arc<App>, _: Tidy, _: Lease) -> Result<(), TaskError> {
         now - Duration::hours(LLM_CALLS_LAST_HOURS),
     );
     cerebros_db::llm_calls::expire_unscoped(&app.db, answers, calls)
+        .await
+        .map_err(failed)?;
+    let before = now - Duration::days(DELIVERIES_KEPT_DAYS);
+    cerebros_db::webhooks::expire_unscoped(&app.db, before)
         .await
         .map_err(failed)?;
     cerebros_db::rates::expire_unscoped(&app.db).await.map_err(failed)?;

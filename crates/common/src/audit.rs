@@ -76,6 +76,8 @@ pub enum Noun {
     Diagram,
     /// A link with which anybody sees a diagram.
     Share,
+    Webhook,
+    WebhookDelivery,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -48,6 +48,8 @@ pub enum EventKind {
     InvitationsChanged,
     /// `id` is the key.
     ApiKeysChanged,
+    /// A webhook or one of its deliveries; `id` is the webhook.
+    WebhooksChanged,
     /// Which language model the workspace uses, or what it costs; `id` is the workspace.
     LlmSettingsChanged,
     /// `id` is the workspace.

@@ -63,4 +63,6 @@ ids!(
     BatchItemId,
     ConceptId,
     DiagramId,
+    WebhookId,
+    WebhookDeliveryId,
 );

@@ -33,5 +33,6 @@ pub mod search;
 pub mod studies;
 pub mod templates;
 pub mod uploads;
+pub mod webhooks;
 pub mod wire;
 pub mod workspaces;

@@ -586,6 +586,7 @@ async fn close(write: &mut Write, id: WorkspaceId, work: &mut Work) -> Result<()
     }
     for sql in [
         "delete from api_keys where workspace_id = $1",
+        "delete from webhooks where workspace_id = $1",
         "delete from invitations where workspace_id = $1",
         "delete from members where workspace_id = $1",
     ] {

@@ -260,16 +260,16 @@ pub async fn suffixes(scope: &Scope, db: &Db, ids: &[JobId]) -> Result<HashMap<J
     Ok(suffixes.collect())
 }
 
-/// Ends a job, or a part of it when it was paused. One that is over already keeps its end.
+/// Ends a job, or a part of it when it was paused, and says how. One that is over already keeps its end: `None`.
 pub async fn finish(
     write: &mut Write,
     id: JobId,
     status: JobStatus,
     failure: Option<&JobFailure>,
-) -> Result<(), DbError> {
+) -> Result<Option<JobStatus>, DbError> {
     let current = lock(write, id).await?;
     if convert::parse_name::<JobStatus>("job status", &current.status)?.is_over() {
-        return Ok(());
+        return Ok(None);
     }
     // It may have been cancelled while it wrote the checkpoint to be paused at.
     let status = match status {
@@ -297,12 +297,13 @@ pub async fn finish(
         JobStatus::Succeeded => (NotificationKind::JobSucceeded, "has finished"),
         JobStatus::Failed => (NotificationKind::JobFailed, "has failed"),
         // Somebody wanted it so.
-        _ => return Ok(()),
+        _ => return Ok(Some(status)),
     };
     let dataset = wire(write.connection(), row).await?.dataset_name;
     let title = format!("Training on “{dataset}” {end}.");
     let (audience, subject) = (Audience::AtLeast(Role::Editor), NotificationSubject::Job);
-    notifications::notify(write, kind, audience, &title, subject, id).await
+    notifications::notify(write, kind, audience, &title, subject, id).await?;
+    Ok(Some(status))
 }
 
 /// Asks a job to stop for good; one that no trainer works on ends at once.

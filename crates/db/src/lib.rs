@@ -37,6 +37,7 @@ pub mod prices;
 pub mod provider_keys;
 pub mod rates;
 mod scope;
+pub mod seal;
 pub mod search;
 pub mod sessions;
 pub mod settings;
@@ -45,6 +46,7 @@ pub mod templates;
 pub mod transfer;
 pub mod uploads;
 pub mod users;
+pub mod webhooks;
 pub mod workspaces;
 mod write;
 

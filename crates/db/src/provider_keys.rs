@@ -1,20 +1,12 @@
 //! Keys for other people's services, encrypted.
 
-use crate::{Db, DbError, Scope, Write, convert};
+use crate::{Db, DbError, Scope, Write, convert, seal::Sealed};
 use cerebros_common::{
     audit::{Action, Noun},
     ids::WorkspaceId,
     provider_keys::{Provider, ProviderKey},
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::OnConflict};
-
-/// What was encrypted, with the id of the secret that the key came from. Hexadecimal.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sealed {
-    pub key_id: String,
-    pub nonce: String,
-    pub ciphertext: String,
-}
 
 pub async fn list(scope: &Scope, db: &Db) -> Result<Vec<ProviderKey>, DbError> {
     let rows = row::Entity::find()

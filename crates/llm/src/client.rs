@@ -5,7 +5,7 @@ mod openai;
 
 use crate::{Category, Error, RateLimits, Reach, Severity, rate, reach, schema};
 use chrono::Utc;
-use reqwest::{RequestBuilder, Response, StatusCode, redirect::Policy};
+use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 use std::{fmt, time::Duration};
 use url::Url;
@@ -115,15 +115,14 @@ impl Client {
     /// # Errors
     /// When the base URL may not be reached.
     pub fn new(endpoint: Endpoint, reach: &Reach, deadlines: Deadlines) -> Result<Self, Error> {
-        reach.check_url(&endpoint.base_url)?;
-        let http = reqwest::Client::builder()
+        if endpoint.base_url.query().is_some() {
+            return Err(Error::settings("The base URL must hold no query."));
+        }
+        let http = reach
+            .client(&endpoint.base_url)?
             .connect_timeout(deadlines.connect)
             .read_timeout(deadlines.stall)
             .timeout(deadlines.total)
-            // A proxy or redirect would lead past the check of addresses.
-            .no_proxy()
-            .redirect(Policy::none())
-            .dns_resolver(reach.resolver(&endpoint.base_url))
             .build()
             .map_err(|_| Error::settings("The connection to the provider cannot be set up."))?;
         Ok(Self { http, endpoint })

@@ -13,5 +13,5 @@ mod schema;
 pub use client::{Answer, Chat, Client, Deadlines, Dialect, Endpoint, Model, Usage};
 pub use error::{Category, Error, Severity};
 pub use rate::{Level, RateLimits, Window};
-pub use reach::Reach;
+pub use reach::{Reach, refusal};
 pub use retry::Retry;

@@ -2,7 +2,10 @@
 
 use crate::Error;
 use ipnet::IpNet;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::{
+    dns::{Addrs, Name, Resolve, Resolving},
+    redirect::Policy,
+};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use url::{Host, Url};
 
@@ -15,11 +18,11 @@ pub struct Reach {
 /// An address that was not connected to.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(crate) struct Refused(&'static str);
+struct Refused(&'static str);
 
-const PRIVATE: &str = "The base URL leads into a private network, which this server's operator has not allowed. \
+const PRIVATE: &str = "The address leads into a private network, which this server's operator has not allowed. \
                        Use a public address, or have its network added to LLM_ALLOWED_NETWORKS.";
-const PLAIN: &str = "The base URL is not https, so the key would travel in the clear. Use https.";
+const PLAIN: &str = "The address is not https, so secrets would travel in the clear. Use https.";
 
 impl Reach {
     pub fn new(own: Vec<IpNet>) -> Self {
@@ -43,24 +46,32 @@ impl Reach {
     /// A sentence that says what to change.
     pub fn check_url(&self, url: &Url) -> Result<(), Error> {
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(Error::settings("The base URL must begin with https:// or http://."));
+            return Err(Error::settings("The address must begin with https:// or http://."));
         }
-        if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
-            return Err(Error::settings(
-                "The base URL must hold no name, password, query or fragment.",
-            ));
+        if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
+            return Err(Error::settings("The address must hold no name, password or fragment."));
         }
         let address = match url.host() {
             Some(Host::Ipv4(address)) => IpAddr::V4(address),
             Some(Host::Ipv6(address)) => IpAddr::V6(address),
             Some(Host::Domain(_)) => return Ok(()),
-            None => return Err(Error::settings("The base URL names no host.")),
+            None => return Err(Error::settings("The address names no host.")),
         };
         let checked = self.check(address, url.scheme() == "https");
         checked.map_err(|refused| Error::settings(refused.0))
     }
 
-    pub(crate) fn resolver(&self, url: &Url) -> Resolver {
+    /// Makes requests to the host of `url`, past no proxy and along no redirect, which would lead past the check.
+    ///
+    /// # Errors
+    /// As [`Reach::check_url`].
+    pub fn client(&self, url: &Url) -> Result<reqwest::ClientBuilder, Error> {
+        self.check_url(url)?;
+        let builder = reqwest::Client::builder().no_proxy().redirect(Policy::none());
+        Ok(builder.dns_resolver(self.resolver(url)))
+    }
+
+    fn resolver(&self, url: &Url) -> Resolver {
         Resolver {
             reach: self.clone(),
             tls: url.scheme() == "https",
@@ -68,7 +79,7 @@ impl Reach {
     }
 }
 
-pub(crate) struct Resolver {
+struct Resolver {
     reach: Reach,
     tls: bool,
 }
@@ -88,7 +99,7 @@ impl Resolve for Resolver {
 }
 
 /// The sentence of a refusal among an error's causes.
-pub(crate) fn refusal(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+pub fn refusal(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(Refused(sentence)) = error.downcast_ref() {
@@ -198,7 +209,6 @@ mod tests {
             "http://1.1.1.1/",
             "ftp://example.org/",
             "https://user@example.org/",
-            "https://example.org/?a=b",
         ] {
             assert!(Reach::default().check_url(&url.parse().unwrap()).is_err(), "{url}");
         }

@@ -11,6 +11,7 @@ pub mod provider_keys;
 pub mod sessions;
 pub mod templates;
 pub mod usage;
+pub mod webhooks;
 pub mod workspace;
 
 use crate::{
@@ -48,7 +49,7 @@ static YOURS: [Part; 3] = [
     ),
 ];
 
-static WORKSPACE: [Part; 9] = [
+static WORKSPACE: [Part; 10] = [
     Part::new("/settings/workspace", "Workspace", icondata::LuBuilding2, Role::Viewer),
     Part::new("/settings/members", "Members", icondata::LuUsers, Role::Viewer),
     Part::new("/settings/api-keys", "API keys", icondata::LuKeyRound, Role::Admin),
@@ -58,6 +59,7 @@ static WORKSPACE: [Part; 9] = [
         icondata::LuPlug,
         Role::Admin,
     ),
+    Part::new("/settings/webhooks", "Webhooks", icondata::LuWebhook, Role::Admin),
     Part::new(
         "/settings/templates",
         "Prompt templates",

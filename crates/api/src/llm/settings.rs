@@ -69,6 +69,9 @@ pub fn checked(app: &App, new: LlmSettingsUpdate) -> AppResult<LlmSettingsUpdate
             let url: Url = address
                 .parse()
                 .map_err(|_| AppError::field("base_url", "format", "must be an http(s) address"))?;
+            if url.query().is_some() {
+                return Err(AppError::field("base_url", "format", "must hold no query"));
+            }
             let reach = Reach::new(app.config.llm.networks.clone());
             let checked = reach.check_url(&url);
             checked.map_err(|error| AppError::field("base_url", "format", error.to_string()))?;

@@ -48,7 +48,7 @@ async fn put_provider_key(
     body: Body<NewProviderKey>,
 ) -> AppResult {
     let provider = named(&provider)?;
-    let sealed = provider_keys::seal(&app.keys, scope.workspace_id, provider, &body.secret)?;
+    let sealed = provider_keys::close(&app.keys, scope.workspace_id, provider, &body.secret)?;
     let hint = &body.secret[body.secret.len() - 4..];
     let mut write = app.db.write(&scope).await?;
     let key = db::provider_keys::put(&mut write, provider, hint, sealed).await?;

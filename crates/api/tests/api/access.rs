@@ -21,6 +21,7 @@ use cerebros_common::{
     examples::Example,
     notifications::Notification,
     uploads::Upload,
+    webhooks::{NewWebhookSecret, Webhook, WebhookDelivery},
     wire::{CursorPage, Page},
     workspaces::{Role, SentInvitation, Workspace},
 };
@@ -107,6 +108,7 @@ fn noun_of(operation: &str, field: &str) -> &'static str {
         "user_id" | "actor" => "users",
         "ids" | "duplicate_of" => "examples",
         "batch_id" => "batches",
+        "delivery_id" => "deliveries",
         other => panic!("{operation}: of which noun is `{other}`? Add it to the walk"),
     }
 }
@@ -457,6 +459,15 @@ async fn rows_of(member: &Client) -> Rows {
         )
         .await
         .data();
+    let hook = json!({"url": "https://localhost:9/"});
+    let hook: NewWebhookSecret = member.post("/api/v1/webhooks", hook).await.data();
+    let hook = format!("/api/v1/webhooks/{}", hook.webhook.id);
+    // Switched off, it gives its message up at once.
+    let off = member.request(Method::PATCH, &hook).json(&json!({"active": false}));
+    let hooked: Webhook = Answer::of(off).await.data();
+    member.post_nothing(&format!("{hook}/test")).await;
+    let over = |page: &Page<WebhookDelivery>| page.items[0].finished_at.is_some();
+    let deliveries: Page<WebhookDelivery> = member.wait(&format!("{hook}/deliveries"), over).await;
     let personal = members::session(member).await.workspaces[0].id;
     let example = &examples.items[0];
     Rows {
@@ -482,6 +493,8 @@ async fn rows_of(member: &Client) -> Rows {
             ("notifications", told.items[0].id.to_string()),
             ("deletions", deletion.id.to_string()),
             ("uploads", begun.id.to_string()),
+            ("webhooks", hooked.id.to_string()),
+            ("deliveries", deliveries.items[0].id.to_string()),
             ("receipts", deletion.receipt_id.to_string()),
         ]),
         words: [

@@ -56,4 +56,5 @@ mod templates;
 mod training;
 mod uploads;
 mod uploads_survive;
+mod webhooks;
 mod workspaces;

@@ -594,6 +594,18 @@ pub const AROUND: &[Table] = &[
         columns: &[is("provider", Text), is("hint", Text), is("created_at", Time)],
     },
     Table {
+        name: "webhooks",
+        rows: OF_WORKSPACE,
+        order: "id",
+        columns: &[
+            is("id", Id),
+            is("url", Text),
+            is("events", Text),
+            is("active", Bool),
+            is("created_at", Time),
+        ],
+    },
+    Table {
         name: "audit",
         rows: OF_WORKSPACE,
         order: "seq",

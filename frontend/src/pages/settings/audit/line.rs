@@ -32,7 +32,7 @@ pub const ACTIONS: [Action; 24] = [
     Action::Imported,
 ];
 
-pub const NOUNS: [Noun; 30] = [
+pub const NOUNS: [Noun; 32] = [
     Noun::Account,
     Noun::Password,
     Noun::EmailAddress,
@@ -63,6 +63,8 @@ pub const NOUNS: [Noun; 30] = [
     Noun::Concept,
     Noun::Diagram,
     Noun::Share,
+    Noun::Webhook,
+    Noun::WebhookDelivery,
 ];
 
 #[component]
@@ -186,6 +188,8 @@ pub fn noun_name(noun: Noun) -> &'static str {
         Noun::Concept => "Concept",
         Noun::Diagram => "Diagram",
         Noun::Share => "Share link",
+        Noun::Webhook => "Webhook",
+        Noun::WebhookDelivery => "Webhook message",
     }
 }
 
