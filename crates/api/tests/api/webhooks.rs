@@ -297,7 +297,7 @@ async fn a_webhook_belongs_to_its_workspace(server: TestServer) {
     let webhook = create(&member, "https://localhost:9/", all()).await.webhook;
     let sent = test(&member, &webhook).await;
     let own = create(&stranger, "https://localhost:9/", all()).await.webhook;
-    assert_eq!(stranger.get(WEBHOOKS).await.data::<Vec<Webhook>>(), [own.clone()]);
+    assert_eq!(stranger.get(WEBHOOKS).await.data::<Vec<Webhook>>()[0].id, own.id);
     let patch = stranger
         .request(Method::PATCH, &path(&webhook))
         .json(&json!({"active": false}));
