@@ -133,7 +133,7 @@ test("a newcomer goes from the landing page to a chat with their own model", asy
     await page.getByLabel("Your message").fill("How many days may I work remotely?");
     await page.keyboard.press("Enter");
     const turn = page.getByRole("log", { name: "Chat" }).getByRole("article");
-    const passages = turn.getByRole("complementary", { name: "Matching passages" });
+    const passages = turn.getByRole("complementary", { name: "Passages read" });
     await expect(passages.getByRole("blockquote").first()).not.toBeEmpty();
     await expect(turn.getByRole("button", { name: "Retry" })).toBeVisible({ timeout: 60_000 });
     await expect(turn.getByRole("alert")).toHaveCount(0);

@@ -27,7 +27,6 @@ pub mod models;
 pub mod notifications;
 pub mod prices;
 pub mod provider_keys;
-pub mod search;
 pub mod studies;
 pub mod templates;
 pub mod uploads;

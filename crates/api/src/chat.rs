@@ -1,32 +1,23 @@
 //! Chat completions: which model is meant, and the answer in OpenAI's shapes.
 
+pub mod call;
+pub mod citations;
+
 use crate::{
     bases,
     error::{AppError, AppResult},
-    infer::Answer,
     models::{self, Named},
     state::App,
 };
-use bytes::Bytes;
 use cerebros_common::{
-    chat::{
-        AssistantMessage, ChatChoice, ChatCompletion, ChatCompletionChunk, ChatCompletionRequest, ChatRole,
-        ChunkChoice, Delta, FinishReason, Stop, Usage,
-    },
+    chat::{ChatCompletionRequest, ChatRole, Stop},
     ids::{AgentId, ModelId},
+    search::Passage,
 };
 use cerebros_datasets::chat::{Message, Role};
-use cerebros_db::{
-    self as db, DbError, Scope,
-    calls::{NewCall, Outcome},
-};
-use cerebros_trainer::protocol::{self, InferResponse, infer::Generate};
-use chrono::Utc;
-use futures_util::{Stream, StreamExt};
-use std::{path::PathBuf, sync::Arc, time::Instant};
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
-use uuid::Uuid;
+use cerebros_db::{self as db, DbError, Scope};
+use cerebros_trainer::protocol::infer::Generate;
+use std::path::PathBuf;
 
 const DEFAULT_MAX_TOKENS: u32 = 256;
 const MAX_STOPS: usize = 4;
@@ -81,8 +72,26 @@ pub async fn resolve(app: &App, scope: &Scope, name: &str) -> AppResult<Target> 
     })
 }
 
+/// What the assistant's documents say about the last question; `None` where the request does not ask for them.
+pub async fn passages(
+    app: &App,
+    scope: &Scope,
+    request: &ChatCompletionRequest,
+    target: &Target,
+) -> AppResult<Option<Vec<Passage>>> {
+    if !request.documents.unwrap_or(false) {
+        return Ok(None);
+    }
+    let Some(agent_id) = target.agent_id else {
+        let message = "must be absent or false: this model belongs to no assistant, whose documents could be searched";
+        return Err(AppError::field("documents", "invalid_value", message));
+    };
+    let found = citations::look_up(app, scope, agent_id, &request.messages).await?;
+    Ok(Some(found))
+}
+
 /// Checks the bounds that OpenAI documents, and puts the request in the engine's form.
-pub fn question(request: &ChatCompletionRequest, target: &Target) -> AppResult<Generate> {
+pub fn question(request: &ChatCompletionRequest, target: &Target, passages: &[Passage]) -> AppResult<Generate> {
     let refused = |path: &str, message: &str| Err(AppError::field(path, "invalid_value", message));
     let temperature = request.temperature.unwrap_or(1.0);
     let top_p = request.top_p.unwrap_or(1.0);
@@ -122,6 +131,7 @@ pub fn question(request: &ChatCompletionRequest, target: &Target) -> AppResult<G
         top_p,
         seed: request.seed.map(i64::cast_unsigned),
         stop,
+        passages: passages.iter().map(citations::as_read).collect(),
     })
 }
 
@@ -138,244 +148,5 @@ fn message(message: &cerebros_common::chat::ChatMessage) -> Message {
         reasoning_content: None,
         weight: None,
         other: serde_json::Map::new(),
-    }
-}
-
-/// One call in progress. It is recorded however it ends.
-pub struct Call {
-    app: Arc<App>,
-    scope: Scope,
-    model: String,
-    id: String,
-    created: i64,
-    agent_id: Option<AgentId>,
-    model_id: Option<ModelId>,
-    begun: Instant,
-}
-
-impl Call {
-    pub fn begin(app: Arc<App>, scope: Scope, model: &str, target: &Target) -> Self {
-        Self {
-            app,
-            scope,
-            model: model.to_owned(),
-            id: format!("chatcmpl-{}", Uuid::now_v7().simple()),
-            created: Utc::now().timestamp(),
-            agent_id: target.agent_id,
-            model_id: target.model_id,
-            begun: Instant::now(),
-        }
-    }
-
-    /// Asks; the first piece is awaited, so that a refusal is still an HTTP error.
-    pub async fn ask(&self, question: Generate) -> AppResult<(Answer, InferResponse)> {
-        let result = async {
-            let mut answer = self.app.inference.ask(question).await?;
-            let first = answer.next().await?;
-            Ok((answer, first))
-        };
-        let result = result.await;
-        if result.is_err() {
-            self.record(Outcome::Failed, Usage::default()).await;
-        }
-        result
-    }
-
-    /// The whole answer at once.
-    pub async fn whole(self, mut answer: Answer, first: InferResponse) -> AppResult<ChatCompletion> {
-        let mut text = String::new();
-        let mut piece = first;
-        let (finish_reason, usage) = loop {
-            match piece {
-                InferResponse::Token { text: more } => text.push_str(&more),
-                InferResponse::Done {
-                    finish_reason,
-                    prompt_tokens,
-                    completion_tokens,
-                } => {
-                    break (finish(finish_reason), usage(prompt_tokens, completion_tokens));
-                }
-                other => return Err(AppError::internal(anyhow::anyhow!("unexpected answer {other:?}"))),
-            }
-            piece = match answer.next().await {
-                Ok(piece) => piece,
-                Err(error) => {
-                    self.record(Outcome::Failed, Usage::default()).await;
-                    return Err(error);
-                }
-            };
-        };
-        self.record(Outcome::Answered, usage).await;
-        let message = AssistantMessage {
-            role: ChatRole::Assistant,
-            content: text,
-            refusal: None,
-        };
-        Ok(ChatCompletion {
-            choices: vec![ChatChoice {
-                index: 0,
-                message,
-                finish_reason,
-                logprobs: None,
-            }],
-            id: self.id,
-            object: "chat.completion".to_owned(),
-            created: self.created,
-            model: self.model,
-            usage,
-        })
-    }
-
-    /// The answer as server-sent chunks. When the client goes away the model stops.
-    pub fn stream(
-        self,
-        answer: Answer,
-        first: InferResponse,
-        include_usage: bool,
-    ) -> impl Stream<Item = Result<Bytes, AppError>> {
-        let (send, receive) = mpsc::channel(16);
-        tokio::spawn(async move {
-            let (outcome, usage) = self.pump(answer, first, include_usage, &send).await;
-            self.record(outcome, usage).await;
-        });
-        ReceiverStream::new(receive).map(Ok)
-    }
-
-    async fn pump(
-        &self,
-        mut answer: Answer,
-        first: InferResponse,
-        include_usage: bool,
-        send: &mpsc::Sender<Bytes>,
-    ) -> (Outcome, Usage) {
-        let opening = Delta {
-            role: Some(ChatRole::Assistant),
-            content: Some(String::new()),
-        };
-        let mut next = self.chunk(opening, None);
-        let mut piece = first;
-        let mut tokens = 0;
-        loop {
-            if send.send(next).await.is_err() {
-                return (
-                    Outcome::Cancelled,
-                    Usage {
-                        completion_tokens: tokens,
-                        ..Usage::default()
-                    },
-                );
-            }
-            match piece {
-                InferResponse::Token { text } => {
-                    tokens += 1;
-                    next = self.chunk(
-                        Delta {
-                            role: None,
-                            content: Some(text),
-                        },
-                        None,
-                    );
-                }
-                InferResponse::Done {
-                    finish_reason,
-                    prompt_tokens,
-                    completion_tokens,
-                } => {
-                    let usage = usage(prompt_tokens, completion_tokens);
-                    let mut rest = vec![self.chunk(Delta::default(), Some(finish(finish_reason)))];
-                    if include_usage {
-                        rest.push(self.usage_chunk(usage));
-                    }
-                    rest.push(Bytes::from_static(b"data: [DONE]\n\n"));
-                    for bytes in rest {
-                        if send.send(bytes).await.is_err() {
-                            return (Outcome::Cancelled, usage);
-                        }
-                    }
-                    return (Outcome::Answered, usage);
-                }
-                other => {
-                    tracing::error!(answer = ?other, "the inference child said something unexpected");
-                    return (Outcome::Failed, Usage::default());
-                }
-            }
-            piece = tokio::select! {
-                piece = answer.next() => match piece {
-                    Ok(piece) => piece,
-                    Err(error) => {
-                        let body = serde_json::json!({"error": {
-                            "message": error.detail, "type": "server_error", "param": null, "code": null,
-                        }});
-                        // Whether anybody still listens makes no difference to the outcome.
-                        let _ = send.send(Bytes::from(format!("data: {body}\n\n"))).await;
-                        return (Outcome::Failed, Usage::default());
-                    }
-                },
-                () = send.closed() => return (Outcome::Cancelled, Usage { completion_tokens: tokens, ..Usage::default() }),
-            };
-        }
-    }
-
-    fn chunk(&self, delta: Delta, finish_reason: Option<FinishReason>) -> Bytes {
-        self.message(
-            vec![ChunkChoice {
-                index: 0,
-                delta,
-                finish_reason,
-                logprobs: None,
-            }],
-            None,
-        )
-    }
-
-    fn usage_chunk(&self, usage: Usage) -> Bytes {
-        self.message(Vec::new(), Some(usage))
-    }
-
-    fn message(&self, choices: Vec<ChunkChoice>, usage: Option<Usage>) -> Bytes {
-        let chunk = ChatCompletionChunk {
-            id: self.id.clone(),
-            object: "chat.completion.chunk".to_owned(),
-            created: self.created,
-            model: self.model.clone(),
-            choices,
-            usage,
-        };
-        match serde_json::to_string(&chunk) {
-            Ok(json) => Bytes::from(format!("data: {json}\n\n")),
-            Err(error) => {
-                tracing::error!(error = %error, "a chunk cannot be written");
-                Bytes::new()
-            }
-        }
-    }
-
-    async fn record(&self, outcome: Outcome, usage: Usage) {
-        let call = NewCall {
-            agent_id: self.agent_id,
-            model_id: self.model_id,
-            outcome,
-            prompt_tokens: usage.prompt_tokens,
-            completion_tokens: usage.completion_tokens,
-            duration: self.begun.elapsed(),
-        };
-        if let Err(error) = db::calls::insert(&self.scope, &self.app.db, &call).await {
-            tracing::error!(error = ?error, "a call could not be recorded");
-        }
-    }
-}
-
-fn finish(reason: protocol::FinishReason) -> FinishReason {
-    match reason {
-        protocol::FinishReason::Stop => FinishReason::Stop,
-        protocol::FinishReason::Length => FinishReason::Length,
-    }
-}
-
-fn usage(prompt: usize, completion: usize) -> Usage {
-    Usage {
-        prompt_tokens: prompt as u64,
-        completion_tokens: completion as u64,
-        total_tokens: (prompt + completion) as u64,
     }
 }

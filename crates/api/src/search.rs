@@ -4,23 +4,24 @@ mod passage;
 mod words;
 
 use crate::{error::AppResult, examples, state::App};
-use cerebros_common::{ids::AgentId, search::Passage};
+use cerebros_common::{documents::DocumentKind, ids::AgentId, search::Passage};
 use cerebros_db::{self as db, Scope, search::MatchingChunk};
 use passage::Stretch;
 
 /// Neighbours overlap and may hold the same passage, so more chunks are read than passages wanted.
 const CHUNKS_PER_PASSAGE: u32 = 4;
 
-/// The best passages for a question, best first; none if it holds no word worth looking for.
+/// The best passages for a question, best first, of documents of these kinds or, without any named, of all; none if it holds no word worth looking for.
 pub async fn passages(
     app: &App,
     scope: &Scope,
     agent_id: Option<AgentId>,
+    kinds: &[DocumentKind],
     question: &str,
     limit: u32,
 ) -> AppResult<Vec<Passage>> {
     let stems = words::stems(question);
-    let chunks = db::search::chunks(scope, &app.db, agent_id, &stems, limit * CHUNKS_PER_PASSAGE).await?;
+    let chunks = db::search::chunks(scope, &app.db, agent_id, kinds, &stems, limit * CHUNKS_PER_PASSAGE).await?;
     let texts: Vec<&str> = chunks.iter().map(|chunk| chunk.text.as_str()).collect();
     let stretches = passage::best(&texts, &stems);
     let chosen = without_overlap(&chunks, stretches, limit as usize);

@@ -1,6 +1,8 @@
 //! OpenAI's chat wire, as far as it is spoken here. Unknown members of requests are ignored, as OpenAI does.
 
+use crate::search::Passage;
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -34,6 +36,11 @@ pub struct ChatCompletionRequest {
     /// Only 1 is served.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub n: Option<u32>,
+    /// An addition to OpenAI's wire. True searches the assistant's work products and reference documents for the last
+    /// question and lets the model read the best passages; the answer then says which ones, in `citations`. Default
+    /// false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub documents: Option<bool>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -126,6 +133,62 @@ pub struct AssistantMessage {
     /// Always null.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub refusal: Option<()>,
+    /// Where the answer names a passage, as OpenAI words it; only with `documents`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub annotations: Option<Vec<Annotation>>,
+    /// The passages that the model has read; only with `documents`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub citations: Option<Vec<Citation>>,
+}
+
+/// A passage that the model has read before it answered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Citation {
+    /// From 1. An answer names a passage by its number in brackets, such as `[1]`.
+    pub number: u32,
+    pub passage: Passage,
+}
+
+/// Where a text names a passage, as characters of the text; in order.
+pub fn marks<'a>(text: &str, citations: &'a [Citation]) -> Vec<(Range<usize>, &'a Citation)> {
+    let characters: Vec<char> = text.chars().collect();
+    let mut found = Vec::new();
+    for (start, _) in characters.iter().enumerate().filter(|(_, c)| **c == '[') {
+        let digits = characters[start + 1..]
+            .iter()
+            .take_while(|c| c.is_ascii_digit())
+            .count();
+        let end = start + 1 + digits;
+        if characters.get(end) != Some(&']') {
+            continue;
+        }
+        let number: String = characters[start + 1..end].iter().collect();
+        let named = citations.iter().find(|citation| citation.number.to_string() == number);
+        found.extend(named.map(|citation| (start..end + 1, citation)));
+    }
+    found
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Annotation {
+    /// `url_citation`
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub url_citation: UrlCitation,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct UrlCitation {
+    /// Of the mark, in characters of the answer.
+    pub start_index: u64,
+    pub end_index: u64,
+    /// The document's name.
+    pub title: String,
+    /// Opens the passage in the browser.
+    pub url: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -177,6 +240,12 @@ pub struct Delta {
     pub role: Option<ChatRole>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
+    /// In the last piece.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub annotations: Option<Vec<Annotation>>,
+    /// In the first piece.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub citations: Option<Vec<Citation>>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -2,6 +2,7 @@
 
 mod engine;
 mod generate;
+mod passages;
 mod server;
 mod slots;
 mod text;

@@ -2,7 +2,7 @@
 
 use super::{Answer, ApiError, refusal};
 use crate::browser;
-use cerebros_common::chat::{ChatCompletionChunk, ChatCompletionRequest, FinishReason, WireError};
+use cerebros_common::chat::{ChatCompletionChunk, ChatCompletionRequest, Delta, FinishReason, WireError};
 use js_sys::{Object, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -14,7 +14,7 @@ use web_sys::{
 pub async fn stream_chat(
     request: &ChatCompletionRequest,
     abort: &AbortSignal,
-    mut piece: impl FnMut(&str),
+    mut piece: impl FnMut(Delta),
 ) -> Answer<Option<FinishReason>> {
     let response = send(request, abort).await?;
     let body = response
@@ -41,10 +41,8 @@ pub async fn stream_chat(
             }
             let chunk = read_chunk(&data)?;
             for choice in chunk.choices {
-                if let Some(content) = &choice.delta.content {
-                    piece(content);
-                }
                 finish = choice.finish_reason.or(finish);
+                piece(choice.delta);
             }
         }
     }

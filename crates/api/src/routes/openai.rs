@@ -1,7 +1,7 @@
 //! OpenAI's wire: unknown members are ignored, answers and errors have OpenAI's shapes.
 
 use crate::{
-    chat::{self, Call},
+    chat::{self, call::Call},
     error::{AppError, AppResult},
     extract::{self, Chatter, Editor, Viewer},
     models::{self, Named},
@@ -149,7 +149,8 @@ async fn delete_model_object(app: web::Data<App>, Editor(scope): Editor, name: w
 
 /// Complete a chat
 ///
-/// With `stream`, server-sent `ChatCompletionChunk`s that end with `data: [DONE]`.
+/// With `stream`, server-sent `ChatCompletionChunk`s that end with `data: [DONE]`. With `documents`, the model reads
+/// passages of the assistant's documents before it answers, and the answer cites them.
 #[utoipa::path(
     tag = "openai",
     request_body = ChatCompletionRequest,
@@ -168,16 +169,17 @@ async fn create_chat_completion(
     let bytes = extract::read_json_body(&http, payload.into_inner()).await?;
     let request: ChatCompletionRequest = extract::parse_json(&bytes)?;
     let target = chat::resolve(&app, &scope, &request.model).await?;
-    let question = chat::question(&request, &target)?;
+    let passages = chat::passages(&app, &scope, &request, &target).await?;
+    let question = chat::question(&request, &target, passages.as_deref().unwrap_or_default())?;
     let call = Call::begin(app.into_inner(), scope, &request.model, &target);
-    let (answer, first) = call.ask(question).await?;
+    let begun = call.ask(question, passages).await?;
     if !request.stream.unwrap_or(false) {
-        return Ok(HttpResponse::Ok().json(call.whole(answer, first).await?));
+        return Ok(HttpResponse::Ok().json(call.whole(begun).await?));
     }
     let include_usage = request.stream_options.is_some_and(|options| options.include_usage);
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header((header::CACHE_CONTROL, "no-cache"))
         .insert_header((header::CONTENT_ENCODING, "identity"))
-        .streaming(call.stream(answer, first, include_usage)))
+        .streaming(call.stream(begun, include_usage)))
 }

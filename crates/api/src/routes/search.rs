@@ -35,6 +35,6 @@ async fn search_passages(app: web::Data<App>, Viewer(scope): Viewer, query: Quer
         db::agents::find(&scope, &app.db, agent_id).await?;
     }
     let limit = limit.unwrap_or(DEFAULT_PASSAGES);
-    let passages = search::passages(&app, &scope, agent_id, &q, limit).await?;
+    let passages = search::passages(&app, &scope, agent_id, &[], &q, limit).await?;
     Ok(respond::ok(SearchResult { passages }))
 }

@@ -13,6 +13,7 @@ mod api_keys;
 mod audit;
 mod batches;
 mod bucket;
+mod chat;
 mod concepts;
 mod contract;
 mod corpus;

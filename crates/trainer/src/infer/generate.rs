@@ -7,6 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use super::engine::{InferError, Model};
+use super::passages;
 use super::server::Cancel;
 use super::text::{StopFilter, TextStream};
 use crate::ops::attention::KeyValues;
@@ -78,8 +79,11 @@ pub fn generate(
     send: &mut dyn FnMut(InferResponse) -> Result<(), Ended>,
 ) -> Result<(), Ended> {
     let chat = &model.base.chat;
-    let prompt = chat.encode_prompt(&request.messages).map_err(InferError::chat)?;
+    let (prompt, used) = passages::prompt(chat, request, context_length(model)).map_err(InferError::chat)?;
     let room = room(model, prompt.len())?;
+    if !request.passages.is_empty() {
+        send(InferResponse::Passages { used })?;
+    }
     let limit = request.max_tokens.min(room);
     let mut context = Context::new(model);
     let mut logits = Vec::new();
@@ -141,9 +145,13 @@ pub fn logits(model: &Model, request: &Logits) -> Result<Vec<Vec<f32>>, InferErr
     Ok(rows)
 }
 
+fn context_length(model: &Model) -> usize {
+    model.base.llama.config.context_length.min(CONTEXT_LIMIT)
+}
+
 /// Tokens that fit after a prompt; an error when none does.
 fn room(model: &Model, prompt: usize) -> Result<usize, InferError> {
-    let context = model.base.llama.config.context_length.min(CONTEXT_LIMIT);
+    let context = context_length(model);
     match context.checked_sub(prompt) {
         None | Some(0) => Err(InferError::new(
             InferErrorCode::ContextLength,
@@ -191,6 +199,7 @@ pub fn check(request: &Generate) -> Result<(), InferError> {
             request.stop.iter().any(|stop| stop.is_empty() || stop.len() > 1000),
             "a stop text has 1 to 1000 bytes.",
         ),
+        (request.passages.len() > 16, "passages holds at most 16."),
     ];
     match refused.into_iter().find(|(refused, _)| *refused) {
         Some((_, message)) => Err(InferError::invalid(message)),

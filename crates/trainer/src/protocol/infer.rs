@@ -13,7 +13,7 @@ pub enum InferRequest {
     Logits(Logits),
 }
 
-/// Answered by `token` lines and one `done`.
+/// Answered by `passages` where there are some to choose from, then by `token` lines and one `done`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Generate {
     pub base_dir: PathBuf,
@@ -32,6 +32,17 @@ pub struct Generate {
     /// At most 16 texts that end the answer and are not part of it.
     #[serde(default)]
     pub stop: Vec<String>,
+    /// What the last question may be answered from, best first. As many are put before it as the context has room for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passages: Vec<Passage>,
+}
+
+/// A stretch of a document.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Passage {
+    /// Where it stands, in words.
+    pub title: String,
+    pub text: String,
 }
 
 /// Answered by one `logits` line.
@@ -46,6 +57,10 @@ pub struct Logits {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum InferResponse {
+    Passages {
+        /// How many of the first ones the model reads.
+        used: usize,
+    },
     Token {
         /// Never empty, never half a character.
         text: String,

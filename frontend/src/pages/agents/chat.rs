@@ -1,4 +1,4 @@
-//! A chat with an assistant, beside the passages of its documents that match each question.
+//! A chat with an assistant, beside the passages of its documents that were read for each answer.
 
 mod talk;
 mod turn;
@@ -10,7 +10,7 @@ use crate::{
 };
 use cerebros_common::{agents::Agent, bases::BaseSource, workspaces::Role};
 use leptos::prelude::*;
-use talk::Talk;
+use talk::{Talk, has_documents};
 use turn::TurnView;
 use web_sys::KeyboardEvent;
 
@@ -18,7 +18,7 @@ use web_sys::KeyboardEvent;
 pub fn Chat(agent: Signal<Agent>) -> impl IntoView {
     let model = Memo::new(move |_| agent.with(|agent| agent.model_id));
     let wizard = move || agent.with(|agent| format!("/assistants/{}/wizard/{}", agent.id, agent.wizard_step.max(1)));
-    let talk = Talk::new(agent.with_untracked(|agent| agent.id));
+    let talk = agent.with_untracked(Talk::new);
     view! {
         <Show
             when=move || model.get().is_some()
@@ -35,7 +35,7 @@ pub fn Chat(agent: Signal<Agent>) -> impl IntoView {
             }
         >
             <Noise model />
-            <Conversation talk />
+            <Conversation talk citable=Signal::derive(move || agent.with(has_documents)) />
         </Show>
     }
 }
@@ -65,7 +65,7 @@ fn Noise(model: Memo<Option<cerebros_common::ids::ModelId>>) -> impl IntoView {
 }
 
 #[component]
-fn Conversation(talk: Talk) -> impl IntoView {
+fn Conversation(talk: Talk, citable: Signal<bool>) -> impl IntoView {
     let question = RwSignal::new(String::new());
     let ask = move || {
         let text = question.get_untracked().trim().to_owned();
@@ -118,6 +118,17 @@ fn Conversation(talk: Talk) -> impl IntoView {
                         <Icon icon=icondata::LuPlus />
                         "New chat"
                     </button>
+                    <Show when=move || citable.get()>
+                        <label class="flex cursor-pointer items-center gap-2 text-sm">
+                            <input
+                                type="checkbox"
+                                class="toggle toggle-primary toggle-sm"
+                                prop:checked=talk.documents
+                                on:change:target=move |event| talk.documents.set(event.target().checked())
+                            />
+                            "Use the documents"
+                        </label>
+                    </Show>
                     <span id="question-note" class="hidden grow text-right text-sm text-muted sm:block">
                         "Enter sends, Shift+Enter starts a line"
                     </span>

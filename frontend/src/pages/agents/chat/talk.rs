@@ -1,16 +1,13 @@
 //! The state of a chat.
 
-use crate::api::{ApiError, chat::stream_chat, search::search};
+use crate::api::{ApiError, chat::stream_chat};
 use cerebros_common::{
-    chat::{ChatCompletionRequest, ChatContent, ChatMessage, ChatRole},
+    agents::Agent,
+    chat::{ChatCompletionRequest, ChatContent, ChatMessage, ChatRole, Citation, Delta},
     ids::AgentId,
-    search::{Passage, SearchQuery},
 };
 use leptos::{prelude::*, task::spawn_local};
 use web_sys::AbortController;
-
-const PASSAGES: u32 = 4;
-const LONGEST_QUERY: usize = 1000;
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum TurnState {
@@ -20,14 +17,19 @@ pub enum TurnState {
     Failed(ApiError),
 }
 
-/// A question, its answer, and the passages that match it.
+/// A question, its answer, and the passages that were read for it; none where the documents were left alone.
 #[derive(Clone, Copy)]
 pub struct Turn {
     pub id: u64,
     pub question: StoredValue<String>,
     pub answer: RwSignal<String>,
     pub state: RwSignal<TurnState>,
-    pub passages: RwSignal<Option<Result<Vec<Passage>, ApiError>>>,
+    pub citations: RwSignal<Option<Vec<Citation>>>,
+}
+
+/// Whether there is anything that an answer could cite.
+pub fn has_documents(agent: &Agent) -> bool {
+    agent.documents.work_products + agent.documents.references > 0
 }
 
 #[derive(Clone, Copy)]
@@ -35,14 +37,17 @@ pub struct Talk {
     agent: AgentId,
     pub turns: RwSignal<Vec<Turn>>,
     pub busy: RwSignal<bool>,
+    /// Whether passages of the documents are read before an answer.
+    pub documents: RwSignal<bool>,
     abort: StoredValue<Option<AbortController>, LocalStorage>,
     next: StoredValue<u64>,
 }
 
 impl Talk {
-    pub fn new(agent: AgentId) -> Self {
+    pub fn new(agent: &Agent) -> Self {
         let talk = Self {
-            agent,
+            agent: agent.id,
+            documents: RwSignal::new(has_documents(agent)),
             turns: RwSignal::new(Vec::new()),
             busy: RwSignal::new(false),
             abort: StoredValue::new_local(None),
@@ -60,10 +65,9 @@ impl Talk {
             question: StoredValue::new(question),
             answer: RwSignal::new(String::new()),
             state: RwSignal::new(TurnState::Answering),
-            passages: RwSignal::new(None),
+            citations: RwSignal::new(None),
         };
         self.turns.update(|turns| turns.push(turn));
-        self.look_up(turn);
         self.answer(turn);
     }
 
@@ -74,6 +78,7 @@ impl Talk {
         }
         self.turns.update(|turns| turns.retain(|other| other.id <= turn.id));
         turn.answer.set(String::new());
+        turn.citations.set(None);
         turn.state.set(TurnState::Answering);
         self.answer(turn);
     }
@@ -91,28 +96,19 @@ impl Talk {
         self.turns.set(Vec::new());
     }
 
-    fn look_up(self, turn: Turn) {
-        let query = SearchQuery {
-            q: turn
-                .question
-                .with_value(|question| question.chars().take(LONGEST_QUERY).collect()),
-            agent_id: Some(self.agent),
-            limit: Some(PASSAGES),
-        };
-        spawn_local(async move {
-            let found = search(query).await.map(|result| result.passages);
-            turn.passages.try_set(Some(found));
-        });
-    }
-
     fn answer(self, turn: Turn) {
         let Ok(abort) = AbortController::new() else { return };
         let request = self.request();
         self.abort.set_value(Some(abort.clone()));
         self.busy.set(true);
         spawn_local(async move {
-            let add = |piece: &str| {
-                turn.answer.try_update(|answer| answer.push_str(piece));
+            let add = |delta: Delta| {
+                if let Some(citations) = delta.citations {
+                    turn.citations.try_set(Some(citations));
+                }
+                if let Some(piece) = delta.content.filter(|piece| !piece.is_empty()) {
+                    turn.answer.try_update(|answer| answer.push_str(&piece));
+                }
             };
             let end = match stream_chat(&request, &abort.signal(), add).await {
                 Ok(_) => TurnState::Done,
@@ -150,6 +146,7 @@ impl Talk {
             max_completion_tokens: None,
             stop: None,
             n: None,
+            documents: Some(self.documents.get_untracked()),
         }
     }
 }

@@ -1,11 +1,11 @@
-//! One question with its answer and the matching passages.
+//! One question with its answer and the passages that were read for it.
 
 use super::talk::{Turn, TurnState};
-use crate::{
-    api::ApiError,
-    components::{copy_button::CopyButton, icon::Icon},
+use crate::components::{copy_button::CopyButton, icon::Icon};
+use cerebros_common::{
+    chat::{Citation, marks},
+    search::Passage,
 };
-use cerebros_common::search::Passage;
 use leptos::prelude::*;
 
 #[component]
@@ -17,8 +17,8 @@ pub fn TurnView(turn: Turn, retry: Callback<()>) -> impl IntoView {
             </div>
             <div class="grid gap-4 lg:grid-cols-[minmax(0,1fr)_20rem]">
                 <Answer turn retry />
-                <aside aria-label="Matching passages">
-                    {move || turn.passages.get().map(|found| view! { <Passages found /> })}
+                <aside aria-label="Passages read">
+                    {move || turn.citations.get().map(|citations| view! { <Passages citations /> })}
                 </aside>
             </div>
         </article>
@@ -31,7 +31,10 @@ fn Answer(turn: Turn, retry: Callback<()>) -> impl IntoView {
     view! {
         <div class="min-w-0" aria-busy=move || answering().to_string()>
             <div class="break-words whitespace-pre-wrap">
-                {move || turn.answer.get()}
+                {move || {
+                    let citations = turn.citations.get().unwrap_or_default();
+                    turn.answer.with(|answer| with_marks(answer, &citations))
+                }}
                 <Show when=answering>
                     <span class="loading loading-dots loading-sm align-middle text-muted" role="status" aria-label="Answering"></span>
                 </Show>
@@ -63,37 +66,66 @@ fn Answer(turn: Turn, retry: Callback<()>) -> impl IntoView {
     }
 }
 
-#[component]
-fn Passages(found: Result<Vec<Passage>, ApiError>) -> impl IntoView {
-    match found {
-        Err(error) => view! { <p class="text-sm text-error">{error.message()}</p> }.into_any(),
-        Ok(passages) if passages.is_empty() => {
-            view! { <p class="text-sm text-muted">"No passage of the documents matches this question."</p> }.into_any()
-        }
-        Ok(passages) => view! {
-            <p class="mb-2 text-sm font-medium">"From the documents"</p>
-            <ul class="space-y-2">
-                {passages.into_iter().map(|passage| view! { <Quote passage /> }).collect_view()}
-            </ul>
-        }
-        .into_any(),
+/// The answer, each mark of a passage a link to it.
+fn with_marks(answer: &str, citations: &[Citation]) -> Vec<AnyView> {
+    let characters: Vec<char> = answer.chars().collect();
+    let plain = |from: usize, to: usize| characters[from..to].iter().collect::<String>().into_any();
+    let mut views = Vec::new();
+    let mut end = 0;
+    for (place, citation) in marks(answer, citations) {
+        views.push(plain(end, place.start));
+        let label = format!("Passage {} in {}", citation.number, citation.passage.document_name);
+        let href = address(&citation.passage);
+        views.push(
+            view! {
+                <a href=href class="mark-number mx-0.5" aria-label=label>
+                    {citation.number}
+                </a>
+            }
+            .into_any(),
+        );
+        end = place.end;
     }
+    views.push(plain(end, characters.len()));
+    views
+}
+
+fn address(passage: &Passage) -> String {
+    format!(
+        "/documents/{}?at={}-{}",
+        passage.document_id, passage.start, passage.end
+    )
 }
 
 #[component]
-fn Quote(passage: Passage) -> impl IntoView {
-    let href = format!(
-        "/documents/{}?at={}-{}",
-        passage.document_id, passage.start, passage.end
-    );
+fn Passages(citations: Vec<Citation>) -> impl IntoView {
+    if citations.is_empty() {
+        return view! { <p class="text-sm text-muted">"No passage of the documents matches this question."</p> }
+            .into_any();
+    }
     view! {
-        <li class="panel p-4 text-sm">
-            <blockquote class="line-clamp-6 border-l-2 border-primary pl-2 break-words">{passage.quote}</blockquote>
-            <a href=href class="link-plain mt-2 flex min-w-0 items-center gap-1">
-                <Icon icon=icondata::LuFileText />
-                <span class="min-w-0 truncate">{passage.document_name}</span>
-                {passage.page.map(|page| view! { <span class="whitespace-nowrap">"page " {page}</span> })}
-            </a>
+        <p class="mb-2 text-sm font-medium">"From the documents"</p>
+        <ol class="space-y-2">
+            {citations.into_iter().map(|citation| view! { <Quote citation /> }).collect_view()}
+        </ol>
+    }
+    .into_any()
+}
+
+#[component]
+fn Quote(citation: Citation) -> impl IntoView {
+    let Citation { number, passage } = citation;
+    view! {
+        <li class="panel flex gap-2 p-4 text-sm">
+            <span class="mark-number mt-0.5">{number}</span>
+            <div class="min-w-0 grow">
+                <blockquote class="line-clamp-6 break-words">{passage.quote.clone()}</blockquote>
+                <a href=address(&passage) class="link-plain mt-2 flex min-w-0 items-center gap-1">
+                    <Icon icon=icondata::LuFileText />
+                    <span class="min-w-0 truncate">{passage.document_name.clone()}</span>
+                    {passage.page.map(|page| view! { <span class="whitespace-nowrap">"page " {page}</span> })}
+                </a>
+            </div>
         </li>
     }
 }

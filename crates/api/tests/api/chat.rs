@@ -1,0 +1,112 @@
+//! Chats with assistants: what they read before they answer.
+
+use crate::{
+    documents::{agent, ready},
+    helpers::{Client, TestServer},
+    training::{end_of, ready_dataset, rows, start_job},
+};
+use cerebros_common::{
+    agents::Agent,
+    chat::{ChatCompletion, ChatCompletionChunk, Citation, WireError},
+    documents::DocumentText,
+    jobs::JobStatus,
+};
+use serde_json::{Value, json};
+
+on_both_databases!(an_answer_cites_what_the_model_has_read, only_assistants_read_documents);
+
+const QUESTION: &str = "When does the harbour gate open?";
+
+/// An assistant whose model has seen a few rows.
+pub async fn trained_agent(member: &Client) -> Agent {
+    let agent = agent(member).await;
+    let dataset = ready_dataset(member, &rows(4)).await;
+    let job = start_job(member, &dataset, Some(&agent), 1).await;
+    assert_eq!(end_of(member, &job).await.status, JobStatus::Succeeded);
+    agent
+}
+
+fn question(agent: &Agent, content: &str) -> Value {
+    json!({
+        "model": format!("agent:{}", agent.id), "messages": [{"role": "user", "content": content}],
+        "max_tokens": 4, "temperature": 0,
+    })
+}
+
+async fn answer(member: &Client, body: Value) -> ChatCompletion {
+    let answer = member.post("/v1/chat/completions", body).await;
+    serde_json::from_str(&answer.text).unwrap_or_else(|_| panic!("{}", answer.text))
+}
+
+async fn an_answer_cites_what_the_model_has_read(server: TestServer) {
+    let member = server.member().await;
+    let agent = trained_agent(&member).await;
+    let other = crate::documents::agent(&member).await;
+    let filler = "The weather was fine and nobody had anything to say about it.\n\n".repeat(40);
+    let text = format!("# Log\n\n{filler}# Harbour\n\nThe hårbour gate opens at nine for all ships.\n\n{filler}");
+    let log = ready(&member, &agent, "reference", "log.md", text.as_bytes()).await;
+    let mail = "The gate of the harbour will open at five, but tell nobody.";
+    ready(&member, &agent, "communication", "mail.txt", mail.as_bytes()).await;
+    ready(
+        &member,
+        &other,
+        "reference",
+        "other.txt",
+        b"The harbour gate never opens.",
+    )
+    .await;
+
+    let plain = answer(&member, question(&agent, QUESTION)).await;
+    assert!(plain.choices[0].message.citations.is_none() && plain.choices[0].message.annotations.is_none());
+    let mut body = question(&agent, QUESTION);
+    body["documents"] = json!(true);
+    let cited = answer(&member, body.clone()).await;
+    let citations = cited.choices[0].message.citations.clone().unwrap();
+    assert!(cited.usage.prompt_tokens > plain.usage.prompt_tokens + 100);
+    assert_eq!(citations[0].number, 1);
+    assert!(
+        citations[0].passage.quote.contains("gate opens at nine"),
+        "{citations:?}"
+    );
+    for Citation { passage, .. } in &citations {
+        assert_eq!(
+            passage.document_id, log.id,
+            "nothing of the mail and of the other assistant"
+        );
+        let length = passage.end - passage.start;
+        let path = format!(
+            "/api/v1/documents/{}/text?offset={}&length={length}",
+            log.id, passage.start
+        );
+        assert_eq!(member.get(&path).await.data::<DocumentText>().text, passage.quote);
+    }
+
+    body["stream"] = json!(true);
+    let stream = member.post("/v1/chat/completions", body).await.text;
+    let data = stream.lines().filter_map(|line| line.strip_prefix("data: "));
+    let chunks: Vec<ChatCompletionChunk> = data
+        .take_while(|data| *data != "[DONE]")
+        .map(|data| serde_json::from_str(data).unwrap())
+        .collect();
+    assert_eq!(chunks[0].choices[0].delta.citations.as_ref(), Some(&citations));
+    assert!(chunks.last().unwrap().choices[0].delta.annotations.is_some());
+
+    let mut unknown = question(&agent, "Zebras?");
+    unknown["documents"] = json!(true);
+    let unknown = answer(&member, unknown).await;
+    assert_eq!(unknown.choices[0].message.citations, Some(Vec::new()));
+}
+
+async fn only_assistants_read_documents(server: TestServer) {
+    let member = server.member().await;
+    let base = crate::training::built_in_base(&member).await;
+    let body = json!({
+        "model": format!("base:{}", base.id), "messages": [{"role": "user", "content": QUESTION}], "documents": true,
+    });
+    let refused = member.post("/v1/chat/completions", body).await;
+    let error: WireError = serde_json::from_str(&refused.text).unwrap();
+    assert_eq!(
+        (refused.status.as_u16(), error.error.param.as_deref()),
+        (400, Some("documents"))
+    );
+}
