@@ -294,8 +294,13 @@ impl Run {
             return Ok(());
         }
         let mut write = self.write().await?;
+        let mut kept = false;
         for event in events.drain(..) {
+            kept |= matches!(event, Event::Checkpoint { .. });
             self.store_one(&mut write, event).await.map_err(database)?;
+        }
+        if kept {
+            self.lease.progress(write.connection()).await?;
         }
         write.commit().await.map_err(database)
     }

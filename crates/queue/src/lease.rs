@@ -1,6 +1,12 @@
 //! What a handler holds while it owns a task, and what a burial hook holds.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use sea_orm::ConnectionTrait;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +23,7 @@ pub struct Lease {
     task: Owned,
     length: Duration,
     cancellation: CancellationToken,
+    progressed: Arc<AtomicBool>,
 }
 
 impl Lease {
@@ -25,6 +32,7 @@ impl Lease {
             task,
             length,
             cancellation,
+            progressed: Arc::default(),
         }
     }
 
@@ -43,14 +51,18 @@ impl Lease {
         self.task.workspace_id
     }
 
-    /// The number of this attempt, from 1.
+    /// The number of this attempt, from 1; 1 again once there was progress.
     pub fn attempt(&self) -> u32 {
-        self.task.attempt
+        if self.progressed.load(Ordering::Relaxed) {
+            1
+        } else {
+            self.task.attempt
+        }
     }
 
     /// Whether a failure of this attempt buries the task.
     pub fn is_last_attempt(&self) -> bool {
-        self.task.attempt >= self.task.max_attempts
+        self.attempt() >= self.task.max_attempts
     }
 
     /// Fires when the lease is lost and when the process shuts down. The handler then leaves soon, with
@@ -65,6 +77,17 @@ impl Lease {
     /// [`QueueError::LostLease`] when another worker owns the task or it has ended; then roll back.
     pub async fn fence(&self, tx: &impl ConnectionTrait) -> Result<(), QueueError> {
         owned(store::fence(tx, self.task.key, self.length).await?)
+    }
+
+    /// Counts this attempt as the first in the caller's transaction, which stores what the next one goes on from: a long
+    /// task is given up when it comes no further, not when it was interrupted often.
+    ///
+    /// # Errors
+    /// [`QueueError::LostLease`] when another worker owns the task or it has ended; then roll back.
+    pub async fn progress(&self, tx: &impl ConnectionTrait) -> Result<(), QueueError> {
+        owned(store::progress(tx, self.task.key).await?)?;
+        self.progressed.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Marks the task done in the caller's transaction, so that its result and its end commit together.

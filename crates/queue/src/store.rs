@@ -155,6 +155,11 @@ pub async fn fence(conn: &impl ConnectionTrait, key: Key, lease: Duration) -> Re
     update(conn, key, &changes, [millis(lease).into()]).await
 }
 
+/// Counts the attempt of an owned task as its first.
+pub async fn progress(conn: &impl ConnectionTrait, key: Key) -> Result<bool, DbErr> {
+    update(conn, key, "attempts = 1", []).await
+}
+
 /// Queues an owned task again, not before `wait` has passed.
 pub async fn retry(conn: &impl ConnectionTrait, key: Key, message: &str, wait: Duration) -> Result<bool, DbErr> {
     let changes = format!(

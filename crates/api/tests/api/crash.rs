@@ -1,6 +1,7 @@
 //! `kill -9` of the whole server at many moments: after a restart the work ends as if nothing had happened.
 
 use crate::{
+    batches::setting,
     helpers::{Client, ServerProcess, TestServer, TrainerProcess, fixture},
     training::{built_in_base, end_of, ready_dataset, rows, start_job},
 };
@@ -8,7 +9,7 @@ use cerebros_common::{
     agents::Agent,
     documents::{Document, DocumentStatus},
     examples::Example,
-    jobs::{Job, JobStatus},
+    jobs::{Job, JobStatus, MetricPoint},
     models::Model,
     wire::{CursorPage, Page},
 };
@@ -98,23 +99,28 @@ async fn documents_survive_kills_of_the_server(server: TestServer) {
     assert_eq!(examples, expected);
 }
 
+/// `TRAIN_KILLS` says how often, at random steps.
 async fn training_survives_kills_of_the_server(server: TestServer) {
+    let kills = setting("TRAIN_KILLS", 2);
+    let epochs = (kills as u32).clamp(8, 100);
     let member = server.member().await;
     let dataset = ready_dataset(&member, &rows(24)).await;
-    let job = start_job(&member, &dataset, None, 8).await;
+    let job = start_job(&member, &dataset, None, epochs).await;
     let job = end_of(&member, &job).await;
-    let expected: Model = member
-        .get(&format!("/api/v1/models/{}", job.model_id.unwrap()))
-        .await
-        .data();
+    let expected = (adapter_of(&member, &job).await, metrics_of(&member, &job).await);
+    let total = job.plan.unwrap().total_steps;
+    assert_eq!(expected.1.len() as u64, total + 1);
 
     let mut process = ServerProcess::start(server.kind).await;
     let mut client = process.member().await;
     let dataset = ready_dataset(&client, &rows(24)).await;
     assert_eq!(built_in_base(&client).await.name, "cerebros-tiny");
-    let job = start_job(&client, &dataset, None, 8).await;
+    let job = start_job(&client, &dataset, None, epochs).await;
     let path = format!("/api/v1/jobs/{}", job.id);
-    for step in [2, 30] {
+    let mut moments: Vec<u64> = (0..kills).map(|_| rand::random_range(1..total - 4)).collect();
+    moments.sort_unstable();
+    println!("killed at {moments:?} of {total}");
+    for step in moments {
         client.wait(&path, |job: &Job| job.step >= step).await;
         process = process.kill_and_restart().await;
         client = process.client(&client);
@@ -131,9 +137,42 @@ async fn training_survives_kills_of_the_server(server: TestServer) {
     }
     let job = end_of(&client, &job).await;
     assert_eq!(job.status, JobStatus::Succeeded, "{:?}", job.failure);
+    assert_eq!(
+        adapter_of(&client, &job).await,
+        expected.0,
+        "the adapter is the same, byte for byte"
+    );
+    assert_eq!(
+        metrics_of(&client, &job).await,
+        expected.1,
+        "no step is missing, twice, or another"
+    );
+}
+
+async fn adapter_of(client: &Client, job: &Job) -> String {
     let model: Model = client
         .get(&format!("/api/v1/models/{}", job.model_id.unwrap()))
         .await
         .data();
-    assert_eq!(model.sha256, expected.sha256, "the adapter is the same, byte for byte");
+    model.sha256
+}
+
+/// What does not depend on the machine: step, loss and validation loss, as bits.
+async fn metrics_of(client: &Client, job: &Job) -> Vec<(u64, Option<u64>, Option<u64>)> {
+    let mut found = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let path = format!("/api/v1/jobs/{}/metrics?limit=2000{cursor}", job.id);
+        let page: CursorPage<MetricPoint> = client.get(&path).await.data();
+        let bits = |value: Option<f64>| value.map(f64::to_bits);
+        found.extend(
+            page.items
+                .iter()
+                .map(|point| (point.step, bits(point.loss), bits(point.validation_loss))),
+        );
+        match page.next_cursor {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return found,
+        }
+    }
 }

@@ -26,10 +26,10 @@ pub async fn run<C: Send + Sync + 'static>(
         let lease = Lease::new(task.clone(), runner.timing.lease, cancellation);
         let result = tokio::select! {
             biased;
-            result = attempt(runner, &task, lease) => result,
+            result = attempt(runner, &task, lease.clone()) => result,
             () = give_up.cancelled() => Err(TaskError::Interrupted),
         };
-        if let Err(error) = settle(runner, task, result).await {
+        if let Err(error) = settle(runner, task, &lease, result).await {
             tracing::error!(%error, "the end of a task could not be stored; it runs again");
         }
     }
@@ -55,15 +55,16 @@ async fn attempt<C: Send + Sync + 'static>(runner: &Runner<C>, task: &Owned, lea
 async fn settle<C: Send + Sync + 'static>(
     runner: &Runner<C>,
     task: Owned,
+    lease: &Lease,
     result: Result<(), TaskError>,
 ) -> Result<(), DbErr> {
     let (db, key) = (&runner.db, task.key);
     match result {
         // Changes nothing when the handler has completed the task in its own transaction.
         Ok(()) => store::complete(db, key).await.map(drop),
-        Err(TaskError::Retry { message, after }) if task.attempt < task.max_attempts => {
+        Err(TaskError::Retry { message, after }) if !lease.is_last_attempt() => {
             tracing::warn!(reason = message, "a task failed and will be tried again");
-            let wait = after.unwrap_or_else(|| backoff(task.attempt));
+            let wait = after.unwrap_or_else(|| backoff(lease.attempt()));
             store::retry(db, key, &message, wait).await?;
             if wait.is_zero() {
                 runner.waker.wake();

@@ -37,6 +37,18 @@ async fn used_up_attempts_are_buried(db: TestDb) {
     assert_eq!(db.integers(FAILURES).await, [5]);
 }
 
+async fn attempts_that_come_further_are_not_counted(db: TestDb) {
+    let product = Product::new(&db).await;
+    let running = product.start(1);
+    let id = product.enqueue(5, Behaviour::ComeFurtherAndFail).await;
+    let task = db.until_status(id, Status::Dead).await;
+    running.stop().await;
+    // The fourth, the last that came further, counts as the first of three.
+    assert_eq!(product.starts(), 6);
+    assert_eq!(task.attempts, Effect::MAX_ATTEMPTS);
+    assert_eq!(db.integers(FAILURES).await, [5]);
+}
+
 async fn a_task_that_kills_its_process_every_time_is_buried(db: TestDb) {
     let product = Product::new(&db).await;
     let id = product.enqueue(5, Behaviour::Hang).await;
@@ -86,6 +98,7 @@ async fn an_unreadable_task_is_buried(db: TestDb) {
 on_both_databases!(
     a_permanent_failure_is_buried_at_once,
     used_up_attempts_are_buried,
+    attempts_that_come_further_are_not_counted,
     a_task_that_kills_its_process_every_time_is_buried,
     a_failing_hook_is_called_again,
     an_unreadable_task_is_buried,

@@ -25,6 +25,8 @@ pub enum Behaviour {
     Nothing,
     /// Fails for now, every time.
     Fail,
+    /// Comes further at the first four attempts, fails for now, every time.
+    ComeFurtherAndFail,
     /// Fails for good.
     FailForGood,
     Panic,
@@ -146,6 +148,14 @@ async fn handle(context: Arc<Context>, task: Effect, lease: Lease) -> Result<(),
     context.leases.lock().unwrap().push(lease.clone());
     context.order.lock().unwrap().push(task.number);
     match task.behaviour {
+        Behaviour::ComeFurtherAndFail => {
+            if context.leases.lock().unwrap().len() <= 4 {
+                let tx = begin(&context.conn).await;
+                lease.progress(&tx).await?;
+                tx.commit().await?;
+            }
+            Err(TaskError::retry("not there yet"))
+        }
         Behaviour::Write => {
             let tx = begin(&context.conn).await;
             insert(&tx, "effects", task.number).await;
