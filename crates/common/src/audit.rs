@@ -76,6 +76,7 @@ pub enum Noun {
     Diagram,
     /// A link with which anybody sees a diagram.
     Share,
+    Conversation,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

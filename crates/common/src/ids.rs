@@ -63,4 +63,5 @@ ids!(
     BatchItemId,
     ConceptId,
     DiagramId,
+    ConversationId,
 );

@@ -32,7 +32,7 @@ pub const ACTIONS: [Action; 24] = [
     Action::Imported,
 ];
 
-pub const NOUNS: [Noun; 30] = [
+pub const NOUNS: [Noun; 31] = [
     Noun::Account,
     Noun::Password,
     Noun::EmailAddress,
@@ -63,6 +63,7 @@ pub const NOUNS: [Noun; 30] = [
     Noun::Concept,
     Noun::Diagram,
     Noun::Share,
+    Noun::Conversation,
 ];
 
 #[component]
@@ -186,6 +187,7 @@ pub fn noun_name(noun: Noun) -> &'static str {
         Noun::Concept => "Concept",
         Noun::Diagram => "Diagram",
         Noun::Share => "Share link",
+        Noun::Conversation => "Conversation",
     }
 }
 
