@@ -66,7 +66,7 @@ openapi:
     "$CARGO_TARGET_DIR/debug/cerebros" openapi > openapi/openapi.json.new
     mv openapi/openapi.json.new openapi/openapi.json
 
-# Measure: `train` (against PyTorch PEFT), `validate` (JSONL rows) `login` (a storm of sign-ins), `ingest` (chunks and PDF pages a second) or `ingest-load` (requests beside it); `bench login dev` skips the release build
+# Measure: `train` (against PyTorch PEFT), `generate` (against transformers, and 100 adapters against one), `validate` (JSONL rows) `login` (a storm of sign-ins), `ingest` (chunks and PDF pages a second) or `ingest-load` (requests beside it); `bench login dev` skips the release build
 bench name profile="release":
     #!/usr/bin/env bash
     set -euo pipefail
@@ -74,6 +74,9 @@ bench name profile="release":
         train)
             cargo build --release -p cerebros-trainer
             exec python3 crates/trainer/benches/train.py "$CARGO_TARGET_DIR/release/cerebros-trainer" ;;
+        generate)
+            cargo build --release -p cerebros-trainer
+            exec python3 crates/trainer/benches/generate.py "$CARGO_TARGET_DIR/release/cerebros-trainer" ;;
         validate) exec cargo bench -p cerebros-datasets --bench validate ;;
         login)
             cargo build --profile {{ profile }} -p cerebros-api --bin cerebros
@@ -82,7 +85,7 @@ bench name profile="release":
         ingest-load)
             cargo build --profile {{ profile }} -p cerebros-api --bin cerebros
             exec python3 crates/api/benches/ingest_load.py "$CARGO_TARGET_DIR/{{ if profile == "dev" { "debug" } else { profile } }}/cerebros" ;;
-        *) echo "There is no bench {{ name }}: choose train, validate, login, ingest or ingest-load." >&2; exit 2 ;;
+        *) echo "There is no bench {{ name }}: choose train, generate, validate, login, ingest or ingest-load." >&2; exit 2 ;;
     esac
 
 _packages names:

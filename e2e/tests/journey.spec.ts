@@ -138,6 +138,28 @@ test("a newcomer goes from the landing page to a chat with their own model", asy
     await expect(turn.getByRole("button", { name: "Retry" })).toBeVisible({ timeout: 60_000 });
     await expect(turn.getByRole("alert")).toHaveCount(0);
     await expect(turn.locator("[aria-busy]")).not.toHaveText(/^(Copy|Retry|\s)*$/);
+
+    // It is kept, and can be named, put in other words, and found again.
+    await expect(page).toHaveURL(/conversation=/);
+    await page.reload();
+    await expect(turn.getByText("How many days may I work remotely?")).toBeVisible();
+    await page.getByRole("button", { name: "Earlier chats" }).click();
+    const chats = page.getByRole("dialog", { name: "Earlier chats" });
+    await chats.getByRole("button", { name: /^Rename/ }).click();
+    await chats.getByLabel("Title").fill("Days at home");
+    await chats.getByRole("button", { name: "Save" }).click();
+    await expect(chats.getByRole("button", { name: /^Days at home/ })).toBeVisible();
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "Edit the question" }).click();
+    await page.getByLabel("The question in other words").fill("How many days of remote work are allowed?");
+    await page.getByRole("button", { name: "Ask again" }).click();
+    await expect(turn.getByRole("button", { name: "Retry" })).toBeVisible({ timeout: 60_000 });
+    await expect(turn).toHaveCount(1);
+    await page.getByRole("button", { name: "New chat" }).click();
+    await expect(turn).toHaveCount(0);
+    await page.getByRole("button", { name: "Earlier chats" }).click();
+    await chats.getByRole("button", { name: /^Days at home/ }).click();
+    await expect(turn.getByText("How many days of remote work are allowed?")).toBeVisible();
     const quote = (await passages.getByRole("blockquote").first().innerText()).slice(0, 40);
     await passages.getByRole("link").first().click();
     const marked = page.locator("mark").first();

@@ -49,6 +49,38 @@ test("the openai package lists models and chats, streaming and not", async ({ se
   expect(finish).toBe(whole.choices[0].finish_reason);
 });
 
+test("the openai package gets several answers, their probabilities, and JSON by a schema", async ({ server }) => {
+  const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: await server.apiKey(), maxRetries: 0 });
+  const base = (await client.models.list()).data.find((model) => model.id.startsWith("base:"))!;
+  const schema = {
+    type: "object",
+    properties: { open: { type: "boolean" }, hour: { enum: [8, 9, 10] } },
+    required: ["open", "hour"],
+    additionalProperties: false,
+  };
+  const question = {
+    model: base.id,
+    messages: [{ role: "user" as const, content: "When is it open?" }],
+    max_completion_tokens: 60,
+    n: 2,
+    logprobs: true,
+    top_logprobs: 3,
+    response_format: { type: "json_schema" as const, json_schema: { name: "gate", strict: true, schema } },
+  };
+  const whole = await client.chat.completions.create(question);
+  expect(whole.choices.map((choice) => choice.index)).toEqual([0, 1]);
+  for (const choice of whole.choices) {
+    const value = JSON.parse(choice.message.content!);
+    expect([8, 9, 10]).toContain(value.hour);
+    expect(choice.logprobs!.content!.map((token) => token.token).join("")).toBe(choice.message.content);
+    expect(choice.logprobs!.content![0].top_logprobs).toHaveLength(3);
+  }
+  const stream = client.chat.completions.stream({ ...question, n: 1 });
+  expect(typeof JSON.parse((await stream.finalContent())!).open).toBe("boolean");
+  const tools = [{ type: "function" as const, function: { name: "open_gate", parameters: schema } }];
+  await expect(client.chat.completions.create({ ...question, tools })).rejects.toMatchObject({ status: 400, param: "tools" });
+});
+
 test("the openai package understands the errors", async ({ server }) => {
   const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: await server.apiKey(), maxRetries: 0 });
   const messages = [{ role: "user" as const, content: "Hi" }];

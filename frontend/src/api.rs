@@ -9,6 +9,7 @@ pub mod bases;
 pub mod batches;
 pub mod chat;
 pub mod concepts;
+pub mod conversations;
 pub mod dashboard;
 pub mod datasets;
 pub mod deletions;

@@ -2,6 +2,8 @@
 
 pub mod call;
 pub mod citations;
+mod heard;
+pub mod question;
 
 use crate::{
     bases,
@@ -10,17 +12,12 @@ use crate::{
     state::App,
 };
 use cerebros_common::{
-    chat::{ChatCompletionRequest, ChatRole, Stop},
+    chat::ChatCompletionRequest,
     ids::{AgentId, ModelId},
     search::Passage,
 };
-use cerebros_datasets::chat::{Message, Role};
 use cerebros_db::{self as db, DbError, Scope};
-use cerebros_trainer::protocol::infer::Generate;
 use std::path::PathBuf;
-
-const DEFAULT_MAX_TOKENS: u32 = 256;
-const MAX_STOPS: usize = 4;
 
 /// What a request's `model` stands for.
 pub struct Target {
@@ -88,65 +85,4 @@ pub async fn passages(
     };
     let found = citations::look_up(app, scope, agent_id, &request.messages).await?;
     Ok(Some(found))
-}
-
-/// Checks the bounds that OpenAI documents, and puts the request in the engine's form.
-pub fn question(request: &ChatCompletionRequest, target: &Target, passages: &[Passage]) -> AppResult<Generate> {
-    let refused = |path: &str, message: &str| Err(AppError::field(path, "invalid_value", message));
-    let temperature = request.temperature.unwrap_or(1.0);
-    let top_p = request.top_p.unwrap_or(1.0);
-    if !(0.0..=2.0).contains(&temperature) {
-        return refused("temperature", "must be 0 to 2");
-    }
-    if !(top_p > 0.0 && top_p <= 1.0) {
-        return refused("top_p", "must be above 0 and at most 1");
-    }
-    if request.n.is_some_and(|n| n != 1) {
-        return refused("n", "must be 1: one answer per request is given");
-    }
-    if request.messages.is_empty() {
-        return refused("messages", "must have at least one message");
-    }
-    let max_tokens = request
-        .max_completion_tokens
-        .or(request.max_tokens)
-        .unwrap_or(DEFAULT_MAX_TOKENS);
-    if max_tokens == 0 {
-        return refused("max_tokens", "must be at least 1");
-    }
-    let stop = match &request.stop {
-        None => Vec::new(),
-        Some(Stop::One(text)) => vec![text.clone()],
-        Some(Stop::Many(texts)) => texts.clone(),
-    };
-    if stop.len() > MAX_STOPS || stop.iter().any(String::is_empty) {
-        return refused("stop", "must be up to four texts that are not empty");
-    }
-    Ok(Generate {
-        base_dir: target.base_dir.clone(),
-        adapter_dir: target.adapter_dir.clone(),
-        messages: request.messages.iter().map(message).collect(),
-        max_tokens: usize::try_from(max_tokens).unwrap_or(usize::MAX),
-        temperature,
-        top_p,
-        seed: request.seed.map(i64::cast_unsigned),
-        stop,
-        passages: passages.iter().map(citations::as_read).collect(),
-    })
-}
-
-fn message(message: &cerebros_common::chat::ChatMessage) -> Message {
-    let role = match message.role {
-        ChatRole::System => Role::System,
-        ChatRole::Developer => Role::Developer,
-        ChatRole::User => Role::User,
-        ChatRole::Assistant => Role::Assistant,
-    };
-    Message {
-        role,
-        content: Some(message.content.text()),
-        reasoning_content: None,
-        weight: None,
-        other: serde_json::Map::new(),
-    }
 }

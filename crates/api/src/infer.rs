@@ -136,6 +136,11 @@ fn refused(code: InferErrorCode, message: String) -> AppError {
             AppError::new(ErrorCode::InvalidRequest, message).about("messages", "context_length_exceeded")
         }
         InferErrorCode::InvalidRequest => AppError::new(ErrorCode::InvalidRequest, message),
+        InferErrorCode::InvalidFormat => {
+            AppError::new(ErrorCode::InvalidRequest, message).about("response_format", "invalid_schema")
+        }
+        InferErrorCode::TooMany => AppError::new(ErrorCode::TooManyRequests, message).retry_after(5),
+        InferErrorCode::Busy => AppError::unavailable(message, 5),
         InferErrorCode::InvalidBase | InferErrorCode::InvalidAdapter => AppError::conflict(message),
         InferErrorCode::Internal => AppError::internal(anyhow::anyhow!("the inference child failed: {message}")),
     }

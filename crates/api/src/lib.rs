@@ -12,6 +12,7 @@ mod chat;
 mod child;
 mod concepts;
 pub mod config;
+mod conversations;
 mod datasets;
 mod deadlines;
 mod deletions;

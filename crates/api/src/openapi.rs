@@ -57,6 +57,7 @@ use utoipa_actix_web::AppExt;
         (name = "concepts", description = "What documents speak of"),
         (name = "diagrams", description = "Mermaid diagrams: written, drawn, shared"),
         (name = "studies", description = "How far a document's concepts and diagrams are"),
+        (name = "conversations", description = "What you and assistants said to each other"),
         (name = "templates", description = "What a language model is asked to write examples by"),
         (name = "batches", description = "Examples made of many chunks"),
         (name = "datasets", description = "Validated chat rows"),
@@ -187,6 +188,7 @@ fn access(method: &str, operation: &Operation) -> Access {
             Member(Role::Editor, KeyScope::Train)
         }
         "create_chat_completion" => Member(Role::Viewer, KeyScope::Chat),
+        "create_conversation" | "update_conversation" | "delete_conversation" => Member(Role::Viewer, KeyScope::Write),
         _ if method == "GET" => Member(Role::Viewer, KeyScope::Read),
         _ => Member(Role::Editor, KeyScope::Write),
     }

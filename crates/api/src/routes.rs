@@ -8,6 +8,7 @@ mod auth;
 mod bases;
 mod batches;
 mod concepts;
+mod conversations;
 mod credentials;
 mod dashboard;
 mod datasets;
@@ -75,6 +76,7 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(templates::configure)
             .configure(batches::configure)
             .configure(search::configure)
+            .configure(conversations::configure)
             .configure(datasets::configure)
             .configure(bases::configure)
             .configure(jobs::configure)

@@ -78,6 +78,7 @@ pub enum Noun {
     Share,
     Webhook,
     WebhookDelivery,
+    Conversation,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -1,10 +1,10 @@
 //! OpenAI's chat wire, as far as it is spoken here. Unknown members of requests are ignored, as OpenAI does.
 
-use crate::search::Passage;
+use crate::{ids::ConversationId, search::Passage};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ChatCompletionRequest {
     /// An id from `GET /v1/models`.
@@ -33,14 +33,61 @@ pub struct ChatCompletionRequest {
     /// Up to four strings that end the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop: Option<Stop>,
-    /// Only 1 is served.
+    /// How many answers, 1 to 8. Default 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub n: Option<u32>,
+    /// -2 to 2, for each time a token was said already. Default 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frequency_penalty: Option<f64>,
+    /// -2 to 2, for a token that was said already. Default 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub presence_penalty: Option<f64>,
+    /// Says how likely each token was. Default false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logprobs: Option<bool>,
+    /// How many of the likeliest tokens are told at each place, 0 to 20; with `logprobs` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top_logprobs: Option<u32>,
+    /// Default `text`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_format: Option<ResponseFormat>,
     /// An addition to OpenAI's wire. True searches the assistant's work products and reference documents for the last
     /// question and lets the model read the best passages; the answer then says which ones, in `citations`. Default
     /// false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub documents: Option<bool>,
+    /// An addition to OpenAI's wire. Keeps `messages` and the answer in one of your conversations with this assistant,
+    /// in place of whatever else was said there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<ConversationId>))]
+    pub conversation_id: Option<ConversationId>,
+    /// Members that are not spoken here. Some are refused, the others ignored.
+    #[serde(flatten)]
+    #[cfg_attr(feature = "openapi", schema(ignore))]
+    pub other: serde_json::Map<String, serde_json::Value>,
+}
+
+/// What an answer has to look like. It keeps to it token by token.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ResponseFormat {
+    Text,
+    /// Some JSON object.
+    JsonObject,
+    JsonSchema {
+        json_schema: NamedSchema,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NamedSchema {
+    pub name: String,
+    /// A JSON schema. It is always kept to, as with OpenAI's `strict`.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    pub schema: serde_json::Map<String, serde_json::Value>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -120,9 +167,37 @@ pub struct ChatChoice {
     pub index: u32,
     pub message: AssistantMessage,
     pub finish_reason: FinishReason,
+    /// Null unless asked for.
+    pub logprobs: Option<ChoiceLogprobs>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ChoiceLogprobs {
+    pub content: Vec<TokenLogprob>,
     /// Always null.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
-    pub logprobs: Option<()>,
+    pub refusal: Option<()>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TokenLogprob {
+    pub token: String,
+    /// Natural logarithm of its probability.
+    pub logprob: f64,
+    /// What it stands for; `token` may be half a character.
+    pub bytes: Vec<u8>,
+    /// The likeliest tokens at this place.
+    pub top_logprobs: Vec<TopLogprob>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TopLogprob {
+    pub token: String,
+    pub logprob: f64,
+    pub bytes: Vec<u8>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -228,9 +303,8 @@ pub struct ChunkChoice {
     pub index: u32,
     pub delta: Delta,
     pub finish_reason: Option<FinishReason>,
-    /// Always null.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
-    pub logprobs: Option<()>,
+    /// Null unless asked for.
+    pub logprobs: Option<ChoiceLogprobs>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

@@ -65,4 +65,5 @@ ids!(
     DiagramId,
     WebhookId,
     WebhookDeliveryId,
+    ConversationId,
 );

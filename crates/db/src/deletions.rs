@@ -93,6 +93,11 @@ const ROWS: &[(&str, &str)] = &[
         "call_id in (select id from llm_calls where workspace_id = $1)",
     ),
     ("llm_calls", "workspace_id = $1"),
+    (
+        "conversation_messages",
+        "conversation_id in (select id from conversations where workspace_id = $1)",
+    ),
+    ("conversations", "workspace_id = $1"),
     ("events", "workspace_id = $1"),
     ("idempotency_keys", "workspace_id = $1"),
     ("notifications", "workspace_id = $1"),

@@ -13,6 +13,7 @@ pub mod calls;
 pub mod chunks;
 pub mod concepts;
 mod connection;
+pub mod conversations;
 mod convert;
 pub mod datasets;
 pub mod deletions;

@@ -2,7 +2,9 @@
 
 mod engine;
 mod generate;
+mod grammar;
 mod passages;
+mod sample;
 mod server;
 mod slots;
 mod text;

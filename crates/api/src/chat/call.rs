@@ -1,7 +1,11 @@
 //! One call of a model, from the question to what is recorded of it.
 
-use super::{Target, citations};
+use super::{
+    Target, citations,
+    heard::{self, Said},
+};
 use crate::{
+    conversations,
     error::{AppError, AppResult},
     infer::Answer,
     state::App,
@@ -9,8 +13,8 @@ use crate::{
 use bytes::Bytes;
 use cerebros_common::{
     chat::{
-        Annotation, AssistantMessage, ChatChoice, ChatCompletion, ChatCompletionChunk, ChatRole, ChunkChoice, Citation,
-        Delta, FinishReason, Usage,
+        Annotation, AssistantMessage, ChatChoice, ChatCompletion, ChatCompletionChunk, ChatCompletionRequest, ChatRole,
+        ChoiceLogprobs, ChunkChoice, Delta, FinishReason, Usage,
     },
     ids::{AgentId, ModelId},
     search::Passage,
@@ -19,7 +23,7 @@ use cerebros_db::{
     self as db, Scope,
     calls::{NewCall, Outcome},
 };
-use cerebros_trainer::protocol::{self, InferResponse, infer::Generate};
+use cerebros_trainer::protocol::{InferResponse, infer::Generate};
 use chrono::Utc;
 use futures_util::{Stream, StreamExt};
 use std::{sync::Arc, time::Instant};
@@ -39,12 +43,26 @@ pub struct Call {
     begun: Instant,
 }
 
-/// An answer whose beginning is there.
+/// Answers whose beginning is there.
 pub struct Begun {
     answer: Answer,
     first: InferResponse,
-    /// What the model has read; `None` where nothing was asked for.
-    citations: Option<Vec<Citation>>,
+    said: Said,
+}
+
+/// How a streamed answer ended, and what the client is still to be sent.
+struct Ended {
+    outcome: Outcome,
+    rest: Vec<Bytes>,
+}
+
+impl Ended {
+    fn silent(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            rest: Vec::new(),
+        }
+    }
 }
 
 impl Call {
@@ -62,7 +80,13 @@ impl Call {
     }
 
     /// Asks; the first piece is awaited, so that a refusal is still an HTTP error.
-    pub async fn ask(&self, question: Generate, passages: Option<Vec<Passage>>) -> AppResult<Begun> {
+    pub async fn ask(
+        &self,
+        question: Generate,
+        passages: Option<Vec<Passage>>,
+        request: &ChatCompletionRequest,
+    ) -> AppResult<Begun> {
+        let choices = question.n;
         let result = async {
             let mut answer = self.app.inference.ask(question).await?;
             let mut first = answer.next().await?;
@@ -72,10 +96,11 @@ impl Call {
                 first = answer.next().await?;
             }
             let citations = passages.map(|passages| citations::numbered(passages, read));
+            let kept = conversations::keep_question(&self.app, &self.scope, request).await?;
             Ok(Begun {
                 answer,
                 first,
-                citations,
+                said: Said::new(choices, citations, kept),
             })
         };
         let result = result.await;
@@ -85,50 +110,45 @@ impl Call {
         result
     }
 
-    /// The whole answer at once.
+    /// The whole answers at once.
     pub async fn whole(self, begun: Begun) -> AppResult<ChatCompletion> {
         let Begun {
             mut answer,
             first,
-            citations,
+            mut said,
         } = begun;
-        let mut text = String::new();
         let mut piece = first;
-        let (finish_reason, usage) = loop {
-            match piece {
-                InferResponse::Token { text: more } => text.push_str(&more),
-                InferResponse::Done {
-                    finish_reason,
-                    prompt_tokens,
-                    completion_tokens,
-                } => {
-                    break (finish(finish_reason), usage(prompt_tokens, completion_tokens));
-                }
-                other => return Err(AppError::internal(anyhow::anyhow!("unexpected answer {other:?}"))),
+        loop {
+            said.hear(&piece);
+            if said.is_over() {
+                break;
             }
             piece = match answer.next().await {
                 Ok(piece) => piece,
                 Err(error) => {
-                    self.record(Outcome::Failed, Usage::default()).await;
+                    self.record(Outcome::Failed, said.usage()).await;
                     return Err(error);
                 }
             };
-        };
+        }
+        self.keep(&said).await;
+        let usage = said.usage();
         self.record(Outcome::Answered, usage).await;
-        let message = AssistantMessage {
-            role: ChatRole::Assistant,
-            annotations: self.annotations(&text, citations.as_deref()),
-            content: text,
-            refusal: None,
-            citations,
-        };
+        let choices = (0..).zip(&said.choices);
+        let choices = choices.map(|(index, heard)| ChatChoice {
+            index,
+            message: AssistantMessage {
+                role: ChatRole::Assistant,
+                annotations: self.annotations(&heard.text, &said),
+                content: heard.text.clone(),
+                refusal: None,
+                citations: said.citations.clone(),
+            },
+            finish_reason: heard.finish.unwrap_or(FinishReason::Stop),
+            logprobs: heard.logprobs.clone().map(heard::logprobs),
+        });
         Ok(ChatCompletion {
-            choices: vec![ChatChoice {
-                index: 0,
-                message,
-                finish_reason,
-                logprobs: None,
-            }],
+            choices: choices.collect(),
             id: self.id,
             object: "chat.completion".to_owned(),
             created: self.created,
@@ -137,78 +157,60 @@ impl Call {
         })
     }
 
-    /// The answer as server-sent chunks. When the client goes away the model stops.
+    /// The answers as server-sent chunks. When the client goes away the model stops.
     pub fn stream(self, begun: Begun, include_usage: bool) -> impl Stream<Item = Result<Bytes, AppError>> {
         let (send, receive) = mpsc::channel(16);
         tokio::spawn(async move {
-            let (outcome, usage) = self.pump(begun, include_usage, &send).await;
-            self.record(outcome, usage).await;
+            let Begun {
+                answer,
+                first,
+                mut said,
+            } = begun;
+            let ended = self.pump(answer, first, include_usage, &send, &mut said).await;
+            // Whoever has seen the end finds the answer kept and recorded.
+            self.keep(&said).await;
+            self.record(ended.outcome, said.usage()).await;
+            for bytes in ended.rest {
+                // Whether anybody still listens makes no difference to the outcome.
+                let _ = send.send(bytes).await;
+            }
         });
         ReceiverStream::new(receive).map(Ok)
     }
 
-    async fn pump(&self, begun: Begun, include_usage: bool, send: &mpsc::Sender<Bytes>) -> (Outcome, Usage) {
-        let Begun {
-            mut answer,
-            first: mut piece,
-            citations,
-        } = begun;
-        let opening = Delta {
-            role: Some(ChatRole::Assistant),
-            content: Some(String::new()),
-            citations: citations.clone(),
-            ..Delta::default()
-        };
-        let mut next = self.chunk(opening, None);
-        let mut said = String::new();
-        let mut tokens = 0;
-        let cancelled = |tokens| {
-            let usage = Usage {
-                completion_tokens: tokens,
-                ..Usage::default()
+    async fn pump(
+        &self,
+        mut answer: Answer,
+        mut piece: InferResponse,
+        include_usage: bool,
+        send: &mpsc::Sender<Bytes>,
+        said: &mut Said,
+    ) -> Ended {
+        for index in 0..said.choices.len() {
+            let opening = Delta {
+                role: Some(ChatRole::Assistant),
+                content: Some(String::new()),
+                citations: said.citations.clone(),
+                ..Delta::default()
             };
-            (Outcome::Cancelled, usage)
-        };
-        loop {
-            if send.send(next).await.is_err() {
-                return cancelled(tokens);
+            if send.send(self.chunk(index, opening, None, None)).await.is_err() {
+                return Ended::silent(Outcome::Cancelled);
             }
-            match piece {
-                InferResponse::Token { text } => {
-                    tokens += 1;
-                    said.push_str(&text);
-                    let delta = Delta {
-                        content: Some(text),
-                        ..Delta::default()
-                    };
-                    next = self.chunk(delta, None);
+        }
+        loop {
+            said.hear(&piece);
+            let next = self.chunk_of(piece, said);
+            if said.is_over() {
+                let mut rest = vec![next];
+                if include_usage {
+                    rest.push(self.message(Vec::new(), Some(said.usage())));
                 }
-                InferResponse::Done {
-                    finish_reason,
-                    prompt_tokens,
-                    completion_tokens,
-                } => {
-                    let usage = usage(prompt_tokens, completion_tokens);
-                    let closing = Delta {
-                        annotations: self.annotations(&said, citations.as_deref()),
-                        ..Delta::default()
-                    };
-                    let mut rest = vec![self.chunk(closing, Some(finish(finish_reason)))];
-                    if include_usage {
-                        rest.push(self.usage_chunk(usage));
-                    }
-                    rest.push(Bytes::from_static(b"data: [DONE]\n\n"));
-                    for bytes in rest {
-                        if send.send(bytes).await.is_err() {
-                            return (Outcome::Cancelled, usage);
-                        }
-                    }
-                    return (Outcome::Answered, usage);
-                }
-                other => {
-                    tracing::error!(answer = ?other, "the inference child said something unexpected");
-                    return (Outcome::Failed, Usage::default());
-                }
+                rest.push(Bytes::from_static(b"data: [DONE]\n\n"));
+                let outcome = Outcome::Answered;
+                return Ended { outcome, rest };
+            }
+            if send.send(next).await.is_err() {
+                return Ended::silent(Outcome::Cancelled);
             }
             piece = tokio::select! {
                 piece = answer.next() => match piece {
@@ -217,34 +219,72 @@ impl Call {
                         let body = serde_json::json!({"error": {
                             "message": error.detail, "type": "server_error", "param": null, "code": null,
                         }});
-                        // Whether anybody still listens makes no difference to the outcome.
-                        let _ = send.send(Bytes::from(format!("data: {body}\n\n"))).await;
-                        return (Outcome::Failed, Usage::default());
+                        let rest = vec![Bytes::from(format!("data: {body}\n\n"))];
+                        let outcome = Outcome::Failed;
+                        return Ended { outcome, rest };
                     }
                 },
-                () = send.closed() => return cancelled(tokens),
+                () = send.closed() => return Ended::silent(Outcome::Cancelled),
             };
         }
     }
 
-    fn annotations(&self, text: &str, citations: Option<&[Citation]>) -> Option<Vec<Annotation>> {
-        Some(citations::annotations(text, citations?, &self.app.origin))
+    fn chunk_of(&self, piece: InferResponse, said: &Said) -> Bytes {
+        match piece {
+            InferResponse::Token { choice, text, logprobs } => {
+                let delta = Delta {
+                    content: Some(text),
+                    ..Delta::default()
+                };
+                let logprobs =
+                    logprobs.map(|logprobs| heard::logprobs(logprobs.into_iter().map(heard::token).collect()));
+                self.chunk(choice, delta, None, logprobs)
+            }
+            InferResponse::Done { choice, .. } => {
+                let heard = said.choices.get(choice);
+                let closing = Delta {
+                    annotations: heard.and_then(|heard| self.annotations(&heard.text, said)),
+                    ..Delta::default()
+                };
+                self.chunk(choice, closing, heard.and_then(|heard| heard.finish), None)
+            }
+            other => {
+                tracing::error!(answer = ?other, "the inference child said something unexpected");
+                Bytes::new()
+            }
+        }
     }
 
-    fn chunk(&self, delta: Delta, finish_reason: Option<FinishReason>) -> Bytes {
-        self.message(
-            vec![ChunkChoice {
-                index: 0,
-                delta,
-                finish_reason,
-                logprobs: None,
-            }],
-            None,
-        )
+    /// Keeps the answer, or as much of it as was heard.
+    async fn keep(&self, said: &Said) {
+        let (Some(kept), Some(heard)) = (said.kept, said.choices.first()) else {
+            return;
+        };
+        let citations = said.citations.as_deref();
+        if let Err(error) = conversations::keep_answer(&self.app, &self.scope, kept, &heard.text, citations).await {
+            tracing::error!(error = ?error, "an answer could not be kept");
+        }
     }
 
-    fn usage_chunk(&self, usage: Usage) -> Bytes {
-        self.message(Vec::new(), Some(usage))
+    fn annotations(&self, text: &str, said: &Said) -> Option<Vec<Annotation>> {
+        let citations = said.citations.as_deref()?;
+        Some(citations::annotations(text, citations, &self.app.origin))
+    }
+
+    fn chunk(
+        &self,
+        index: usize,
+        delta: Delta,
+        finish_reason: Option<FinishReason>,
+        logprobs: Option<ChoiceLogprobs>,
+    ) -> Bytes {
+        let choice = ChunkChoice {
+            index: u32::try_from(index).unwrap_or(u32::MAX),
+            delta,
+            finish_reason,
+            logprobs,
+        };
+        self.message(vec![choice], None)
     }
 
     fn message(&self, choices: Vec<ChunkChoice>, usage: Option<Usage>) -> Bytes {
@@ -277,20 +317,5 @@ impl Call {
         if let Err(error) = db::calls::insert(&self.scope, &self.app.db, &call).await {
             tracing::error!(error = ?error, "a call could not be recorded");
         }
-    }
-}
-
-fn finish(reason: protocol::FinishReason) -> FinishReason {
-    match reason {
-        protocol::FinishReason::Stop => FinishReason::Stop,
-        protocol::FinishReason::Length => FinishReason::Length,
-    }
-}
-
-fn usage(prompt: usize, completion: usize) -> Usage {
-    Usage {
-        prompt_tokens: prompt as u64,
-        completion_tokens: completion as u64,
-        total_tokens: (prompt + completion) as u64,
     }
 }

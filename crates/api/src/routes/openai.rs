@@ -1,7 +1,8 @@
 //! OpenAI's wire: unknown members are ignored, answers and errors have OpenAI's shapes.
 
 use crate::{
-    chat::{self, call::Call},
+    chat::{self, call::Call, question},
+    conversations,
     error::{AppError, AppResult},
     extract::{self, Chatter, Editor, Viewer},
     models::{self, Named},
@@ -170,9 +171,10 @@ async fn create_chat_completion(
     let request: ChatCompletionRequest = extract::parse_json(&bytes)?;
     let target = chat::resolve(&app, &scope, &request.model).await?;
     let passages = chat::passages(&app, &scope, &request, &target).await?;
-    let question = chat::question(&request, &target, passages.as_deref().unwrap_or_default())?;
+    conversations::check(&app, &scope, &request, &target).await?;
+    let question = question::question(&request, &target, &scope, passages.as_deref().unwrap_or_default())?;
     let call = Call::begin(app.into_inner(), scope, &request.model, &target);
-    let begun = call.ask(question, passages).await?;
+    let begun = call.ask(question, passages, &request).await?;
     if !request.stream.unwrap_or(false) {
         return Ok(HttpResponse::Ok().json(call.whole(begun).await?));
     }

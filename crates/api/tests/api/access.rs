@@ -14,6 +14,7 @@ use cerebros_common::{
     accounts::{DeviceSession, Profile},
     agents::Agent,
     api_keys::{KeyScope, NewApiKeySecret},
+    conversations::Conversation,
     deletions::{Deletion, DeletionStatus},
     diagrams::Diagram,
     documents::{Chunk, Document, DocumentStatus},
@@ -103,6 +104,7 @@ fn noun_of(operation: &str, field: &str) -> &'static str {
         "dataset_id" | "validation_dataset_id" => "datasets",
         "base_id" => "bases",
         "concept_id" | "into_id" => "concepts",
+        "conversation_id" => "conversations",
         "model_id" => "models",
         "workspace_id" => "workspaces",
         "user_id" | "actor" => "users",
@@ -434,6 +436,8 @@ async fn rows_of(member: &Client) -> Rows {
     let concept = found(member, &document).await.remove(0);
     let new = json!({"title": "Samarkand", "source": "pie\n  \"a\": 1\n", "level": "beginner"});
     let diagram: Diagram = member.post("/api/v1/diagrams", new).await.data();
+    let new = json!({"agent_id": agent.id, "title": "Samarkand"});
+    let conversation: Conversation = member.post("/api/v1/conversations", new).await.data();
     let chunks: CursorPage<Chunk> = member.get(&format!("{path}/chunks")).await.data();
     let batch = batches::start(member, json!({"agent_id": agent.id})).await;
     batches::rests(member, &batch).await;
@@ -480,6 +484,7 @@ async fn rows_of(member: &Client) -> Rows {
             ("concepts", concept.id.to_string()),
             ("diagrams", diagram.id.to_string()),
             ("studies", document.id.to_string()),
+            ("conversations", conversation.id.to_string()),
             ("sessions", sessions.items[0].id.to_string()),
             ("api-keys", key.api_key.id.to_string()),
             ("datasets", dataset.id.to_string()),

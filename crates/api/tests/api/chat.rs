@@ -13,7 +13,11 @@ use cerebros_common::{
 };
 use serde_json::{Value, json};
 
-on_both_databases!(an_answer_cites_what_the_model_has_read, only_assistants_read_documents);
+on_both_databases!(
+    an_answer_cites_what_the_model_has_read,
+    only_assistants_read_documents,
+    answers_are_as_many_and_as_formed_as_asked_for,
+);
 
 const QUESTION: &str = "When does the harbour gate open?";
 
@@ -109,4 +113,54 @@ async fn only_assistants_read_documents(server: TestServer) {
         (refused.status.as_u16(), error.error.param.as_deref()),
         (400, Some("documents"))
     );
+}
+
+async fn answers_are_as_many_and_as_formed_as_asked_for(server: TestServer) {
+    let member = server.member().await;
+    let base = crate::training::built_in_base(&member).await;
+    let mut body = json!({
+        "model": format!("base:{}", base.id), "messages": [{"role": "user", "content": QUESTION}], "max_tokens": 60,
+        "n": 3, "seed": 7, "logprobs": true, "top_logprobs": 2, "tools": [], "user": "someone",
+        "response_format": {"type": "json_schema", "json_schema": {"name": "gate", "strict": true, "schema": {
+            "type": "object", "properties": {"open": {"type": "boolean"}, "hour": {"enum": [8, 9, 10]}},
+            "required": ["open", "hour"], "additionalProperties": false,
+        }}},
+    });
+    let whole = answer(&member, body.clone()).await;
+    assert_eq!(whole.choices.len(), 3);
+    let texts: Vec<&str> = whole
+        .choices
+        .iter()
+        .map(|choice| choice.message.content.as_str())
+        .collect();
+    for (choice, text) in whole.choices.iter().zip(&texts) {
+        let value: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        assert!(value["open"].is_boolean() && value["hour"].as_u64().is_some(), "{text}");
+        let tokens = &choice.logprobs.as_ref().unwrap().content;
+        let bytes: Vec<u8> = tokens.iter().flat_map(|token| token.bytes.clone()).collect();
+        assert_eq!(String::from_utf8_lossy(&bytes), *text);
+        assert!(
+            tokens
+                .iter()
+                .all(|token| token.top_logprobs.len() == 2 && token.logprob <= 0.0)
+        );
+    }
+    let tokens: usize = whole
+        .choices
+        .iter()
+        .map(|choice| choice.logprobs.as_ref().unwrap().content.len())
+        .sum();
+    assert_eq!(whole.usage.completion_tokens, tokens as u64);
+
+    body["stream"] = json!(true);
+    let stream = member.post("/v1/chat/completions", body).await.text;
+    let mut heard = [String::new(), String::new(), String::new()];
+    let data = stream.lines().filter_map(|line| line.strip_prefix("data: "));
+    for data in data.take_while(|data| *data != "[DONE]") {
+        let chunk: ChatCompletionChunk = serde_json::from_str(data).unwrap();
+        for choice in chunk.choices {
+            heard[choice.index as usize].push_str(&choice.delta.content.unwrap_or_default());
+        }
+    }
+    assert_eq!(heard.each_ref().map(String::as_str), texts[..], "the same, streamed");
 }

@@ -4,7 +4,9 @@ use crate::{
     concepts, contract,
     helpers::{Answer, Client, TestServer},
 };
-use cerebros_common::{accounts::Session, agents::Agent, diagrams::Diagram, examples::Example};
+use cerebros_common::{
+    accounts::Session, agents::Agent, conversations::Conversation, diagrams::Diagram, examples::Example,
+};
 use reqwest::{Method, RequestBuilder, StatusCode, header};
 use serde_json::{Value, json};
 
@@ -166,6 +168,8 @@ async fn what_the_caller_has_is_not_sent_again(server: TestServer) {
     let diagram = json!({"title": "A", "source": "pie\n  \"a\": 1\n", "level": "beginner"});
     let diagram: Diagram = member.post("/api/v1/diagrams", diagram).await.data();
     let diagram_path = format!("/api/v1/diagrams/{}", diagram.id);
+    let conversation = json!({"agent_id": agent.id});
+    let conversation: Conversation = member.post("/api/v1/conversations", conversation).await.data();
     let share: Value = member.post_nothing(&format!("{diagram_path}/share")).await.data();
     let token = share["link"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
     for (_, path, operation) in contract::operations(&contract::document()) {
@@ -183,6 +187,10 @@ async fn what_the_caller_has_is_not_sent_again(server: TestServer) {
             "find_workspace" => (format!("/api/v1/workspaces/{workspace}"), json!({"name": "B"})),
             "find_concept" => (format!("/api/v1/concepts/{}", concept.id), json!({"category": "B"})),
             "find_diagram" => (format!("/api/v1/diagrams/{}", diagram.id), json!({"title": "B"})),
+            "find_conversation" => (
+                format!("/api/v1/conversations/{}", conversation.id),
+                json!({"title": "B"}),
+            ),
             "find_diagram_picture" => (format!("{diagram_path}/svg"), json!({"source": "pie\n  \"b\": 1\n"})),
             "find_shared_picture" => (
                 format!("/api/v1/shared/{token}/svg"),

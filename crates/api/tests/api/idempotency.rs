@@ -240,6 +240,12 @@ fn case(operation: &str, member: &Client, rows: &Rows) -> Option<Case> {
             json!({"title": "B", "source": "pie\n  \"a\": 1\n", "level": "beginner"}),
             "select count(*) from diagrams",
         ),
+        "create_conversation" => json(
+            "/api/v1/conversations",
+            json!({"agent_id": agent}),
+            json!({"agent_id": agent, "title": "B"}),
+            "select count(*) from conversations",
+        ),
         "draw_diagrams" => json(
             "/api/v1/diagrams/draw",
             json!({"from": "text", "title": "A", "text": "- a\n- b\n"}),

@@ -16,6 +16,7 @@ mod bucket;
 mod chat;
 mod concepts;
 mod contract;
+mod conversations;
 mod corpus;
 mod corpus_files;
 mod crash;

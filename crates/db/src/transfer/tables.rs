@@ -4,6 +4,7 @@ use cerebros_common::{
     agents::TrainingState,
     bases::{BaseSource, BaseStatus},
     batches::{BatchItemError, BatchItemStatus, BatchPause, BatchStatus},
+    chat::{ChatRole, Citation},
     concepts::{ConceptOrigin, Level},
     datasets::{
         DatasetFormat, DatasetLayout, DatasetReport, DatasetSource, DatasetStatus, FindingRepair, FindingSeverity,
@@ -686,6 +687,34 @@ pub const PERSON: &[Table] = &[
             is("subject_id", Id),
             is("created_at", Time),
             may("read_at", Time),
+        ],
+    },
+    // Nobody else sees them, whoever takes the workspace along.
+    Table {
+        name: "conversations",
+        rows: OF_USER,
+        order: "id",
+        columns: &[
+            is("id", Id),
+            is("workspace_id", Id),
+            is("agent_id", Id),
+            is("title", Text),
+            is("messages", Small),
+            is("created_at", Time),
+            is("updated_at", Time),
+        ],
+    },
+    Table {
+        name: "conversation_messages",
+        rows: "conversation_id in (select id from conversations where user_id = $1)",
+        order: "conversation_id, idx",
+        columns: &[
+            is("conversation_id", Id),
+            is("idx", Small),
+            is("role", Word(word::<ChatRole>)),
+            is("content", Text),
+            may("citations", Shape(shape::<Vec<Citation>>)),
+            is("at", Time),
         ],
     },
     Table {

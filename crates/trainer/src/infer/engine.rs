@@ -2,17 +2,20 @@
 
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
+use super::grammar::{Grammar, Vocabulary};
 use crate::base::{BaseError, inspect_base};
 use crate::chat::{Chat, ChatError, Moment};
 use crate::model::Llama;
 use crate::model::adapter::{Adapter, AdapterError, WEIGHTS_FILE};
 use crate::protocol::InferErrorCode;
+use crate::protocol::infer::Format;
 
-const BASES: usize = 2;
-const ADAPTERS: usize = 8;
+const BASES: u64 = 2;
+/// Bytes of adapters that stay in memory.
+const ADAPTERS: u64 = 1 << 30;
 
 /// What a request gets instead of an answer.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -60,6 +63,30 @@ impl From<candle_core::Error> for InferError {
 pub struct LoadedBase {
     pub llama: Llama,
     pub chat: Chat,
+    /// Made when it is first asked for.
+    vocabulary: OnceLock<Result<Vocabulary, InferError>>,
+}
+
+impl LoadedBase {
+    fn vocabulary(&self) -> Result<&Vocabulary, InferError> {
+        let made = || Vocabulary::of(&self.chat, self.llama.config.vocab);
+        self.vocabulary.get_or_init(made).as_ref().map_err(Clone::clone)
+    }
+
+    /// What holds an answer to a form.
+    pub fn grammar(&self, format: &Format) -> Result<Grammar, InferError> {
+        self.vocabulary()?.grammar(format)
+    }
+
+    /// What a token stands for; nothing for one with a special meaning.
+    pub fn bytes(&self, id: u32) -> Vec<u8> {
+        let words = self.vocabulary().map(|vocabulary| &vocabulary.words);
+        words
+            .ok()
+            .and_then(|words| words.get(id as usize))
+            .cloned()
+            .unwrap_or_default()
+    }
 }
 
 /// A base with, maybe, an adapter over it.
@@ -83,8 +110,15 @@ impl Source {
     }
 }
 
+/// Something in memory, and what it weighs.
+struct Loaded<K, V> {
+    key: K,
+    weight: u64,
+    value: Arc<V>,
+}
+
 /// Most recently used last.
-type Recent<K, V> = Vec<(K, Arc<V>)>;
+type Recent<K, V> = Vec<Loaded<K, V>>;
 
 #[derive(Default)]
 pub struct Engine {
@@ -96,15 +130,22 @@ impl Engine {
     /// Loads what is not in memory; others that want to load wait meanwhile.
     pub fn model(&self, base_dir: &Path, adapter_dir: Option<&Path>) -> Result<Model, InferError> {
         let base_source = Source::of(base_dir, "config.json");
-        let base = recent(&self.bases, base_source.clone(), BASES, || {
+        let base = recent(&self.bases, base_source.clone(), 1, BASES, || {
             inspect_base(base_dir)?;
             let llama = Llama::load(base_dir)?;
             let chat = Chat::load(base_dir, &llama.config, Moment::Now)?;
-            Ok::<_, InferError>(LoadedBase { llama, chat })
+            Ok::<_, InferError>(LoadedBase {
+                llama,
+                chat,
+                vocabulary: OnceLock::new(),
+            })
         })?;
         let adapter = adapter_dir.map(|dir| {
             let key = (base_source, Source::of(dir, WEIGHTS_FILE));
-            recent(&self.adapters, key, ADAPTERS, || Adapter::load(dir, &base.llama.config))
+            let weight = dir.join(WEIGHTS_FILE).metadata().map_or(0, |metadata| metadata.len());
+            recent(&self.adapters, key, weight, ADAPTERS, || {
+                Adapter::load(dir, &base.llama.config)
+            })
         });
         Ok(Model {
             adapter: adapter.transpose()?,
@@ -116,21 +157,25 @@ impl Engine {
 fn recent<K: PartialEq, V, E>(
     entries: &Mutex<Recent<K, V>>,
     key: K,
-    most: usize,
+    weight: u64,
+    most: u64,
     load: impl FnOnce() -> Result<V, E>,
 ) -> Result<Arc<V>, E> {
     let mut entries = entries.lock().unwrap_or_else(PoisonError::into_inner);
-    let value = match entries.iter().position(|(known, _)| *known == key) {
-        Some(index) => entries.remove(index).1,
+    let loaded = match entries.iter().position(|loaded| loaded.key == key) {
+        Some(index) => entries.remove(index),
         None => {
             // Room is made first: two versions of a large base would not fit.
-            while entries.len() >= most {
+            let in_memory = |entries: &[Loaded<K, V>]| entries.iter().map(|loaded| loaded.weight).sum::<u64>();
+            while !entries.is_empty() && in_memory(&entries) + weight > most {
                 entries.remove(0);
             }
-            Arc::new(load()?)
+            let value = Arc::new(load()?);
+            Loaded { key, weight, value }
         }
     };
-    entries.push((key, value.clone()));
+    let value = loaded.value.clone();
+    entries.push(loaded);
     Ok(value)
 }
 
@@ -141,16 +186,18 @@ mod tests {
     #[test]
     fn the_least_recently_used_leaves_first() {
         let entries = Mutex::new(Vec::new());
-        let get = |key: u32| recent(&entries, key, 2, || Ok::<_, ()>(key * 10)).map(|value| *value);
+        let get = |key: u32| recent(&entries, key, 1, 2, || Ok::<_, ()>(key * 10)).map(|value| *value);
         assert_eq!([get(1), get(2), get(1), get(3)], [Ok(10), Ok(20), Ok(10), Ok(30)]);
         let kept: Vec<u32> = entries
             .lock()
             .expect("unpoisoned")
             .iter()
-            .map(|(key, _)| *key)
+            .map(|loaded| loaded.key)
             .collect();
         assert_eq!(kept, [1, 3]);
-        let failed = recent(&entries, 4, 2, || Err("no"));
+        let heavy = recent(&entries, 5, 9, 2, || Ok::<_, ()>(50)).map(|value| *value);
+        assert_eq!(heavy, Ok(50), "alone, whatever it weighs");
+        let failed = recent(&entries, 4, 1, 2, || Err("no"));
         assert_eq!(failed, Err("no"));
     }
 }

@@ -1,21 +1,20 @@
 //! Answering one request.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use rand::Rng;
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
-
 use super::engine::{InferError, Model};
+use super::grammar::Grammar;
 use super::passages;
-use super::server::Cancel;
+use super::sample::{Sampler, log_probabilities};
+use super::server::Pace;
 use super::text::{StopFilter, TextStream};
 use crate::ops::attention::KeyValues;
 use crate::ops::with_values;
+use crate::protocol::infer::{LogProbability, TokenLogProbability};
 use crate::protocol::{FinishReason, Generate, InferErrorCode, InferResponse, Logits};
 
 /// Prompt tokens computed between two looks at whether the client is still there.
 const PREFILL: usize = 256;
+/// Tokens computed between two looks at whether others have had less of the machine.
+const GIVE_WAY: usize = 16;
 /// Longest context served, whatever the base allows: keys and values of all of it stay in memory.
 const CONTEXT_LIMIT: usize = 32_768;
 /// Numbers in one `logits` answer.
@@ -35,6 +34,7 @@ impl<E: Into<InferError>> From<E> for Ended {
 }
 
 /// Tokens of one conversation so far, as the model sees them.
+#[derive(Clone)]
 struct Context<'a> {
     model: &'a Model,
     cache: Vec<KeyValues>,
@@ -71,55 +71,148 @@ impl<'a> Context<'a> {
     }
 }
 
-/// Streams the answer into `send`, which fails when the client has gone.
-pub fn generate(
-    model: &Model,
-    request: &Generate,
-    cancel: &Cancel,
-    send: &mut dyn FnMut(InferResponse) -> Result<(), Ended>,
-) -> Result<(), Ended> {
+/// Where pieces of answers go.
+type Sink<'a> = &'a mut dyn FnMut(InferResponse) -> Result<(), Ended>;
+
+/// Streams the answers, one after the other, into `send`, which fails when the client has gone.
+pub fn generate(model: &Model, request: &Generate, pace: &mut Pace, send: Sink) -> Result<(), Ended> {
     let chat = &model.base.chat;
     let (prompt, used) = passages::prompt(chat, request, context_length(model)).map_err(InferError::chat)?;
-    let room = room(model, prompt.len())?;
+    let limit = request.max_tokens.min(room(model, prompt.len())?);
+    let grammar = request.format.as_ref().map(|format| model.base.grammar(format));
+    let grammar = grammar.transpose()?;
     if !request.passages.is_empty() {
         send(InferResponse::Passages { used })?;
     }
-    let limit = request.max_tokens.min(room);
     let mut context = Context::new(model);
     let mut logits = Vec::new();
     for piece in prompt.chunks(PREFILL) {
-        cancel.check()?;
+        pace.check()?;
         logits = context.next_logits(piece)?;
+        pace.give_way()?;
     }
-    let mut sampler = Sampler::new(request);
-    let mut stream = TextStream::new(&chat.tokenizer);
-    let mut filter = StopFilter::new(&request.stop);
-    let mut count = 0;
-    let finish_reason = loop {
-        cancel.check()?;
-        let id = sampler.choose(&logits);
-        if chat.end_tokens.contains(&id) {
-            break FinishReason::Stop;
-        }
-        count += 1;
-        let text = stream.push(id).map_err(internal)?;
-        let passed = filter.push(&text);
-        send_text(passed.text, send)?;
+    // All answers go on from the same prompt; the last one may have it.
+    let mut prompted = Some(context);
+    for choice in 0..request.n {
+        let is_last = choice + 1 == request.n;
+        let Some(context) = (if is_last { prompted.take() } else { prompted.clone() }) else {
+            break;
+        };
+        let mut answer = Answer {
+            model,
+            request,
+            choice,
+            context,
+            sampler: Sampler::new(request, choice),
+            grammar: grammar.clone(),
+            unsent: Vec::new(),
+        };
+        let (finish_reason, completion_tokens) = answer.say(logits.clone(), limit, pace, send)?;
+        send(InferResponse::Done {
+            choice,
+            finish_reason,
+            prompt_tokens: prompt.len(),
+            completion_tokens,
+        })?;
+    }
+    Ok(())
+}
+
+/// One of the answers, while it is made.
+struct Answer<'a> {
+    model: &'a Model,
+    request: &'a Generate,
+    choice: usize,
+    context: Context<'a>,
+    sampler: Sampler,
+    grammar: Option<Grammar>,
+    /// Of tokens whose text is still held back.
+    unsent: Vec<TokenLogProbability>,
+}
+
+impl Answer<'_> {
+    /// Says it, and how it ended after how many tokens.
+    fn say(
+        &mut self,
+        mut logits: Vec<f32>,
+        limit: usize,
+        pace: &mut Pace,
+        send: Sink,
+    ) -> Result<(FinishReason, usize), Ended> {
+        let chat = &self.model.base.chat;
+        let mut stream = TextStream::new(&chat.tokenizer);
+        let mut filter = StopFilter::new(&self.request.stop);
+        let mut count = 0;
+        let finish_reason = loop {
+            pace.check()?;
+            let Some(id) = self.next(&mut logits)? else {
+                break FinishReason::Stop;
+            };
+            count += 1;
+            let passed = filter.push(&stream.push(id).map_err(internal)?);
+            self.send(passed.text, false, send)?;
+            if passed.stopped {
+                return Ok((FinishReason::Stop, count));
+            }
+            if count == limit {
+                break FinishReason::Length;
+            }
+            if count % GIVE_WAY == 0 {
+                pace.give_way()?;
+            }
+            logits = self.context.next_logits(&[id])?;
+        };
+        let passed = filter.push(&stream.finish().map_err(internal)?);
         if passed.stopped {
-            return send(done(FinishReason::Stop, prompt.len(), count));
+            self.send(passed.text, true, send)?;
+            return Ok((FinishReason::Stop, count));
         }
-        if count == limit {
-            break FinishReason::Length;
-        }
-        logits = context.next_logits(&[id])?;
-    };
-    let passed = filter.push(&stream.finish().map_err(internal)?);
-    send_text(passed.text, send)?;
-    if passed.stopped {
-        return send(done(FinishReason::Stop, prompt.len(), count));
+        self.send(passed.text + &filter.finish(), true, send)?;
+        Ok((finish_reason, count))
     }
-    send_text(filter.finish(), send)?;
-    send(done(finish_reason, prompt.len(), count))
+
+    /// The next token; `None` at the end.
+    fn next(&mut self, logits: &mut [f32]) -> Result<Option<u32>, InferError> {
+        let ends = &self.model.base.chat.end_tokens;
+        let said = self.request.top_logprobs.map(|_| logits.to_vec());
+        if let Some(grammar) = &mut self.grammar {
+            if grammar.is_over() {
+                return Ok(None);
+            }
+            grammar.forbid(logits, ends)?;
+        }
+        let id = self.sampler.choose(logits);
+        if ends.contains(&id) {
+            return Ok(None);
+        }
+        if let Some(grammar) = &mut self.grammar {
+            grammar.take(id)?;
+        }
+        if let (Some(logits), Some(count)) = (said, self.request.top_logprobs) {
+            let (logprob, top) = log_probabilities(&logits, id, count);
+            let of = |(id, logprob)| LogProbability {
+                bytes: self.model.base.bytes(id),
+                logprob,
+            };
+            self.unsent.push(TokenLogProbability {
+                chosen: of((id, logprob)),
+                top: top.into_iter().map(of).collect(),
+            });
+        }
+        Ok(Some(id))
+    }
+
+    fn send(&mut self, text: String, is_last: bool, send: Sink) -> Result<(), Ended> {
+        let tells_nothing = !is_last || self.unsent.is_empty();
+        if text.is_empty() && tells_nothing {
+            return Ok(());
+        }
+        send(InferResponse::Token {
+            choice: self.choice,
+            text,
+            logprobs: self.request.top_logprobs.map(|_| std::mem::take(&mut self.unsent)),
+        })
+    }
 }
 
 /// The logits of every position.
@@ -165,22 +258,6 @@ fn internal(error: tokenizers::Error) -> InferError {
     InferError::new(InferErrorCode::Internal, error)
 }
 
-fn send_text(text: String, send: &mut dyn FnMut(InferResponse) -> Result<(), Ended>) -> Result<(), Ended> {
-    if text.is_empty() {
-        Ok(())
-    } else {
-        send(InferResponse::Token { text })
-    }
-}
-
-fn done(finish_reason: FinishReason, prompt_tokens: usize, completion_tokens: usize) -> InferResponse {
-    InferResponse::Done {
-        finish_reason,
-        prompt_tokens,
-        completion_tokens,
-    }
-}
-
 /// Refuses what is outside the bounds that [`Generate`] states.
 pub fn check(request: &Generate) -> Result<(), InferError> {
     let refused = [
@@ -200,93 +277,20 @@ pub fn check(request: &Generate) -> Result<(), InferError> {
             "a stop text has 1 to 1000 bytes.",
         ),
         (request.passages.len() > 16, "passages holds at most 16."),
+        (!(1..=8).contains(&request.n), "n must lie from 1 to 8."),
+        (
+            request.top_logprobs.is_some_and(|count| count > 20),
+            "top_logprobs is at most 20.",
+        ),
+        (
+            [request.frequency_penalty, request.presence_penalty]
+                .iter()
+                .any(|penalty| !(-2.0..=2.0).contains(penalty)),
+            "a penalty must lie from -2 to 2.",
+        ),
     ];
     match refused.into_iter().find(|(refused, _)| *refused) {
         Some((_, message)) => Err(InferError::invalid(message)),
         None => Ok(()),
-    }
-}
-
-struct Sampler {
-    temperature: f64,
-    top_p: f64,
-    random: ChaCha8Rng,
-}
-
-impl Sampler {
-    fn new(request: &Generate) -> Self {
-        let clock = || {
-            SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |time| time.as_nanos() as u64)
-        };
-        let seed = request.seed.unwrap_or_else(clock);
-        Self {
-            temperature: request.temperature,
-            top_p: request.top_p,
-            random: ChaCha8Rng::seed_from_u64(seed),
-        }
-    }
-
-    fn choose(&mut self, logits: &[f32]) -> u32 {
-        let by_logit = |left: &usize, right: &usize| logits[*right].total_cmp(&logits[*left]).then(left.cmp(right));
-        let highest = (0..logits.len()).min_by(by_logit).unwrap_or(0);
-        if self.temperature == 0.0 {
-            return highest as u32;
-        }
-        let weight = |id: usize| (f64::from(logits[id] - logits[highest]) / self.temperature).exp();
-        let mut ids: Vec<usize> = (0..logits.len()).collect();
-        let mut wanted: f64 = ids.iter().map(|id| weight(*id)).sum();
-        if self.top_p < 1.0 {
-            ids.sort_unstable_by(by_logit);
-            let nucleus = wanted * self.top_p;
-            let mut sum = 0.0;
-            let reached = ids.iter().position(|id| {
-                sum += weight(*id);
-                sum >= nucleus
-            });
-            ids.truncate(reached.map_or(ids.len(), |index| index + 1));
-            wanted = sum;
-        }
-        let unit = (self.random.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
-        let mut left = unit * wanted;
-        for &id in &ids {
-            left -= weight(id);
-            if left < 0.0 {
-                return id as u32;
-            }
-        }
-        highest as u32
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sampler(temperature: f64, top_p: f64) -> Sampler {
-        Sampler {
-            temperature,
-            top_p,
-            random: ChaCha8Rng::seed_from_u64(1),
-        }
-    }
-
-    #[test]
-    fn sampling_follows_temperature_and_nucleus() {
-        let logits = [0.0, 2.0, 1.0, -3.0];
-        assert_eq!(sampler(0.0, 1.0).choose(&logits), 1);
-        let mut counts = [0_u32; 4];
-        let mut plain = sampler(1.0, 1.0);
-        (0..20_000).for_each(|_| counts[plain.choose(&logits) as usize] += 1);
-        let total: f64 = logits.iter().map(|logit| f64::from(*logit).exp()).sum();
-        for (count, logit) in counts.iter().zip(logits) {
-            let expected = f64::from(logit).exp() / total;
-            assert!((f64::from(*count) / 20_000.0 - expected).abs() < 0.015);
-        }
-        let mut nucleus = sampler(1.0, 0.7);
-        assert!((0..2000).all(|_| [1, 2].contains(&nucleus.choose(&logits))));
-        let mut cold = sampler(0.05, 1.0);
-        assert!((0..2000).all(|_| cold.choose(&logits) == 1));
     }
 }

@@ -13,12 +13,16 @@ use std::time::Duration;
 
 use super::engine::{Engine, InferError};
 use super::generate::{self, Ended};
-use super::slots::Slots;
+use super::slots::{Limits, NoSlot, Slot, Slots};
 use crate::protocol::{InferErrorCode, InferRequest, InferResponse};
 use crate::train::watch::drain;
 
-/// Answers computed at once.
-const CONCURRENT: usize = 2;
+const LIMITS: Limits = Limits {
+    running: 2,
+    begun: 8,
+    begun_by_one: 3,
+    waiting_of_one: 32,
+};
 /// Connections open at once, those that wait included.
 const CONNECTIONS: usize = 128;
 const REQUEST_LIMIT: u64 = 8 << 20;
@@ -40,6 +44,27 @@ impl Cancel {
             Err(Ended::Cancelled)
         } else {
             Ok(())
+        }
+    }
+}
+
+/// A request's place among those that compute.
+pub struct Pace<'a> {
+    cancel: Cancel,
+    slot: Slot<'a>,
+}
+
+impl Pace<'_> {
+    pub fn check(&self) -> Result<(), Ended> {
+        self.cancel.check()
+    }
+
+    /// Lets others go first who have had less of the machine.
+    pub fn give_way(&mut self) -> Result<(), Ended> {
+        if self.slot.give_way(&self.cancel) {
+            Ok(())
+        } else {
+            Err(Ended::Cancelled)
         }
     }
 }
@@ -66,7 +91,7 @@ pub fn serve(socket: &Path, engine: Arc<Engine>) -> io::Result<()> {
     })?;
     let server = Arc::new(Server {
         engine,
-        slots: Slots::new(CONCURRENT),
+        slots: Slots::new(LIMITS),
         open: AtomicUsize::new(0),
     });
     for stream in listener.incoming() {
@@ -100,7 +125,7 @@ impl Server {
             self.answer(stream)
         } else {
             Err(Ended::Failed(InferError::new(
-                InferErrorCode::Internal,
+                InferErrorCode::Busy,
                 "Too many requests are waiting; try again.",
             )))
         };
@@ -116,13 +141,24 @@ impl Server {
         let request = read_request(stream)?;
         let cancel = Cancel::default();
         watch(stream, cancel.clone()).map_err(internal)?;
-        let _slot = self.slots.wait(&cancel).ok_or(Ended::Cancelled)?;
+        let client = match &request {
+            InferRequest::Generate(request) => request.client.as_str(),
+            InferRequest::Logits(_) => "",
+        };
+        let slot = self.slots.wait(client, &cancel).map_err(|reason| match reason {
+            NoSlot::Cancelled => Ended::Cancelled,
+            NoSlot::TooMany => Ended::Failed(InferError::new(
+                InferErrorCode::TooMany,
+                "Too many of your questions wait for their answers.",
+            )),
+        })?;
+        let mut pace = Pace { cancel, slot };
         match request {
             InferRequest::Generate(request) => {
                 generate::check(&request)?;
                 let model = self.engine.model(&request.base_dir, request.adapter_dir.as_deref())?;
                 let mut send = |response| send(stream, &response).map_err(|_| Ended::Cancelled);
-                generate::generate(&model, &request, &cancel, &mut send)
+                generate::generate(&model, &request, &mut pace, &mut send)
             }
             InferRequest::Logits(request) => {
                 let model = self.engine.model(&request.base_dir, request.adapter_dir.as_deref())?;

@@ -321,7 +321,7 @@ fn lane_sum(values: &[f32]) -> f32 {
 }
 
 /// The keys and values of the tokens so far, of one layer. Keys are rotated.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct KeyValues {
     keys: CpuStorage,
     values: CpuStorage,

@@ -13,12 +13,15 @@ pub enum InferRequest {
     Logits(Logits),
 }
 
-/// Answered by `passages` where there are some to choose from, then by `token` lines and one `done`.
+/// Answered by `passages` where there are some to choose from, then by `token` lines and one `done` for each answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Generate {
     pub base_dir: PathBuf,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adapter_dir: Option<PathBuf>,
+    /// Whose time it takes: those who had less of it come first.
+    #[serde(default)]
+    pub client: String,
     pub messages: Vec<Message>,
     /// Upper bound of the answer; what the context leaves caps it further.
     pub max_tokens: usize,
@@ -26,15 +29,41 @@ pub struct Generate {
     pub temperature: f64,
     /// Above 0, at most 1.
     pub top_p: f64,
+    /// -2 to 2: what a token loses for each time that it was said.
+    #[serde(default)]
+    pub frequency_penalty: f64,
+    /// -2 to 2: what a token loses for having been said.
+    #[serde(default)]
+    pub presence_penalty: f64,
     /// Absent means drawn from the clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
     /// At most 16 texts that end the answer and are not part of it.
     #[serde(default)]
     pub stop: Vec<String>,
+    /// How many answers, 1 to 8.
+    #[serde(default = "one")]
+    pub n: usize,
+    /// At most 20. Present, each token comes with how likely it was, and with this many of the likeliest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top_logprobs: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<Format>,
     /// What the last question may be answered from, best first. As many are put before it as the context has room for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub passages: Vec<Passage>,
+}
+
+fn one() -> usize {
+    1
+}
+
+/// What an answer has to look like.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Format {
+    JsonObject,
+    JsonSchema { schema: Box<serde_json::Value> },
 }
 
 /// A stretch of a document.
@@ -62,10 +91,15 @@ pub enum InferResponse {
         used: usize,
     },
     Token {
-        /// Never empty, never half a character.
+        choice: usize,
+        /// Never half a character; empty only where the last tokens have nothing but probabilities to tell.
         text: String,
+        /// Of the tokens since the last piece, where they were asked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        logprobs: Option<Vec<TokenLogProbability>>,
     },
     Done {
+        choice: usize,
         finish_reason: FinishReason,
         prompt_tokens: usize,
         completion_tokens: usize,
@@ -78,6 +112,22 @@ pub enum InferResponse {
         code: InferErrorCode,
         message: String,
     },
+}
+
+/// A token that was said.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TokenLogProbability {
+    pub chosen: LogProbability,
+    /// The likeliest at its place.
+    pub top: Vec<LogProbability>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LogProbability {
+    /// What the token stands for; none for one with a special meaning.
+    pub bytes: Vec<u8>,
+    /// Natural logarithm of its probability.
+    pub logprob: f32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,5 +147,11 @@ pub enum InferErrorCode {
     InvalidAdapter,
     /// The prompt leaves no room for an answer.
     ContextLength,
+    /// No answer can be held to the schema.
+    InvalidFormat,
+    /// Too many requests of this client wait.
+    TooMany,
+    /// Too many requests wait.
+    Busy,
     Internal,
 }

@@ -5,6 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
+use cerebros_trainer::protocol::infer::{Format, TokenLogProbability};
 use cerebros_trainer::protocol::{
     Event, FinishReason, Generate, InferErrorCode, InferRequest, InferResponse, Logits, Parameters,
 };
@@ -56,7 +57,7 @@ impl Server {
         let mut text = String::new();
         for response in self.ask(&InferRequest::Generate(request)) {
             match response {
-                InferResponse::Token { text: part } => {
+                InferResponse::Token { text: part, .. } => {
                     assert!(!part.is_empty());
                     text.push_str(&part);
                 }
@@ -236,5 +237,122 @@ fn a_client_that_leaves_frees_its_place() {
             })
             .2
             <= 3
+    );
+}
+
+/// One answer: its text, and its tokens with their probabilities.
+fn heard(responses: &[InferResponse], choice: usize) -> (String, Vec<TokenLogProbability>) {
+    let (mut all, mut tokens) = (String::new(), Vec::new());
+    for response in responses {
+        match response {
+            InferResponse::Token {
+                choice: of,
+                text,
+                logprobs,
+            } if *of == choice => {
+                all.push_str(text);
+                tokens.extend(logprobs.iter().flatten().cloned());
+            }
+            InferResponse::Token { .. } | InferResponse::Done { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    (all, tokens)
+}
+
+#[test]
+fn several_answers_differ_and_the_first_is_the_one_asked_for_alone() {
+    let job = Job::new(Parameters::default(), 1);
+    let server = Server::start(&job);
+    let ask = |n| {
+        server.ask(&InferRequest::Generate(Generate {
+            n,
+            temperature: 1.0,
+            seed: Some(5),
+            ..question(&job, "Hello?")
+        }))
+    };
+    let (one, three) = (ask(1), ask(3));
+    let ends = three
+        .iter()
+        .filter(|response| matches!(response, InferResponse::Done { .. }));
+    assert_eq!(ends.count(), 3);
+    let answers: Vec<String> = (0..3).map(|choice| heard(&three, choice).0).collect();
+    assert_eq!(answers[0], heard(&one, 0).0);
+    assert!(answers[0] != answers[1] && answers[1] != answers[2], "{answers:?}");
+}
+
+#[test]
+fn tokens_come_with_how_likely_they_were() {
+    let job = Job::new(Parameters::default(), 1);
+    let server = Server::start(&job);
+    let responses = server.ask(&InferRequest::Generate(Generate {
+        top_logprobs: Some(3),
+        ..question(&job, "Hello?")
+    }));
+    let (text, tokens) = heard(&responses, 0);
+    let bytes: Vec<u8> = tokens.iter().flat_map(|token| token.chosen.bytes.clone()).collect();
+    let said = String::from_utf8_lossy(&bytes);
+    assert!(
+        said.starts_with(text.trim_end_matches(char::REPLACEMENT_CHARACTER)),
+        "{said:?} {text:?}"
+    );
+    assert!(!tokens.is_empty());
+    for token in &tokens {
+        assert_eq!(token.top.len(), 3);
+        assert_eq!(token.top[0], token.chosen, "a greedy choice is the likeliest");
+        assert!(token.top.is_sorted_by(|left, right| left.logprob >= right.logprob));
+        assert!(token.chosen.logprob < 0.0 && token.top.iter().map(|top| top.logprob.exp()).sum::<f32>() < 1.0);
+    }
+}
+
+#[test]
+fn an_answer_keeps_to_its_schema_even_where_the_model_says_noise() {
+    let job = Job::new(Parameters::default(), 1);
+    let server = Server::start(&job);
+    let schema = serde_json::json!({
+        "type": "object",
+        "properties": {
+            "name": {"type": "string", "maxLength": 6},
+            "age": {"type": "integer", "minimum": 0, "maximum": 150},
+            "tags": {"type": "array", "items": {"enum": ["old", "new"]}, "minItems": 1, "maxItems": 3},
+        },
+        "required": ["name", "age", "tags"],
+        "additionalProperties": false,
+    });
+    let ask = |seed| Generate {
+        format: Some(Format::JsonSchema {
+            schema: Box::new(schema.clone()),
+        }),
+        temperature: 1.5,
+        seed: Some(seed),
+        max_tokens: 400,
+        ..question(&job, "Who?")
+    };
+    for seed in 0..12 {
+        let (text, reason, _) = server.generate(ask(seed));
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        assert_eq!(reason, FinishReason::Stop);
+        let keys: Vec<&String> = value.as_object().unwrap().keys().collect();
+        assert_eq!(keys.len(), 3, "{text}");
+        assert!(value["name"].as_str().unwrap().chars().count() <= 6, "{text}");
+        assert!(value["age"].as_u64().unwrap() <= 150, "{text}");
+        assert!((1..=3).contains(&value["tags"].as_array().unwrap().len()), "{text}");
+    }
+    let (text, ..) = server.generate(Generate {
+        format: Some(Format::JsonObject),
+        ..ask(1)
+    });
+    assert!(text.starts_with('{'), "{text}");
+    let nonsense = Format::JsonSchema {
+        schema: Box::new(serde_json::json!({"type": "no such type"})),
+    };
+    let refused = Generate {
+        format: Some(nonsense),
+        ..ask(1)
+    };
+    assert_eq!(
+        server.error(&InferRequest::Generate(refused)),
+        InferErrorCode::InvalidFormat
     );
 }

@@ -1,14 +1,16 @@
 //! A chat with an assistant, beside the passages of its documents that were read for each answer.
 
+mod history;
 mod talk;
 mod turn;
 
 use crate::{
     api::{bases::find_base, models::find_model},
-    components::{button::Button, icon::Icon, loaded::Empty, may::May},
+    components::{button::Button, error_view::Alert, icon::Icon, loaded::Empty, may::May},
     remote::Remote,
 };
-use cerebros_common::{agents::Agent, bases::BaseSource, workspaces::Role};
+use cerebros_common::{agents::Agent, bases::BaseSource, ids::AgentId, workspaces::Role};
+use history::History;
 use leptos::prelude::*;
 use talk::{Talk, has_documents};
 use turn::TurnView;
@@ -35,6 +37,7 @@ pub fn Chat(agent: Signal<Agent>) -> impl IntoView {
             }
         >
             <Noise model />
+            <Toolbar talk agent=agent.with_untracked(|agent| agent.id) />
             <Conversation talk citable=Signal::derive(move || agent.with(has_documents)) />
         </Show>
     }
@@ -65,6 +68,33 @@ fn Noise(model: Memo<Option<cerebros_common::ids::ModelId>>) -> impl IntoView {
 }
 
 #[component]
+fn Toolbar(talk: Talk, agent: AgentId) -> impl IntoView {
+    let open = RwSignal::new(false);
+    let chosen = Callback::new(move |id| {
+        open.set(false);
+        talk.open(id);
+    });
+    view! {
+        <div class="mb-6 flex flex-wrap justify-end gap-2">
+            <button type="button" class="btn btn-sm" on:click=move |_| open.set(true)>
+                <Icon icon=icondata::LuHistory />
+                "Earlier chats"
+            </button>
+            <button
+                type="button"
+                class="btn btn-sm"
+                disabled=move || talk.turns.with(Vec::is_empty)
+                on:click=move |_| talk.open(None)
+            >
+                <Icon icon=icondata::LuPlus />
+                "New chat"
+            </button>
+        </div>
+        <History open agent current=talk.conversation.into() chosen />
+    }
+}
+
+#[component]
 fn Conversation(talk: Talk, citable: Signal<bool>) -> impl IntoView {
     let question = RwSignal::new(String::new());
     let ask = move || {
@@ -81,11 +111,18 @@ fn Conversation(talk: Talk, citable: Signal<bool>) -> impl IntoView {
         }
     };
     view! {
+        <Alert error=talk.trouble />
         <div class="space-y-8" role="log" aria-label="Chat">
             <For each=move || talk.turns.get() key=|turn| turn.id let:turn>
-                <TurnView turn retry=Callback::new(move |()| talk.retry(turn)) />
+                <TurnView
+                    turn
+                    editable=Signal::derive(move || {
+                        !talk.busy.get() && talk.turns.with(|turns| turns.last().is_some_and(|last| last.id == turn.id))
+                    })
+                    retry=Callback::new(move |words| talk.retry(turn, words))
+                />
             </For>
-            <Show when=move || talk.turns.with(Vec::is_empty)>
+            <Show when=move || talk.conversation.with(Option::is_none) && talk.turns.with(Vec::is_empty)>
                 <p class="py-8 text-center text-muted">"Ask something that your documents answer."</p>
             </Show>
         </div>
@@ -109,15 +146,6 @@ fn Conversation(talk: Talk, citable: Signal<bool>) -> impl IntoView {
                     on:keydown=key
                 ></textarea>
                 <div class="flex flex-wrap items-center justify-between gap-2">
-                    <button
-                        type="button"
-                        class="btn btn-ghost btn-sm"
-                        disabled=move || talk.turns.with(Vec::is_empty)
-                        on:click=move |_| talk.clear()
-                    >
-                        <Icon icon=icondata::LuPlus />
-                        "New chat"
-                    </button>
                     <Show when=move || citable.get()>
                         <label class="flex cursor-pointer items-center gap-2 text-sm">
                             <input

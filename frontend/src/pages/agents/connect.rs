@@ -49,7 +49,10 @@ for await (const chunk of stream) process.stdout.write(chunk.choices[0]?.delta?.
                     <a class="link-plain" href="/settings/api-keys">
                         "API keys"
                     </a>
-                </Show> " and put it into the environment variable " <code class="font-mono text-sm">"CEREBROS_API_KEY"</code> "."
+                </Show> " and put it into the environment variable " <code class="font-mono text-sm">"CEREBROS_API_KEY"</code> ". With "
+                <code class="font-mono text-sm">"documents: true"</code>
+                " in the request, the assistant reads passages of its documents first, and the answer names them in "
+                <code class="font-mono text-sm">"citations"</code> "."
             </p>
             <Snippet title="curl" code=curl />
             <Snippet title="Python" code=python />

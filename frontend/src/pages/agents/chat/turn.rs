@@ -9,12 +9,16 @@ use cerebros_common::{
 use leptos::prelude::*;
 
 #[component]
-pub fn TurnView(turn: Turn, retry: Callback<()>) -> impl IntoView {
+pub fn TurnView(
+    turn: Turn,
+    /// Whether its question may be put in other words.
+    editable: Signal<bool>,
+    /// Asks again, in other words if there are any.
+    retry: Callback<Option<String>>,
+) -> impl IntoView {
     view! {
         <article class="space-y-4">
-            <div class="ml-auto w-fit max-w-[85%] rounded-box bg-tint-blue px-4 py-2 break-words whitespace-pre-wrap text-ink-blue">
-                {turn.question.get_value()}
-            </div>
+            <Question turn editable retry />
             <div class="grid gap-4 lg:grid-cols-[minmax(0,1fr)_20rem]">
                 <Answer turn retry />
                 <aside aria-label="Passages read">
@@ -26,7 +30,69 @@ pub fn TurnView(turn: Turn, retry: Callback<()>) -> impl IntoView {
 }
 
 #[component]
-fn Answer(turn: Turn, retry: Callback<()>) -> impl IntoView {
+fn Question(turn: Turn, editable: Signal<bool>, retry: Callback<Option<String>>) -> impl IntoView {
+    let editing = RwSignal::new(false);
+    let shown = move || {
+        view! {
+            <div class="flex items-start justify-end gap-1">
+                <Show when=move || editable.get()>
+                    <button
+                        type="button"
+                        class="btn btn-ghost btn-sm btn-square"
+                        aria-label="Edit the question"
+                        on:click=move |_| editing.set(true)
+                    >
+                        <Icon icon=icondata::LuPencil />
+                    </button>
+                </Show>
+                <div class="max-w-[85%] min-w-0 rounded-box bg-tint-blue px-4 py-2 break-words whitespace-pre-wrap text-ink-blue">
+                    {move || turn.question.get()}
+                </div>
+            </div>
+        }
+    };
+    let form = move || {
+        let text = RwSignal::new(turn.question.get_untracked());
+        let submit = move |event: web_sys::SubmitEvent| {
+            event.prevent_default();
+            let words = text.get_untracked().trim().to_owned();
+            if !words.is_empty() {
+                editing.set(false);
+                retry.run(Some(words));
+            }
+        };
+        view! {
+            <form class="ml-auto max-w-prose space-y-2" on:submit=submit>
+                <textarea
+                    rows="3"
+                    autofocus=true
+                    class="textarea w-full"
+                    aria-label="The question in other words"
+                    prop:value=text
+                    on:input:target=move |event| text.set(event.target().value())
+                ></textarea>
+                <div class="flex justify-end gap-2">
+                    <button type="button" class="btn btn-ghost btn-sm" on:click=move |_| editing.set(false)>
+                        "Cancel"
+                    </button>
+                    <button type="submit" class="btn btn-primary btn-sm">
+                        "Ask again"
+                    </button>
+                </div>
+            </form>
+        }
+    };
+    move || {
+        if editing.get() {
+            form().into_any()
+        } else {
+            shown().into_any()
+        }
+    }
+}
+
+#[component]
+fn Answer(turn: Turn, retry: Callback<Option<String>>) -> impl IntoView {
     let answering = move || turn.state.get() == TurnState::Answering;
     view! {
         <div class="min-w-0" aria-busy=move || answering().to_string()>
@@ -56,7 +122,7 @@ fn Answer(turn: Turn, retry: Callback<()>) -> impl IntoView {
             <Show when=move || !answering()>
                 <div class="mt-2 flex gap-2">
                     <CopyButton text=turn.answer />
-                    <button type="button" class="btn btn-sm" on:click=move |_| retry.run(())>
+                    <button type="button" class="btn btn-sm" on:click=move |_| retry.run(None)>
                         <Icon icon=icondata::LuRotateCcw />
                         "Retry"
                     </button>

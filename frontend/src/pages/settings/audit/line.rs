@@ -32,7 +32,7 @@ pub const ACTIONS: [Action; 24] = [
     Action::Imported,
 ];
 
-pub const NOUNS: [Noun; 32] = [
+pub const NOUNS: [Noun; 33] = [
     Noun::Account,
     Noun::Password,
     Noun::EmailAddress,
@@ -65,6 +65,7 @@ pub const NOUNS: [Noun; 32] = [
     Noun::Share,
     Noun::Webhook,
     Noun::WebhookDelivery,
+    Noun::Conversation,
 ];
 
 #[component]
@@ -190,6 +191,7 @@ pub fn noun_name(noun: Noun) -> &'static str {
         Noun::Share => "Share link",
         Noun::Webhook => "Webhook",
         Noun::WebhookDelivery => "Webhook message",
+        Noun::Conversation => "Conversation",
     }
 }
 

@@ -1,0 +1,169 @@
+//! A request in the engine's form, within the bounds that OpenAI documents.
+
+use super::{Target, citations};
+use crate::error::{AppError, AppResult};
+use cerebros_common::{
+    chat::{ChatCompletionRequest, ChatMessage, ChatRole, ResponseFormat, Stop},
+    search::Passage,
+};
+use cerebros_datasets::chat::{Message, Role};
+use cerebros_db::{Actor, Scope};
+use cerebros_trainer::protocol::infer::{Format, Generate};
+
+const DEFAULT_MAX_TOKENS: u32 = 256;
+const MAX_STOPS: usize = 4;
+const MAX_CHOICES: u32 = 8;
+const MAX_TOP_LOGPROBS: u32 = 20;
+/// What would change the answer, and is not done here.
+const NOT_SERVED: [&str; 8] = [
+    "tools",
+    "functions",
+    "function_call",
+    "logit_bias",
+    "audio",
+    "modalities",
+    "prediction",
+    "web_search_options",
+];
+
+fn refused(path: &str, message: &str) -> AppError {
+    AppError::field(path, "invalid_value", message)
+}
+
+/// The question for the engine, asked by whoever the scope names.
+pub fn question(
+    request: &ChatCompletionRequest,
+    target: &Target,
+    scope: &Scope,
+    passages: &[Passage],
+) -> AppResult<Generate> {
+    check_served(request)?;
+    if request.messages.is_empty() {
+        return Err(refused("messages", "must have at least one message"));
+    }
+    let max_tokens = request.max_completion_tokens.or(request.max_tokens);
+    let max_tokens = max_tokens.unwrap_or(DEFAULT_MAX_TOKENS);
+    if max_tokens == 0 {
+        return Err(refused("max_tokens", "must be at least 1"));
+    }
+    let n = request.n.unwrap_or(1);
+    if !(1..=MAX_CHOICES).contains(&n) {
+        return Err(refused("n", "must be 1 to 8"));
+    }
+    if n > 1 && request.conversation_id.is_some() {
+        return Err(refused("n", "must be 1 in a conversation that is kept"));
+    }
+    Ok(Generate {
+        base_dir: target.base_dir.clone(),
+        adapter_dir: target.adapter_dir.clone(),
+        client: client(scope),
+        messages: request.messages.iter().map(message).collect(),
+        max_tokens: usize::try_from(max_tokens).unwrap_or(usize::MAX),
+        temperature: bounded("temperature", request.temperature, 1.0, 0.0, 2.0)?,
+        top_p: top_p(request)?,
+        frequency_penalty: bounded("frequency_penalty", request.frequency_penalty, 0.0, -2.0, 2.0)?,
+        presence_penalty: bounded("presence_penalty", request.presence_penalty, 0.0, -2.0, 2.0)?,
+        seed: request.seed.map(i64::cast_unsigned),
+        stop: stop(request)?,
+        n: n as usize,
+        top_logprobs: top_logprobs(request)?,
+        format: format(request),
+        passages: passages.iter().map(citations::as_read).collect(),
+    })
+}
+
+/// Whose time the answer takes.
+fn client(scope: &Scope) -> String {
+    match scope.actor {
+        Actor::User(id) => format!("user:{id}"),
+        Actor::ApiKey(id, _) => format!("key:{id}"),
+        Actor::System => format!("workspace:{}", scope.workspace_id),
+    }
+}
+
+fn check_served(request: &ChatCompletionRequest) -> AppResult<()> {
+    let is_said = |value: &serde_json::Value| match value {
+        serde_json::Value::Null => false,
+        serde_json::Value::Array(items) => !items.is_empty(),
+        serde_json::Value::Object(members) => !members.is_empty(),
+        _ => true,
+    };
+    let text_alone = serde_json::json!(["text"]);
+    let asked = NOT_SERVED.into_iter().find(|name| {
+        let value = request.other.get(*name);
+        value.is_some_and(|value| is_said(value) && *value != text_alone)
+    });
+    match asked {
+        Some(name) => Err(AppError::field(
+            name,
+            "unsupported_parameter",
+            "is not served here: leave it out",
+        )),
+        None => Ok(()),
+    }
+}
+
+fn bounded(path: &str, value: Option<f64>, usual: f64, least: f64, most: f64) -> AppResult<f64> {
+    let value = value.unwrap_or(usual);
+    if (least..=most).contains(&value) {
+        Ok(value)
+    } else {
+        Err(refused(path, &format!("must be {least} to {most}")))
+    }
+}
+
+fn top_p(request: &ChatCompletionRequest) -> AppResult<f64> {
+    let top_p = request.top_p.unwrap_or(1.0);
+    if top_p > 0.0 && top_p <= 1.0 {
+        Ok(top_p)
+    } else {
+        Err(refused("top_p", "must be above 0 and at most 1"))
+    }
+}
+
+fn stop(request: &ChatCompletionRequest) -> AppResult<Vec<String>> {
+    let stop = match &request.stop {
+        None => Vec::new(),
+        Some(Stop::One(text)) => vec![text.clone()],
+        Some(Stop::Many(texts)) => texts.clone(),
+    };
+    if stop.len() > MAX_STOPS || stop.iter().any(String::is_empty) {
+        return Err(refused("stop", "must be up to four texts that are not empty"));
+    }
+    Ok(stop)
+}
+
+fn top_logprobs(request: &ChatCompletionRequest) -> AppResult<Option<usize>> {
+    let wanted = request.logprobs.unwrap_or(false);
+    match request.top_logprobs {
+        Some(count) if count > 0 && !wanted => Err(refused("top_logprobs", "takes `logprobs: true`")),
+        Some(count) if count > MAX_TOP_LOGPROBS => Err(refused("top_logprobs", "must be 0 to 20")),
+        count => Ok(wanted.then(|| count.unwrap_or(0) as usize)),
+    }
+}
+
+fn format(request: &ChatCompletionRequest) -> Option<Format> {
+    match request.response_format.as_ref()? {
+        ResponseFormat::Text => None,
+        ResponseFormat::JsonObject => Some(Format::JsonObject),
+        ResponseFormat::JsonSchema { json_schema } => Some(Format::JsonSchema {
+            schema: Box::new(json_schema.schema.clone().into()),
+        }),
+    }
+}
+
+fn message(message: &ChatMessage) -> Message {
+    let role = match message.role {
+        ChatRole::System => Role::System,
+        ChatRole::Developer => Role::Developer,
+        ChatRole::User => Role::User,
+        ChatRole::Assistant => Role::Assistant,
+    };
+    Message {
+        role,
+        content: Some(message.content.text()),
+        reasoning_content: None,
+        weight: None,
+        other: serde_json::Map::new(),
+    }
+}
