@@ -1,4 +1,5 @@
-//! LoRA fine-tuning and inference of Llama, Mistral, Qwen2 and Qwen3 models on the CPU, in fp32, as processes of their own.
+//! LoRA fine-tuning and inference of Llama, Mistral, Qwen2 and Qwen3 models on the CPU, in fp32 or with
+//! a base in bf16, as processes of their own.
 //!
 //! [`protocol`] is what the parent process needs: the job file, the event lines, the inference requests. [`train_main`],
 //! [`infer_main`] and [`export_main`] are the children's `main`s. Knows nothing of the product.

@@ -14,19 +14,20 @@ use crate::ops::attention::{Attention, Heads, KeyValues, Rotation};
 use crate::ops::linear::{AddBias, Dropout, FrozenLinear, LoraLinear};
 use crate::ops::norm::RmsNorm;
 use crate::ops::swiglu::SwiGlu;
-use crate::ops::with_values;
-use crate::protocol::Projection;
+use crate::ops::weight::Weight;
+use crate::protocol::{Precision, Projection};
 use adapter::{Adapter, BlockAdapter};
 
 #[derive(Debug)]
 pub struct Llama {
     pub config: LlamaConfig,
+    precision: Precision,
     /// `[vocabulary, hidden]`
-    embedding: Tensor,
+    embedding: Arc<Weight>,
     blocks: Vec<Block>,
     norm: Tensor,
     /// `[vocabulary, hidden]`
-    pub head: Tensor,
+    pub head: Arc<Weight>,
 }
 
 #[derive(Debug)]
@@ -34,7 +35,7 @@ struct Block {
     input_norm: Tensor,
     post_attention_norm: Tensor,
     /// In the order of [`Projection::ALL`], `[out, in]` each.
-    projections: [Tensor; 7],
+    projections: [Arc<Weight>; 7],
     /// Of q, k and v, `[out]` each.
     biases: Option<[Tensor; 3]>,
     /// Of the heads of q and of k, `[head_dim]` each.
@@ -58,21 +59,27 @@ pub struct DropoutPlan {
 impl Llama {
     /// Reads the weights, tensor by tensor, as fp32.
     pub fn load(dir: &Path) -> std::result::Result<Self, BaseError> {
+        Self::load_as(dir, Precision::Fp32)
+    }
+
+    /// Reads the weights, tensor by tensor; the matrices as `precision` has it.
+    pub fn load_as(dir: &Path, precision: Precision) -> std::result::Result<Self, BaseError> {
         let config = LlamaConfig::read(dir)?;
         let weights = Weights::open_base(dir)?;
         weights.check(&config)?;
-        let embedding = weights.load(weights::EMBEDDING)?;
+        let embedding = Arc::new(weights.load_matrix(weights::EMBEDDING, precision)?);
         let head = if config.tied_embeddings {
             embedding.clone()
         } else {
-            weights.load(weights::HEAD)?
+            Arc::new(weights.load_matrix(weights::HEAD, precision)?)
         };
         let blocks = (0..config.layers)
-            .map(|layer| Block::load(&weights, &config, layer))
+            .map(|layer| Block::load(&weights, &config, layer, precision))
             .collect::<std::result::Result<_, _>>()?;
         let norm = weights.load(weights::FINAL_NORM)?;
         Ok(Self {
             config,
+            precision,
             embedding,
             blocks,
             norm,
@@ -87,17 +94,14 @@ impl Llama {
     /// `[tokens, hidden]`; ids must lie inside the vocabulary.
     pub fn embed(&self, tokens: &[u32]) -> Result<Tensor> {
         let hidden = self.config.hidden;
-        let rows = with_values(&self.embedding, |table| {
-            let mut rows = Vec::with_capacity(tokens.len() * hidden);
-            for &token in tokens {
-                let start = token as usize * hidden;
-                let Some(row) = table.get(start..start + hidden) else {
-                    candle_core::bail!("token {token} is outside the vocabulary");
-                };
-                rows.extend_from_slice(row);
+        let mut rows = Vec::with_capacity(tokens.len() * hidden);
+        for &token in tokens {
+            let length = rows.len();
+            self.embedding.extend_with_row(token as usize, &mut rows)?;
+            if rows.len() == length {
+                candle_core::bail!("token {token} is outside the vocabulary");
             }
-            Ok(rows)
-        })?;
+        }
         Tensor::from_vec(rows, (tokens.len(), hidden), &Device::Cpu)
     }
 
@@ -111,6 +115,7 @@ impl Llama {
                     heads: Heads::of(&self.config),
                     rotation: sequences.rotation.clone(),
                     segments: sequences.segments.clone(),
+                    half: self.precision == Precision::Bf16,
                 },
             )
         })
@@ -190,10 +195,21 @@ impl Llama {
 }
 
 impl Block {
-    fn load(weights: &Weights, config: &LlamaConfig, layer: usize) -> std::result::Result<Self, BaseError> {
+    fn load(
+        weights: &Weights,
+        config: &LlamaConfig,
+        layer: usize,
+        precision: Precision,
+    ) -> std::result::Result<Self, BaseError> {
         let tensor = |module: &str| weights.load(&weights::layer_tensor(layer, module));
-        let [q, k, v, o, gate, up, down] =
-            Projection::ALL.map(|projection| Ok::<_, BaseError>(spread_rows(tensor(projection.path())?)?));
+        let [q, k, v, o, gate, up, down] = Projection::ALL.map(|projection| {
+            let name = weights::layer_tensor(layer, projection.path());
+            let weight = match weights.load_matrix(&name, precision)? {
+                Weight::Full(weight) => Weight::Full(spread_rows(weight)?),
+                narrow => narrow,
+            };
+            Ok::<_, BaseError>(Arc::new(weight))
+        });
         let biases = if config.family.has_biases() {
             let [q, k, v] =
                 weights::BIASED.map(|projection| weights.load(&weights::layer_bias(layer, projection.path())));

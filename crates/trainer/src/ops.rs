@@ -1,7 +1,9 @@
 //! The few operations of a Llama block as candle custom ops, each with its own backward. What they share: 2-D row-major
-//! fp32 tensors `[tokens, width]` on the CPU, and no gradient of any frozen weight.
+//! fp32 tensors `[tokens, width]` on the CPU, and no gradient of any frozen weight. A weight that is kept in bf16 is multiplied
+//! in bf16, together with its adapter.
 
 pub mod attention;
+pub mod bf16;
 pub mod cross_entropy;
 pub mod exp;
 pub mod linear;
@@ -10,6 +12,7 @@ pub mod seed;
 pub mod swiglu;
 #[cfg(test)]
 mod tests;
+pub mod weight;
 
 use candle_core::{CpuStorage, Layout, Result, Storage, Tensor, bail};
 

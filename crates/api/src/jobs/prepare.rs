@@ -135,6 +135,7 @@ fn trainer_parameters(parameters: &JobParameters, threads: u32) -> Parameters {
         early_stopping_patience: parameters.early_stopping_patience,
         seed: parameters.seed,
         checkpoint_every_steps: CHECKPOINT_EVERY_STEPS,
+        precision: None,
         threads: Some(size(threads)),
     }
 }

@@ -9,14 +9,16 @@ use candle_core::{Device, Tensor};
 use serde::Deserialize;
 
 use super::{BaseError, LlamaConfig, open_regular, read_bounded};
-use crate::protocol::Projection;
+use crate::ops::bf16::{self, HalfMatrix};
+use crate::ops::weight::Weight;
+use crate::protocol::{Precision, Projection};
 
 /// Longest header that is read; a model with 100,000 tensors needs about 12 MB.
 const HEADER_LIMIT: u64 = 32 << 20;
 const INDEX_LIMIT: u64 = 32 << 20;
 const MAX_SHARDS: usize = 1000;
 /// Bytes converted at a time.
-const PIECE: usize = 4 << 20;
+const PIECE: usize = 1 << 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dtype {
@@ -166,22 +168,48 @@ impl Weights {
         Ok(Tensor::from_vec(values, entry.shape.as_slice(), &Device::Cpu)?)
     }
 
+    /// Streams one matrix into memory as `precision` has it.
+    pub fn load_matrix(&self, name: &str, precision: Precision) -> Result<Weight, BaseError> {
+        let &[rows, columns] = self.entry(name)?.shape.as_slice() else {
+            return Err(BaseError::MissingTensor(format!("the matrix {name}")));
+        };
+        Ok(match precision {
+            Precision::Fp32 => Weight::Full(self.load(name)?),
+            Precision::Bf16 => {
+                let mut values = Vec::with_capacity(rows * columns);
+                self.read(name, |piece| {
+                    values.extend(piece.iter().map(|value| bf16::round(*value)))
+                })?;
+                Weight::Half(HalfMatrix { values, rows, columns })
+            }
+        })
+    }
+
     pub fn load_values(&self, name: &str) -> Result<Vec<f32>, BaseError> {
+        let mut values = Vec::with_capacity(self.entry(name)?.elements());
+        self.read(name, |piece| values.extend_from_slice(piece))?;
+        Ok(values)
+    }
+
+    /// Hands over a tensor's values, piece by piece.
+    fn read(&self, name: &str, mut take: impl FnMut(&[f32])) -> Result<(), BaseError> {
         let entry = self.entry(name)?;
         let dtype = entry.dtype(name)?;
         let unreadable = |error| BaseError::Unreadable(entry.file.clone(), error);
         let mut file = open_regular(&entry.file)?.ok_or_else(|| BaseError::Absent(entry.file.clone()))?;
         file.seek(SeekFrom::Start(entry.offset)).map_err(unreadable)?;
-        let mut values = Vec::with_capacity(entry.elements());
+        let mut values = Vec::with_capacity(PIECE / dtype.width());
         let mut left = entry.elements() * dtype.width();
         let mut piece = vec![0; left.min(PIECE)];
         while left > 0 {
             let piece = &mut piece[..left.min(PIECE)];
             file.read_exact(piece).map_err(unreadable)?;
+            values.clear();
             decode(piece, dtype, &mut values);
+            take(&values);
             left -= piece.len();
         }
-        Ok(values)
+        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 
+use super::bf16::{self, Side, Term};
 use super::exp::exp;
 use super::{View, add_scaled, dot, maximum, owned, slice, values, vectorized, with_values};
 use crate::base::LlamaConfig;
@@ -109,6 +110,8 @@ pub struct Attention {
     pub heads: Heads,
     pub rotation: Arc<Rotation>,
     pub segments: Arc<[Range<usize>]>,
+    /// Whether products are taken in bf16.
+    pub half: bool,
 }
 
 impl CustomOp3 for Attention {
@@ -130,7 +133,7 @@ impl CustomOp3 for Attention {
         let mut output = vec![0.0; shape.elem_count()];
         for part in self.parts(&inputs) {
             let scores = CpuStorage::F32(part.probabilities()?);
-            let mixed = owned(View::new(&scores, part.rows, part.keys).product(part.v)?)?;
+            let mixed = part.product(View::new(&scores, part.rows, part.keys), part.v)?;
             part.write_query(&mut output, &mixed);
         }
         Ok((CpuStorage::F32(output), shape))
@@ -177,6 +180,7 @@ struct Part<'a> {
     /// First row of the block and of the segment, in the batch.
     row: usize,
     segment: usize,
+    half: bool,
 }
 
 impl Attention {
@@ -216,6 +220,7 @@ impl Attention {
                         head,
                         row,
                         segment: segment.start,
+                        half: self.half,
                     }
                 })
             })
@@ -231,8 +236,8 @@ impl Attention {
             let dy_part = View { storage: dy, ..part.q };
             let probabilities = CpuStorage::F32(part.probabilities()?);
             let p = View::new(&probabilities, part.rows, part.keys);
-            part.add_key(&mut dv, &owned(p.transposed().product(dy_part)?)?);
-            let mut d_scores = owned(dy_part.product(part.v.transposed())?)?;
+            part.add_key(&mut dv, &part.product(p.transposed(), dy_part)?);
+            let mut d_scores = part.product(dy_part, part.v.transposed())?;
             let (probabilities, dy) = (slice(&probabilities)?, slice(dy)?);
             vectorized(
                 #[inline(always)]
@@ -240,8 +245,8 @@ impl Attention {
             );
             let d_scores = CpuStorage::F32(d_scores);
             let d_scores = View::new(&d_scores, part.rows, part.keys);
-            part.write_query(&mut dq, &owned(d_scores.product(part.k)?)?);
-            part.add_key(&mut dk, &owned(d_scores.transposed().product(part.q)?)?);
+            part.write_query(&mut dq, &part.product(d_scores, part.k)?);
+            part.add_key(&mut dk, &part.product(d_scores.transposed(), part.q)?);
         }
         self.rotation.apply(&mut dq, q_width, -1.0);
         self.rotation.apply(&mut dk, k_width, -1.0);
@@ -250,9 +255,18 @@ impl Attention {
 }
 
 impl Part<'_> {
+    /// Row-major.
+    fn product(&self, left: View, right: View) -> Result<Vec<f32>> {
+        if self.half {
+            bf16::product(&[Term::of(Side::of(left)?, Side::of(right)?)], 1.0)
+        } else {
+            owned(left.product(right)?)
+        }
+    }
+
     /// `[rows, keys]`, zero where a key lies after the query.
     fn probabilities(&self) -> Result<Vec<f32>> {
-        let mut scores = owned(self.q.product(self.k.transposed())?)?;
+        let mut scores = self.product(self.q, self.k.transposed())?;
         vectorized(
             #[inline(always)]
             || {
@@ -363,9 +377,10 @@ impl KeyValues {
                 head,
                 row: 0,
                 segment: 0,
+                half: false,
             };
             let scores = CpuStorage::F32(part.probabilities()?);
-            let mixed = owned(View::new(&scores, rows, keys).product(part.v)?)?;
+            let mixed = part.product(View::new(&scores, rows, keys), part.v)?;
             part.write_query(&mut output, &mixed);
         }
         Tensor::from_vec(output, q.shape(), q.device())

@@ -4,7 +4,8 @@
 use candle_core::{CpuStorage, Result, Tensor};
 
 use super::exp::exp;
-use super::{View, maximum, owned, slice, vectorized, with_storage};
+use super::weight::Weight;
+use super::{View, maximum, vectorized, with_storage};
 
 /// Logits held at once.
 pub const CHUNK: usize = 12 << 20;
@@ -20,35 +21,32 @@ pub struct CrossEntropy {
 }
 
 /// `x` is `[rows, hidden]`, `head` `[vocabulary, hidden]`; one target per row.
-pub fn cross_entropy(x: &Tensor, head: &Tensor, targets: &[u32], scale: Option<f32>) -> Result<CrossEntropy> {
-    let (vocabulary, hidden) = head.dims2()?;
+pub fn cross_entropy(x: &Tensor, head: &Weight, targets: &[u32], scale: Option<f32>) -> Result<CrossEntropy> {
+    let (vocabulary, hidden) = head.shape()?;
     let step = (CHUNK / vocabulary).clamp(1, targets.len().max(1));
     let mut total = CrossEntropy {
         gradient: scale.map(|_| Vec::with_capacity(x.elem_count())),
         ..Default::default()
     };
     with_storage(x, |x, x_layout| {
-        with_storage(head, |head, head_layout| {
-            let (x, head) = (View::of(x, x_layout)?, View::of(head, head_layout)?);
-            for (index, targets) in targets.chunks(step).enumerate() {
-                let rows = x.block(index * step, targets.len(), 0, hidden);
-                let mut logits = owned(rows.product(head.transposed())?)?;
-                vectorized(
-                    #[inline(always)]
-                    || {
-                        for (row, target) in logits.chunks_exact_mut(vocabulary).zip(targets) {
-                            total.add_row(row, *target as usize, scale);
-                        }
-                    },
-                );
-                if let Some(gradient) = &mut total.gradient {
-                    let logits = CpuStorage::F32(logits);
-                    let part = View::new(&logits, targets.len(), vocabulary).product(head)?;
-                    gradient.extend_from_slice(slice(&part)?);
-                }
+        let x = View::of(x, x_layout)?;
+        for (index, targets) in targets.chunks(step).enumerate() {
+            let rows = x.block(index * step, targets.len(), 0, hidden);
+            let mut logits = head.apply(rows)?;
+            vectorized(
+                #[inline(always)]
+                || {
+                    for (row, target) in logits.chunks_exact_mut(vocabulary).zip(targets) {
+                        total.add_row(row, *target as usize, scale);
+                    }
+                },
+            );
+            if let Some(gradient) = &mut total.gradient {
+                let logits = CpuStorage::F32(logits);
+                gradient.extend(head.gradient(View::new(&logits, targets.len(), vocabulary))?);
             }
-            Ok(())
-        })
+        }
+        Ok(())
     })?;
     Ok(total)
 }

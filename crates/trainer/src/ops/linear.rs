@@ -1,16 +1,18 @@
 //! Linear maps with a frozen weight, with and without a low-rank adapter. candle's own product would compute and keep a
 //! gradient as large as the weight.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
+use super::bf16::{self, Side, Term};
+use super::weight::Weight;
 use super::{View, add_scaled, owned, values, with_storage, with_values};
 
 /// `x · weightᵀ`.
 pub struct FrozenLinear {
     /// `[out, in]`
-    pub weight: Tensor,
+    pub weight: Arc<Weight>,
 }
 
 impl CustomOp1 for FrozenLinear {
@@ -20,14 +22,12 @@ impl CustomOp1 for FrozenLinear {
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let x = View::of(x, layout)?;
-        with_storage(&self.weight, |weight, layout| {
-            let weight = View::of(weight, layout)?;
-            Ok((x.product(weight.transposed())?, Shape::from((x.rows, weight.rows))))
-        })
+        let shape = Shape::from((x.rows, self.weight.shape()?.0));
+        Ok((CpuStorage::F32(self.weight.apply(x)?), shape))
     }
 
     fn bwd(&self, x: &Tensor, _: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
-        let dx = frozen_gradient(&self.weight, dy)?;
+        let dx = with_storage(dy, |dy, layout| self.weight.gradient(View::of(dy, layout)?))?;
         Tensor::from_vec(dx, x.shape(), x.device()).map(Some)
     }
 }
@@ -58,21 +58,13 @@ impl CustomOp1 for AddBias {
     }
 }
 
-fn frozen_gradient(weight: &Tensor, dy: &Tensor) -> Result<Vec<f32>> {
-    with_storage(weight, |weight, weight_layout| {
-        with_storage(dy, |dy, layout| {
-            owned(View::of(dy, layout)?.product(View::of(weight, weight_layout)?)?)
-        })
-    })
-}
-
 /// `x · weightᵀ + scale · (dropout(x) · aᵀ) · bᵀ` of the arguments x `[tokens, in]`, a `[rank, in]`, b `[out, rank]`.
 pub struct LoraLinear {
     /// `[out, in]`
-    weight: Tensor,
+    weight: Arc<Weight>,
     scale: f32,
     dropout: Option<Dropout>,
-    /// `dropout(x) · aᵀ`, which the backward needs again.
+    /// `dropout(x) · aᵀ`, which the backward needs again; times `scale` where the weight is in bf16.
     inner: OnceLock<CpuStorage>,
 }
 
@@ -103,7 +95,7 @@ fn mix(key: u64, index: u64) -> u64 {
 
 impl LoraLinear {
     /// `weight` is `[out, in]`.
-    pub fn new(weight: Tensor, scale: f32, dropout: Option<Dropout>) -> Self {
+    pub fn new(weight: Arc<Weight>, scale: f32, dropout: Option<Dropout>) -> Self {
         Self {
             weight,
             scale,
@@ -139,16 +131,20 @@ impl CustomOp3 for LoraLinear {
         b_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let (x, a, b) = (View::of(x, x_layout)?, View::of(a, a_layout)?, View::of(b, b_layout)?);
-        let mut y = with_storage(&self.weight, |weight, layout| {
-            owned(x.product(View::of(weight, layout)?.transposed())?)
-        })?;
         let dropped = self.dropped(x);
         let input = dropped
             .as_ref()
             .map_or(x, |dropped| View::new(dropped, x.rows, x.columns));
-        let inner = input.product(a.transposed())?;
-        let inner = self.inner.get_or_init(|| inner);
-        View::new(inner, x.rows, a.rows).add_product(b.transposed(), self.scale, &mut y)?;
+        let y = match self.weight.side() {
+            Some(weight) => self.half_forward(weight, x, input, a, b)?,
+            None => {
+                let mut y = self.weight.apply(x)?;
+                let inner = input.product(a.transposed())?;
+                let inner = self.inner.get_or_init(|| inner);
+                View::new(inner, x.rows, a.rows).add_product(b.transposed(), self.scale, &mut y)?;
+                y
+            }
+        };
         Ok((CpuStorage::F32(y), Shape::from((x.rows, b.rows))))
     }
 
@@ -160,18 +156,18 @@ impl CustomOp3 for LoraLinear {
         _: &Tensor,
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let frozen = if x.track_op() {
-            Some(frozen_gradient(&self.weight, dy)?)
-        } else {
-            None
-        };
+        let wanted = x.track_op();
         let (dx, da, db) = with_storage(x, |x, x_layout| {
             with_storage(a, |a, a_layout| {
                 with_storage(b, |b, b_layout| {
                     with_storage(dy, |dy, dy_layout| {
                         let x = View::of(x, x_layout)?;
                         let (a, b) = (View::of(a, a_layout)?, View::of(b, b_layout)?);
-                        self.gradients(x, a, b, View::of(dy, dy_layout)?, frozen)
+                        let dy = View::of(dy, dy_layout)?;
+                        match self.weight.side() {
+                            Some(weight) => self.half_gradients(weight, x, a, b, dy, wanted),
+                            None => self.gradients(x, a, b, dy, wanted),
+                        }
                     })
                 })
             })
@@ -189,16 +185,15 @@ impl CustomOp3 for LoraLinear {
 type Gradients = (Option<Vec<f32>>, Vec<f32>, Vec<f32>);
 
 impl LoraLinear {
-    /// `frozen` is the gradient that flows to x through the weight, where one is wanted.
-    fn gradients(&self, x: View, a: View, b: View, dy: View, frozen: Option<Vec<f32>>) -> Result<Gradients> {
+    /// That of x only where it is `wanted`.
+    fn gradients(&self, x: View, a: View, b: View, dy: View, wanted: bool) -> Result<Gradients> {
         let rank = a.rows;
+        let frozen = wanted.then(|| self.weight.gradient(dy)).transpose()?;
         let dropped = self.dropped(x);
         let input = dropped
             .as_ref()
             .map_or(x, |dropped| View::new(dropped, x.rows, x.columns));
-        let Some(inner) = self.inner.get() else {
-            bail!("backward before forward");
-        };
+        let inner = self.inner()?;
         let mut d_inner = vec![0.0; x.rows * rank];
         dy.add_product(b, self.scale, &mut d_inner)?;
         let d_inner = CpuStorage::F32(d_inner);
@@ -221,5 +216,56 @@ impl LoraLinear {
             (None, _) => None,
         };
         Ok((dx, da, db))
+    }
+
+    fn inner(&self) -> Result<&CpuStorage> {
+        match self.inner.get() {
+            Some(inner) => Ok(inner),
+            None => bail!("backward before forward"),
+        }
+    }
+
+    /// The frozen product and the adapter's in one sum. `input` is what dropout left of x.
+    fn half_forward(&self, weight: Side, x: View, input: View, a: View, b: View) -> Result<Vec<f32>> {
+        let inner = bf16::product(&[Term::of(Side::of(input)?, Side::of(a.transposed())?)], self.scale)?;
+        let inner = self.inner.get_or_init(|| CpuStorage::F32(inner));
+        let inner = View::new(inner, x.rows, a.rows);
+        let frozen = Term::of(Side::of(x)?, weight.transposed());
+        let adapter = Term::of(Side::of(inner)?, Side::of(b.transposed())?);
+        bf16::product(&[frozen, adapter], 1.0)
+    }
+
+    /// As [`Self::gradients`].
+    fn half_gradients(&self, weight: Side, x: View, a: View, b: View, dy: View, wanted: bool) -> Result<Gradients> {
+        let rank = a.rows;
+        let dropped = self.dropped(x);
+        let input = dropped
+            .as_ref()
+            .map_or(x, |dropped| View::new(dropped, x.rows, x.columns));
+        let inner = View::new(self.inner()?, x.rows, rank);
+        let d_inner = bf16::product(&[Term::of(Side::of(dy)?, Side::of(b)?)], self.scale)?;
+        let d_inner = CpuStorage::F32(d_inner);
+        let d_inner = View::new(&d_inner, x.rows, rank);
+        let da = bf16::product(&[Term::of(Side::of(d_inner.transposed())?, Side::of(input)?)], 1.0)?;
+        // The long side is easier to lay out on the right.
+        let db = bf16::product(&[Term::of(Side::of(inner.transposed())?, Side::of(dy)?)], 1.0)?;
+        let db = (0..b.rows * rank).map(|place| db[place % rank * b.rows + place / rank]);
+        let db = db.collect();
+        if !wanted {
+            return Ok((None, da, db));
+        }
+        let frozen = Term::of(Side::of(dy)?, weight);
+        let adapter = Term::of(Side::of(d_inner)?, Side::of(a)?);
+        let dx = match self.dropout {
+            None => bf16::product(&[frozen, adapter], 1.0)?,
+            Some(dropout) => {
+                let mut dx = bf16::product(&[frozen], 1.0)?;
+                let mut through_adapter = bf16::product(&[adapter], 1.0)?;
+                dropout.apply(&mut through_adapter);
+                add_scaled(&mut dx, &through_adapter, 1.0);
+                dx
+            }
+        };
+        Ok((Some(dx), da, db))
     }
 }

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use candle_core::{Device, Tensor, Var};
 
 use super::attention::{Attention, Heads, Rotation};
+use super::bf16::{self, HalfMatrix};
 use super::cross_entropy::cross_entropy;
 use super::linear::{Dropout, FrozenLinear, LoraLinear};
 use super::norm::RmsNorm;
 use super::seed::Seed;
 use super::swiglu::SwiGlu;
+use super::weight::Weight;
 use super::with_values;
 use crate::base::{Family, LlamaConfig};
 
@@ -29,6 +31,10 @@ fn variable(rows: usize, columns: usize, salt: usize) -> Var {
 
 fn frozen(rows: usize, columns: usize, salt: usize) -> Tensor {
     variable(rows, columns, salt).as_detached_tensor().copy().unwrap()
+}
+
+fn weight(rows: usize, columns: usize, salt: usize) -> Arc<Weight> {
+    Arc::new(Weight::Full(frozen(rows, columns, salt)))
 }
 
 /// A scalar of the op's output that weighs every element differently.
@@ -87,14 +93,14 @@ fn swiglu() {
 #[test]
 fn frozen_linear() {
     let x = variable(4, 6, 1);
-    let weight = frozen(5, 6, 2);
+    let weight = weight(5, 6, 2);
     check(&[&x], || x.apply_op1(FrozenLinear { weight: weight.clone() }).unwrap());
 }
 
 #[test]
 fn lora_linear_with_and_without_dropout() {
     let (x, a, b) = (variable(4, 6, 1), variable(2, 6, 2), variable(5, 2, 3));
-    let weight = frozen(5, 6, 4);
+    let weight = weight(5, 6, 4);
     for dropout in [
         None,
         Some(Dropout {
@@ -114,13 +120,55 @@ fn lora_linear_with_and_without_dropout() {
     assert_ne!(plain.to_vec2::<f32>().unwrap(), dropped.to_vec2::<f32>().unwrap());
 }
 
+/// Differs from the exact one, and by less than a hundredth.
+fn near(exact: &Tensor, rounded: &Tensor) {
+    let square = |tensor: &Tensor| {
+        let sum = tensor.sqr().unwrap().sum_all().unwrap();
+        f64::from(sum.to_scalar::<f32>().unwrap())
+    };
+    let share = (square(&(exact - rounded).unwrap()) / square(exact)).sqrt();
+    assert!(share > 0.0 && share < 0.01, "{share}");
+}
+
+/// In bf16, what flows back is close to what fp32 gives, with and without dropout.
+#[test]
+fn lora_linear_in_bf16_is_near_fp32() {
+    let (x, a, b) = (variable(40, 33, 1), variable(3, 33, 2), variable(21, 3, 3));
+    let full = weight(21, 33, 4);
+    let mut values = Vec::new();
+    (0..21).for_each(|row| full.extend_with_row(row, &mut values).unwrap());
+    let half = Arc::new(Weight::Half(HalfMatrix {
+        values: values.into_iter().map(bf16::round).collect(),
+        rows: 21,
+        columns: 33,
+    }));
+    let dropout = Dropout {
+        probability: 0.4,
+        key: 3,
+    };
+    for dropout in [None, Some(dropout)] {
+        let run = |weight: &Arc<Weight>| {
+            let y = x
+                .apply_op3(&a, &b, LoraLinear::new(weight.clone(), 1.5, dropout))
+                .unwrap();
+            let gradients = weighed(&y).backward().unwrap();
+            let of = |input: &Var| gradients.get(input).unwrap().clone();
+            [y.detach(), of(&x), of(&a), of(&b)]
+        };
+        for (full, half) in run(&full).iter().zip(run(&half)) {
+            near(full, &half);
+        }
+    }
+}
+
 #[test]
 fn frozen_weights_get_no_gradient() {
     let (x, a, b) = (variable(4, 6, 1), variable(2, 6, 2), variable(5, 2, 3));
-    let weight = frozen(5, 6, 4);
+    let tensor = frozen(5, 6, 4);
+    let weight = Arc::new(Weight::Full(tensor.clone()));
     let y = x.apply_op3(&a, &b, LoraLinear::new(weight.clone(), 1.0, None)).unwrap();
     let gradients = y.apply_op1(Seed(y.ones_like().unwrap())).unwrap().backward().unwrap();
-    assert!(gradients.get(&weight).is_none());
+    assert!(gradients.get(&tensor).is_none());
     // x, a and b alone.
     assert_eq!(gradients.get_ids().count(), 3);
 }
@@ -154,8 +202,29 @@ fn attention_over_two_segments() {
         heads: Heads::of(&config()),
         rotation: rotation.clone(),
         segments: Arc::new([0..4, 4..7]),
+        half: false,
     };
     check(&[&q, &k, &v], || q.apply_op3(&k, &v, op()).unwrap());
+}
+
+#[test]
+fn attention_in_bf16_is_near_fp32() {
+    let (q, k, v) = (variable(150, 16, 1), variable(150, 8, 2), variable(150, 8, 3));
+    let run = |half: bool| {
+        let op = Attention {
+            heads: Heads::of(&config()),
+            rotation: Arc::new(Rotation::new(&config(), (0..140).chain(0..10))),
+            segments: Arc::new([0..140, 140..150]),
+            half,
+        };
+        let y = q.apply_op3(&k, &v, op).unwrap();
+        let gradients = weighed(&y).backward().unwrap();
+        let of = |input: &Var| gradients.get(input).unwrap().clone();
+        [y.detach(), of(&q), of(&k), of(&v)]
+    };
+    for (full, half) in run(false).iter().zip(run(true)) {
+        near(full, &half);
+    }
 }
 
 #[test]
@@ -167,6 +236,7 @@ fn attention_in_blocks_is_attention_row_by_row() {
             heads: Heads::of(&config()),
             rotation: Arc::new(Rotation::new(&config(), 0..rows)),
             segments: std::iter::once(0..rows).collect(),
+            half: false,
         };
         let part = |x: &Var| x.narrow(0, 0, rows).unwrap().contiguous().unwrap();
         let y = part(&q).apply_op3(&part(&k), &part(&v), op).unwrap();
@@ -176,6 +246,7 @@ fn attention_in_blocks_is_attention_row_by_row() {
         heads: Heads::of(&config()),
         rotation: Arc::new(Rotation::new(&config(), 0..150)),
         segments: std::iter::once(0..150).collect(),
+        half: false,
     };
     let whole = q.apply_op3(&k, &v, whole).unwrap().to_vec2::<f32>().unwrap();
     for rows in [1, 2, 127, 128, 129, 150] {
@@ -188,7 +259,7 @@ fn attention_in_blocks_is_attention_row_by_row() {
 #[test]
 fn cross_entropy_gradient() {
     let x = variable(3, 6, 1);
-    let head = frozen(7, 6, 2);
+    let head = weight(7, 6, 2);
     let targets = [1, 6, 0];
     let loss = |x: &Tensor| cross_entropy(x, &head, &targets, Some(0.5)).unwrap();
     let gradient = loss(&x).gradient.unwrap();

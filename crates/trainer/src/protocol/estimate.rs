@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::FailureCode;
+use super::{FailureCode, Precision};
 
 /// What `plan` writes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +34,8 @@ pub struct Estimate {
     /// The base's context length, or `max_seq_length` where that is less.
     pub max_tokens: u64,
     pub trainable_parameters: u64,
+    /// What the base's matrices will be kept and multiplied in.
+    pub precision: Precision,
     /// Resident memory at its peak.
     pub memory_bytes: u64,
     /// Of this machine, now.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Precision;
+
 /// One line. `seq` counts from 1 in every run of the process; a resumed run repeats the metrics since its checkpoint,
 /// with equal losses, rates and norms, so a receiver keys metrics by step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,6 +29,8 @@ pub enum Event {
         /// Rows without any token to learn from.
         dropped_rows: u64,
         trainable_parameters: u64,
+        /// What the base's matrices are kept and multiplied in.
+        precision: Precision,
         base_sha256: String,
         /// The checkpoint's step; 0 on a fresh start.
         resumed_from_step: u64,

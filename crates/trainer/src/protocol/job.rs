@@ -66,6 +66,9 @@ pub struct Parameters {
     pub seed: u64,
     /// Steps between checkpoints, 1 to 10,000.
     pub checkpoint_every_steps: u32,
+    /// Absent means bf16 where the base is stored in it or in f16 and the processor multiplies it, else fp32.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub precision: Option<Precision>,
     /// CPU threads, 1 to 256; absent means half of the machine's, so that two jobs do not fight.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,
@@ -92,6 +95,7 @@ impl Default for Parameters {
             early_stopping_patience: None,
             seed: 42,
             checkpoint_every_steps: 25,
+            precision: None,
             threads: None,
         }
     }
@@ -190,6 +194,15 @@ impl Parameters {
 
 fn within<T: PartialOrd>(value: T, least: T, most: T) -> bool {
     value >= least && value <= most
+}
+
+/// How numbers are kept and multiplied. Sums, the adapter and its optimizer are fp32 either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    Fp32,
+    /// The base's matrices are kept in bf16, and what is multiplied is rounded to it.
+    Bf16,
 }
 
 /// What the learning rate does after its warm-up.

@@ -12,7 +12,7 @@ use super::run::{StepFigures, Validation};
 use super::step::Learner;
 use crate::base::weights::{Weights, to_safetensors};
 use crate::model::adapter::{CONFIG_FILE, Values, WEIGHTS_FILE, read_peft};
-use crate::protocol::{AdapterFile, FailureCode, Parameters};
+use crate::protocol::{AdapterFile, FailureCode, Parameters, Precision};
 
 const OPTIMIZER_FILE: &str = "optimizer.safetensors";
 const BEST_FILE: &str = "best.safetensors";
@@ -40,6 +40,7 @@ pub struct Identity {
     pub validation_sha256: Option<String>,
     /// Of the adapter that the run started from, where there is one.
     pub initial_adapter_sha256: Option<String>,
+    pub precision: Precision,
 }
 
 /// Figures that are carried from step to step.

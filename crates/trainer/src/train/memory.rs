@@ -4,7 +4,7 @@ use std::fs;
 
 use super::failure::Failure;
 use crate::base::LlamaConfig;
-use crate::protocol::FailureCode;
+use crate::protocol::{FailureCode, Precision};
 
 /// Bytes that a run will need, apart from activations.
 pub struct Needs {
@@ -63,6 +63,15 @@ impl Needs {
             ..*self
         }
     }
+}
+
+/// A tensor of the base: only matrices are ever narrow.
+pub fn tensor_bytes(shape: &[usize], precision: Precision) -> u64 {
+    let width = match precision {
+        Precision::Bf16 if shape.len() == 2 => 2,
+        _ => 4,
+    };
+    shape.iter().product::<usize>() as u64 * width
 }
 
 /// Of the program itself.

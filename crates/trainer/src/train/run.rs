@@ -17,13 +17,14 @@ use super::step::Learner;
 use super::watch::Interrupt;
 use super::{divergence, files, job, output};
 use crate::base::inspect::base_name;
-use crate::base::weights::{self, Weights};
-use crate::base::{LlamaConfig, inspect_base};
+use crate::base::weights::{self, Dtype, Weights};
+use crate::base::{BaseInfo, LlamaConfig, inspect_base};
 use crate::chat::{Chat, EncodedRow, Moment};
 use crate::model::adapter::{Adapter, LoraConfig, Values, WEIGHTS_FILE, fresh_values, read_peft};
 use crate::model::{DropoutPlan, Llama};
+use crate::ops::bf16::Kernel;
 use crate::ops::cross_entropy::CHUNK;
-use crate::protocol::{Event, FailureCode, JobSpec, LogLevel, Parameters};
+use crate::protocol::{Event, FailureCode, JobSpec, LogLevel, Parameters, Precision};
 
 /// Figures over the validation rows.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -115,7 +116,8 @@ impl<'a> Run<'a> {
         interrupt: &'a Interrupt,
     ) -> Result<Self, Stop> {
         let parameters = &spec.parameters;
-        inspect_base(&spec.base_dir)?;
+        let base = inspect_base(&spec.base_dir)?;
+        let precision = precision(parameters, &base);
         let config = LlamaConfig::read(&spec.base_dir)?;
         let chat = Chat::load(&spec.base_dir, &config, Moment::Fixed)?;
         let limit = parameters.max_seq_length.min(config.context_length);
@@ -126,10 +128,10 @@ impl<'a> Run<'a> {
                 format!("Some rows were left out, the first at {refusal}."),
             );
         }
-        let identity = identity(spec, &rows, interrupt)?;
+        let identity = identity(spec, &rows, precision, interrupt)?;
         let (lora, values) = initial_adapter(spec, &config)?;
         let plan = Plan::new(rows.train.len(), parameters);
-        let recompute = needs(&config, &chat, &values, &rows, &plan).plan(memory::available_bytes())?;
+        let recompute = needs(&config, precision, &chat, &values, &rows, &plan).plan(memory::available_bytes())?;
         if recompute {
             emitter.log(
                 LogLevel::Info,
@@ -143,7 +145,7 @@ impl<'a> Run<'a> {
             .map(|(name, _)| name)
             .collect();
         let restored = checkpoint::newest(job_dir, &names, parameters, &identity)?;
-        let llama = Llama::load(&spec.base_dir)?;
+        let llama = Llama::load_as(&spec.base_dir, precision)?;
         let build = |values: Values| -> Result<Learner, Stop> {
             Ok(Learner::new(
                 llama,
@@ -199,6 +201,7 @@ impl<'a> Run<'a> {
                 .iter()
                 .map(|(_, variable)| variable.elem_count() as u64)
                 .sum(),
+            precision: self.identity.precision,
             base_sha256: self.identity.base_sha256.clone(),
             resumed_from_step: self.step,
         });
@@ -398,7 +401,7 @@ impl<'a> Run<'a> {
     }
 }
 
-fn identity(spec: &JobSpec, rows: &Rows, interrupt: &Interrupt) -> Result<Identity, Stop> {
+fn identity(spec: &JobSpec, rows: &Rows, precision: Precision, interrupt: &Interrupt) -> Result<Identity, Stop> {
     let initial = spec
         .initial_adapter
         .as_ref()
@@ -408,6 +411,7 @@ fn identity(spec: &JobSpec, rows: &Rows, interrupt: &Interrupt) -> Result<Identi
         dataset_sha256: rows.sha256.clone(),
         validation_sha256: rows.validation_sha256.clone(),
         initial_adapter_sha256: initial.transpose().ok().flatten(),
+        precision,
     })
 }
 
@@ -433,6 +437,13 @@ fn base_sha256(dir: &Path, interrupt: &Interrupt) -> Result<String, Stop> {
         hasher.update(format!("{}  {name}\n", files::hash_file(&path)?));
     }
     Ok(hex::encode(hasher.finalize()))
+}
+
+/// The one that was chosen, or the one that suits the base and this processor.
+pub(super) fn precision(parameters: &Parameters, base: &BaseInfo) -> Precision {
+    let suits = base.dtype != Dtype::F32.name() && Kernel::fastest() != Kernel::Portable;
+    let suited = if suits { Precision::Bf16 } else { Precision::Fp32 };
+    parameters.precision.unwrap_or(suited)
 }
 
 /// A fresh adapter, or the one that the job continues from.
@@ -462,11 +473,17 @@ pub(super) fn initial_adapter(spec: &JobSpec, config: &LlamaConfig) -> Result<(L
     Ok((lora, values))
 }
 
-pub(super) fn needs(config: &LlamaConfig, chat: &Chat, adapter: &Values, rows: &Rows, plan: &Plan) -> Needs {
-    let shapes = weights::expected_tensors(config);
-    let base: u64 = shapes
+pub(super) fn needs(
+    config: &LlamaConfig,
+    precision: Precision,
+    chat: &Chat,
+    adapter: &Values,
+    rows: &Rows,
+    plan: &Plan,
+) -> Needs {
+    let base: u64 = weights::expected_tensors(config)
         .iter()
-        .map(|(_, shape)| shape.iter().product::<usize>() as u64 * 4)
+        .map(|(_, shape)| memory::tensor_bytes(shape, precision))
         .sum();
     // Values, gradient, two moments.
     let lora: u64 = adapter.values().map(|values| values.len() as u64 * 16).sum();

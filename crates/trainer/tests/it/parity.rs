@@ -67,6 +67,30 @@ fn qwen3_follows_peft() {
     training_agrees("qwen3");
 }
 
+#[test]
+fn bf16_follows_peft_within_a_percent() {
+    for family in ["llama", "mistral", "qwen2", "qwen3"] {
+        let dir = tempfile::tempdir().unwrap();
+        copy_fixture(family, dir.path());
+        let path = dir.path().join("job.json");
+        let job = fs::read_to_string(&path).unwrap();
+        fs::write(&path, job.replace("\"fp32\"", "\"bf16\"")).unwrap();
+        let (events, code) = run(dir.path());
+        assert_eq!(code, 0, "{events:?}");
+        let expected = expected(family);
+        let found = metrics(&events);
+        assert_eq!(found.len(), expected.losses.len());
+        let pairs = found.iter().zip(&expected.losses);
+        let errors: Vec<f64> = pairs.map(|((_, loss, _), exact)| (loss / exact - 1.0).abs()).collect();
+        let furthest = errors.iter().copied().fold(0.0, f64::max);
+        assert!(furthest > 1e-6, "{family}: nothing was rounded");
+        assert!(furthest < 0.01, "{family}: {errors:?}");
+        let adapter = dir.path().join("adapter/adapter_model.safetensors");
+        let adapter = candle_core::safetensors::load(adapter, &Device::Cpu).unwrap();
+        assert!(adapter.values().all(|tensor| tensor.dtype() == candle_core::DType::F32));
+    }
+}
+
 fn logits_agree(family: &str) {
     let (dir, expected) = (fixtures(family), expected(family));
     let (base, adapter) = (dir.join("base"), dir.join("initial"));

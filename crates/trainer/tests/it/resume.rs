@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use cerebros_trainer::protocol::{Event, FailureCode, Parameters, RateSchedule};
+use cerebros_trainer::protocol::{Event, FailureCode, Parameters, Precision, RateSchedule};
 
 use crate::child::{Job, Trainer, metrics, run};
 
@@ -38,7 +38,11 @@ fn resumed_from(events: &[Event]) -> u64 {
 
 /// An unbroken run: its job and its events.
 fn unbroken() -> (Job, Vec<Event>) {
-    let job = Job::new(parameters(), 15);
+    unbroken_with(parameters())
+}
+
+fn unbroken_with(parameters: Parameters) -> (Job, Vec<Event>) {
+    let job = Job::new(parameters, 15);
     let (events, code) = run(&job.dir());
     assert_eq!(code, 0, "{events:?}");
     (job, events)
@@ -46,10 +50,22 @@ fn unbroken() -> (Job, Vec<Event>) {
 
 #[test]
 fn killed_again_and_again_it_ends_with_the_same_bytes() {
-    let (whole, whole_events) = unbroken();
+    kill_again_and_again(parameters());
+}
+
+#[test]
+fn killed_again_and_again_in_bf16_it_ends_with_the_same_bytes() {
+    kill_again_and_again(Parameters {
+        precision: Some(Precision::Bf16),
+        ..parameters()
+    });
+}
+
+fn kill_again_and_again(parameters: Parameters) {
+    let (whole, whole_events) = unbroken_with(parameters.clone());
     let expected = metrics(&whole_events);
     assert_eq!(expected.len(), 10);
-    let job = Job::new(parameters(), 15);
+    let job = Job::new(parameters, 15);
     let kill_at = |step| {
         let mut trainer = Trainer::start(&job.dir());
         let events = trainer.read_until(at_step(step));

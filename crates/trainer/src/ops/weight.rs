@@ -1,0 +1,75 @@
+//! Frozen matrices, and the products with them that training and inference need.
+
+use candle_core::{Result, Tensor, bail};
+
+use super::bf16::{HalfMatrix, Side, Term, product};
+use super::{View, owned, with_storage, with_values};
+
+/// `[rows, columns]`; a linear map's is `[out, in]`.
+#[derive(Debug)]
+pub enum Weight {
+    /// fp32.
+    Full(Tensor),
+    Half(HalfMatrix),
+}
+
+impl Weight {
+    pub fn shape(&self) -> Result<(usize, usize)> {
+        match self {
+            Self::Full(weight) => weight.dims2(),
+            Self::Half(weight) => Ok((weight.rows, weight.columns)),
+        }
+    }
+
+    /// As one side of a product in bf16.
+    pub(super) fn side(&self) -> Option<Side<'_>> {
+        match self {
+            Self::Full(_) => None,
+            Self::Half(weight) => Some(Side::half(weight)),
+        }
+    }
+
+    /// `x · weightᵀ`, row-major.
+    pub(super) fn apply(&self, x: View) -> Result<Vec<f32>> {
+        self.multiply(x, true)
+    }
+
+    /// `dy · weight`, row-major.
+    pub(super) fn gradient(&self, dy: View) -> Result<Vec<f32>> {
+        self.multiply(dy, false)
+    }
+
+    fn multiply(&self, left: View, transposed: bool) -> Result<Vec<f32>> {
+        if let Some(right) = self.side() {
+            let right = if transposed { right.transposed() } else { right };
+            return product(&[Term::of(Side::of(left)?, right)], 1.0);
+        }
+        let Self::Full(weight) = self else {
+            bail!("a weight without a kernel");
+        };
+        with_storage(weight, |weight, layout| {
+            let weight = View::of(weight, layout)?;
+            owned(left.product(if transposed { weight.transposed() } else { weight })?)
+        })
+    }
+
+    /// Appends a row's values; nothing where there is no such row.
+    pub fn extend_with_row(&self, row: usize, to: &mut Vec<f32>) -> Result<()> {
+        match self {
+            Self::Full(weight) => with_values(weight, |values| {
+                let columns = weight.dims2()?.1;
+                to.extend_from_slice(values.get(row * columns..(row + 1) * columns).unwrap_or_default());
+                Ok(())
+            }),
+            Self::Half(weight) => {
+                to.extend(
+                    weight
+                        .row(row)
+                        .iter()
+                        .map(|bits| f32::from_bits(u32::from(*bits) << 16)),
+                );
+                Ok(())
+            }
+        }
+    }
+}
