@@ -66,7 +66,7 @@ openapi:
     "$CARGO_TARGET_DIR/debug/cerebros" openapi > openapi/openapi.json.new
     mv openapi/openapi.json.new openapi/openapi.json
 
-# Measure: `train` (against PyTorch PEFT), `generate` (against transformers, and 100 adapters against one), `validate` (JSONL rows) `login` (a storm of sign-ins), `ingest` (chunks and PDF pages a second) or `ingest-load` (requests beside it); `bench login dev` skips the release build
+# Measure: `train` (against PyTorch PEFT), `generate` (against transformers, and 100 adapters against one), `validate` (500 MB of chat rows, beside pydantic, msgspec and Hugging Face datasets in a virtual environment that it makes), `login` (a storm of sign-ins), `ingest` (chunks and PDF pages a second) or `ingest-load` (requests beside it); `bench login dev` skips the release build
 bench name profile="release":
     #!/usr/bin/env bash
     set -euo pipefail

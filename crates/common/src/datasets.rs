@@ -126,6 +126,15 @@ pub struct DatasetReport {
     pub rows_mendable: u64,
     /// Findings that do not reject a row, such as exact duplicates.
     pub warnings: u64,
+    /// Accepted rows that are the same as an earlier one.
+    #[serde(default)]
+    pub rows_duplicate: u64,
+    /// Accepted rows that say nearly what an earlier one says.
+    #[serde(default)]
+    pub rows_near_duplicate: u64,
+    /// Accepted rows that were compared with the first 200,000 different ones alone.
+    #[serde(default)]
+    pub rows_not_compared: u64,
     pub messages: u64,
     pub tokens: TokenStatistics,
     /// Tokens in assistant messages.

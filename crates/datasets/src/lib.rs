@@ -2,7 +2,11 @@
 
 pub mod chat;
 pub mod format;
+pub mod near;
 mod rows;
 mod validate;
 
-pub use validate::{AcceptedRow, Code, Finding, Options, Repair, Report, Severity, Spread, Statistics, validate};
+pub use validate::{
+    AcceptedRow, Code, CountTokens, Finding, MOST_DIFFERENT, Options, Repair, Report, Severity, Spread, Statistics,
+    validate,
+};

@@ -1,21 +1,31 @@
-//! The rows of a file, one at a time: lines, or the elements of one list.
+//! The rows of a file, a block at a time: lines, or the elements of one list.
 
+mod lines;
 mod list;
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufReader, Read};
+use std::ops::Range;
 
 use memchr::memchr;
 
 use crate::format::Layout;
+use lines::Lines;
 use list::List;
+
+/// A block holds about so many bytes, or one row that is longer.
+const BLOCK_BYTES: usize = 256 * 1024;
+/// Of a list, in one block.
+const BLOCK_ELEMENTS: usize = 1000;
 
 /// A row before anybody looked into it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct RawRow<'a> {
-    /// From 1: the one it starts in.
+    /// The one it starts in, from 1: of its block in a file of lines, of the file in a list.
     pub(crate) line: u64,
-    /// Of its first byte.
+    /// Of its first byte in the file.
     pub(crate) offset: u64,
+    /// Of its first byte in the block.
+    pub(crate) start: usize,
     pub(crate) content: &'a [u8],
     pub(crate) state: State,
 }
@@ -31,17 +41,104 @@ pub(crate) enum State {
     Unclosed,
 }
 
-/// Reads rows of at most `max_bytes`; longer ones are skipped, never held.
-pub(crate) enum Rows<R> {
-    Lines(Lines<R>),
-    List(List<R>),
+/// Whole rows that follow each other.
+#[derive(Debug)]
+pub(crate) struct Block {
+    /// Of its first byte in the file.
+    offset: u64,
+    /// What lies beyond `length` means nothing.
+    bytes: Vec<u8>,
+    length: usize,
+    cuts: Cuts,
 }
 
-impl<R: BufRead> Rows<R> {
+/// Where the rows of a block are.
+#[derive(Debug)]
+enum Cuts {
+    /// Between newlines.
+    Lines {
+        max_bytes: usize,
+    },
+    /// One line that was not kept.
+    TooLong,
+    Elements(Vec<Cut>),
+}
+
+#[derive(Debug)]
+struct Cut {
+    line: u64,
+    offset: u64,
+    start: usize,
+    end: usize,
+    state: State,
+}
+
+impl Block {
+    /// Blank lines are rows here, so that they count.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = RawRow<'_>> {
+        let bytes = &self.bytes[..self.length];
+        let (mut at, mut number) = (0, 0);
+        std::iter::from_fn(move || {
+            number += 1;
+            match &self.cuts {
+                Cuts::Lines { max_bytes } => {
+                    let rest = bytes.get(at..).filter(|rest| !rest.is_empty())?;
+                    let length = memchr(b'\n', rest).unwrap_or(rest.len());
+                    let (start, kept) = (at, if length > *max_bytes { 0 } else { length });
+                    at += length + 1;
+                    Some(RawRow {
+                        line: number,
+                        offset: self.offset + start as u64,
+                        start,
+                        content: &rest[..kept],
+                        state: if kept < length { State::TooLong } else { State::Whole },
+                    })
+                }
+                Cuts::TooLong => (number == 1).then_some(RawRow {
+                    line: 1,
+                    offset: self.offset,
+                    start: 0,
+                    content: &[],
+                    state: State::TooLong,
+                }),
+                Cuts::Elements(cuts) => cuts.get(number as usize - 1).map(|cut| RawRow {
+                    line: cut.line,
+                    offset: cut.offset,
+                    start: cut.start,
+                    content: &bytes[cut.start..cut.end],
+                    state: cut.state,
+                }),
+            }
+        })
+    }
+
+    /// Whether lines are counted anew in each block.
+    pub(crate) fn is_lines(&self) -> bool {
+        !matches!(self.cuts, Cuts::Elements(_))
+    }
+
+    /// What a range of a row's bytes holds.
+    pub(crate) fn slice(&self, range: Range<usize>) -> &[u8] {
+        self.bytes.get(range).unwrap_or_default()
+    }
+
+    /// Its memory, for the next one.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+/// Reads rows of at most `max_bytes`; longer ones are skipped, never held.
+pub(crate) enum Blocks<R> {
+    Lines(Lines<R>),
+    List(List<BufReader<R>>),
+}
+
+impl<R: Read> Blocks<R> {
     pub(crate) fn new(reader: R, layout: Layout, max_bytes: usize) -> Self {
         match layout {
             Layout::Lines => Self::Lines(Lines::new(reader, max_bytes)),
-            Layout::List => Self::List(List::new(reader, max_bytes)),
+            Layout::List => Self::List(List::new(BufReader::new(reader), max_bytes)),
         }
     }
 
@@ -49,110 +146,23 @@ impl<R: BufRead> Rows<R> {
     pub(crate) fn resume(reader: R, layout: Layout, max_bytes: usize) -> Self {
         match layout {
             Layout::Lines => Self::new(reader, layout, max_bytes),
-            Layout::List => Self::List(List::inside(reader, max_bytes)),
+            Layout::List => Self::List(List::inside(BufReader::new(reader), max_bytes)),
         }
     }
 
-    pub(crate) fn next(&mut self) -> io::Result<Option<RawRow<'_>>> {
+    /// The next rows, in the memory of a block that was.
+    pub(crate) fn next(&mut self, memory: Vec<u8>) -> io::Result<Option<Block>> {
         match self {
-            Self::Lines(lines) => lines.next(),
-            Self::List(list) => list.next(),
+            Self::Lines(lines) => lines.block(memory),
+            Self::List(list) => list.block(memory),
         }
     }
 
     /// Bytes read so far.
     pub(crate) fn bytes(&self) -> u64 {
         match self {
-            Self::Lines(lines) => lines.bytes,
+            Self::Lines(lines) => lines.bytes(),
             Self::List(list) => list.bytes(),
-        }
-    }
-}
-
-/// Lines, blank ones included. One that lies whole in the reader's buffer is not copied.
-pub(crate) struct Lines<R> {
-    reader: R,
-    max_bytes: usize,
-    line: Vec<u8>,
-    /// Of the last line, in the reader's buffer still.
-    pending: usize,
-    number: u64,
-    bytes: u64,
-}
-
-impl<R: BufRead> Lines<R> {
-    fn new(reader: R, max_bytes: usize) -> Self {
-        Self {
-            reader,
-            max_bytes,
-            line: Vec::new(),
-            pending: 0,
-            number: 0,
-            bytes: 0,
-        }
-    }
-
-    fn next(&mut self) -> io::Result<Option<RawRow<'_>>> {
-        self.reader.consume(std::mem::take(&mut self.pending));
-        let offset = self.bytes;
-        let end = memchr(b'\n', self.reader.fill_buf()?);
-        self.number += 1;
-        let (length, read) = match end {
-            Some(length) => {
-                self.pending = length + 1;
-                (length, self.pending)
-            }
-            None => self.copy()?,
-        };
-        if read == 0 {
-            return Ok(None);
-        }
-        self.bytes += read as u64;
-        let state = if length > self.max_bytes {
-            State::TooLong
-        } else {
-            State::Whole
-        };
-        let content = match (state, end) {
-            (State::Whole, Some(length)) => &self.reader.fill_buf()?[..length],
-            (State::Whole, None) => &self.line[..length],
-            _ => &[],
-        };
-        Ok(Some(RawRow {
-            line: self.number,
-            offset,
-            content,
-            state,
-        }))
-    }
-
-    /// Reads a line that the buffer does not hold whole; its length without newline, and what was read for it.
-    fn copy(&mut self) -> io::Result<(usize, usize)> {
-        self.line.clear();
-        // One more byte than a row may have, and one for the newline.
-        let allowed = self.max_bytes as u64 + 2;
-        let mut read = self.reader.by_ref().take(allowed).read_until(b'\n', &mut self.line)?;
-        let whole = self.line.ends_with(b"\n");
-        let length = self.line.len() - usize::from(whole);
-        if length > self.max_bytes && !whole {
-            read += self.skip()?;
-        }
-        Ok((length, read))
-    }
-
-    /// Reads on to the end of a line that is not kept; returns its bytes.
-    fn skip(&mut self) -> io::Result<usize> {
-        let mut skipped = 0;
-        loop {
-            let some = self.reader.fill_buf()?;
-            let end = memchr(b'\n', some);
-            let count = end.map_or(some.len(), |end| end + 1);
-            let over = end.is_some() || count == 0;
-            self.reader.consume(count);
-            skipped += count;
-            if over {
-                return Ok(skipped);
-            }
         }
     }
 }

@@ -1,16 +1,19 @@
-//! Validation of a file of rows: one pass, one row in memory, a finding for everything a person has to mend.
+//! Validation of a file of rows: one pass, some blocks of rows in memory, a finding for everything a person has to mend.
 
+mod examine;
 mod finding;
 mod judge;
 mod loose;
 mod mend;
+mod near_rows;
 mod quick;
 mod rules;
+mod seen;
 mod statistics;
+mod threads;
 
-use std::collections::{BTreeMap, HashSet};
-use std::hash::BuildHasher;
-use std::io::{self, BufRead};
+use std::collections::BTreeMap;
+use std::io::{self, Read};
 
 use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
@@ -19,10 +22,18 @@ pub use finding::{Code, Finding, Repair, Severity};
 pub use statistics::{Spread, Statistics};
 
 use crate::format::Form;
-use crate::rows::{Rows, State};
+use crate::near::Signature;
+use crate::rows::{Block, Blocks};
+use examine::{Examiner, Outcome, Part, Verdict};
 use finding::Problem;
-use judge::{Judge, Sound};
-use statistics::Collector;
+use judge::Judge;
+pub use near_rows::MOST_DIFFERENT;
+use near_rows::{Compared, NearRows};
+use seen::Seen;
+use statistics::{Collector, Counted};
+
+/// Counts the tokens of a text.
+pub type CountTokens<'a> = &'a (dyn Fn(&str) -> usize + Sync);
 
 /// What a file is, and what a row may cost.
 #[derive(Debug, Clone)]
@@ -36,6 +47,11 @@ pub struct Options {
     pub max_row_bytes: usize,
     /// Of one row; a row with more problems is as broken as it gets.
     pub max_findings_per_row: usize,
+    /// Accepted rows that say nearly what an earlier one says are found. Takes far longer than the rest, and at most 70 MB:
+    /// the first [`MOST_DIFFERENT`] rows that differ are kept, and those after them are compared with these alone.
+    pub near: bool,
+    /// Rows are looked at by so many threads; what is found and its order stay the same.
+    pub threads: usize,
 }
 
 impl Options {
@@ -46,6 +62,8 @@ impl Options {
             mend: false,
             max_row_bytes: 4 << 20,
             max_findings_per_row: 20,
+            near: false,
+            threads: 1,
         }
     }
 }
@@ -57,10 +75,10 @@ pub struct AcceptedRow<'a> {
     pub line: u64,
     /// Where it starts in the file, in bytes.
     pub offset: u64,
-    /// As it stands in the file, without what surrounds it.
-    pub source: &'a str,
+    /// As it stands in the file, without what surrounds it; UTF-8.
+    pub source: &'a [u8],
     /// The canonical row: of conversations, it deserialises as [`ChatRow`](crate::chat::ChatRow).
-    pub json: &'a str,
+    pub json: &'a [u8],
     pub messages: u64,
     pub tokens: u64,
     /// Tokens of the assistant messages that are trained on.
@@ -77,130 +95,136 @@ pub struct Report {
     /// Of the rejected ones.
     pub mendable: u64,
     pub warnings: u64,
+    /// Accepted rows that were not compared with all others, because there are too many.
+    pub not_compared: u64,
     pub findings: BTreeMap<Code, u64>,
     pub bytes: u64,
     /// Of the accepted rows alone.
     pub statistics: Statistics,
 }
 
-/// Reads rows to their end and calls `on_row` for each accepted row and `on_finding` for each problem.
+/// Reads rows to their end and calls `on_row` for each accepted row and `on_finding` for each problem, in the order of the file.
 ///
-/// `count_tokens` counts one string; without it, no tokens are counted. Memory: one row, and 8 bytes a row (times the load of a hash set) to find exact
-/// duplicates. Blank lines are skipped.
+/// `count_tokens` counts one string; without it, no tokens are counted. Memory: two blocks of 256 KiB a thread, each as
+/// large as its longest row, what was found in them, and 9 to 14 bytes a row to find exact duplicates. Blank lines are skipped.
 ///
 /// # Errors
 /// Only those of `reader`; whatever is wrong with the data is a [`Finding`].
 pub fn validate(
-    reader: impl BufRead,
+    reader: impl Read,
     options: &Options,
-    count_tokens: Option<&dyn Fn(&str) -> usize>,
+    count_tokens: Option<CountTokens<'_>>,
     on_row: impl FnMut(AcceptedRow<'_>),
     on_finding: impl FnMut(Finding),
 ) -> io::Result<Report> {
     let Form { format, layout } = options.form;
-    let max_problems = options.max_findings_per_row;
-    let mut run = Run {
+    let examiner = Examiner {
         judge: Judge {
             format,
-            max_problems,
+            max_problems: options.max_findings_per_row,
             count_tokens,
         },
+        keys: RandomState::default(),
+        max_row_bytes: options.max_row_bytes,
         mend: options.mend,
+        near: options.near,
+    };
+    let mut run = Run {
         on_row,
         on_finding,
-        seen: HashSet::default(),
-        keys: RandomState::default(),
+        seen: Seen::default(),
+        near: NearRows::default(),
+        lines: 0,
         report: Report {
             rows: 0,
             accepted: 0,
             rejected: 0,
             mendable: 0,
             warnings: 0,
+            not_compared: 0,
             findings: BTreeMap::new(),
             bytes: 0,
             statistics: Statistics::default(),
         },
         collector: Collector::default(),
     };
-    let mut rows = match options.resumed {
-        true => Rows::resume(reader, layout, options.max_row_bytes),
-        false => Rows::new(reader, layout, options.max_row_bytes),
+    let mut blocks = match options.resumed {
+        true => Blocks::resume(reader, layout, options.max_row_bytes),
+        false => Blocks::new(reader, layout, options.max_row_bytes),
     };
-    while let Some(row) = rows.next()? {
-        match row.state {
-            State::Whole => run.row(row.line, row.offset, row.content),
-            State::TooLong => {
-                run.report.rows += 1;
-                run.reject(
-                    row.line,
-                    vec![Problem::line_too_long(options.max_row_bytes)],
-                    Repair::LeftOut,
-                );
-            }
-            State::AfterList => run.warn(row.line, Problem::after_list()),
-            State::Unclosed => run.warn(row.line, Problem::list_unclosed()),
-        }
+    let each = |block: &Block, part| run.take(block, part);
+    match options.threads {
+        0 | 1 => threads::alone(&mut blocks, &examiner, each)?,
+        threads => threads::several(&mut blocks, &examiner, threads, each)?,
     }
-    run.report.bytes = rows.bytes();
+    run.report.bytes = blocks.bytes();
     run.report.statistics = run.collector.finish();
     Ok(run.report)
 }
 
-struct Run<'a, R, F> {
-    judge: Judge<'a>,
-    mend: bool,
+/// What is told of the file, in its order.
+struct Run<R, F> {
     on_row: R,
     on_finding: F,
-    seen: HashSet<u64, Unhashed>,
-    keys: RandomState,
+    seen: Seen,
+    near: NearRows,
+    /// Before the block that is being told of.
+    lines: u64,
     report: Report,
     collector: Collector,
 }
 
-impl<R: FnMut(AcceptedRow<'_>), F: FnMut(Finding)> Run<'_, R, F> {
-    fn row(&mut self, line: u64, mut offset: u64, mut content: &[u8]) {
-        if offset == 0 && content.starts_with(b"\xef\xbb\xbf") {
-            content = &content[3..];
-            offset += 3;
-            self.warn(line, Problem::byte_order_mark());
+impl<R: FnMut(AcceptedRow<'_>), F: FnMut(Finding)> Run<R, F> {
+    fn take(&mut self, block: &Block, part: Part) {
+        match part {
+            Part::Rows(outcomes) => outcomes.into_iter().for_each(|outcome| self.tell(block, outcome)),
+            Part::End { lines } => self.lines += lines,
         }
-        let start = content.trim_ascii_start();
-        offset += (content.len() - start.len()) as u64;
-        let content = start.trim_ascii_end();
-        if content.is_empty() {
-            return;
-        }
-        self.report.rows += 1;
-        let source = match simdutf8::compat::from_utf8(content) {
-            Ok(source) => source,
-            Err(error) => {
-                let problem = Problem::invalid_utf8(line, content, error.valid_up_to());
-                return self.reject(line, vec![problem], Repair::LeftOut);
-            }
-        };
-        let sound = match self.judge.judge(source) {
-            Ok(sound) => sound,
-            Err(problems) => return self.mend(line, offset, source, problems),
-        };
-        if !self.seen.insert(self.keys.hash_one(content)) {
-            self.warn(line, Problem::duplicate());
-        }
-        self.report.accepted += 1;
-        self.collector.add(&sound.counted);
-        (self.on_row)(accepted(line, offset, source, &sound));
     }
 
-    /// Rejects a row, and says whether a repaired file has it.
-    fn mend(&mut self, line: u64, offset: u64, source: &str, problems: Vec<Problem>) {
-        let mended = self.judge.mend(source);
-        let repair = match mended {
-            Some(_) => Repair::Mended,
-            None => Repair::LeftOut,
-        };
-        self.report.mendable += u64::from(mended.is_some());
-        self.reject(line, problems, repair);
-        if let Some((source, sound)) = mended.filter(|_| self.mend) {
-            (self.on_row)(accepted(line, offset, &source, &sound));
+    fn tell(&mut self, block: &Block, outcome: Outcome) {
+        let line = self.lines + outcome.line;
+        let source = block.slice(outcome.range);
+        match outcome.verdict {
+            Verdict::Remark(problem) => self.warn(line, problem),
+            Verdict::Sound {
+                json,
+                counted,
+                key,
+                signature,
+            } => {
+                self.report.rows += 1;
+                if !self.seen.insert(key) {
+                    self.warn(line, Problem::duplicate());
+                } else if let Some(signature) = signature {
+                    self.compare(line, &signature);
+                }
+                self.report.accepted += 1;
+                self.collector.add(&counted);
+                let json = json.as_deref().map_or(source, str::as_bytes);
+                (self.on_row)(accepted(line, outcome.offset, source, json, counted));
+            }
+            Verdict::Rejected {
+                problems,
+                repair,
+                mended,
+            } => {
+                self.report.rows += 1;
+                self.report.mendable += u64::from(repair == Repair::Mended);
+                self.reject(line, problems, repair);
+                if let Some(mended) = mended {
+                    let (source, json) = (mended.source.as_bytes(), mended.json.as_bytes());
+                    (self.on_row)(accepted(line, outcome.offset, source, json, mended.counted));
+                }
+            }
+        }
+    }
+
+    fn compare(&mut self, line: u64, signature: &Signature) {
+        match self.near.compare(line, signature) {
+            Compared::Near { first } => self.warn(line, Problem::near_duplicate(first)),
+            Compared::Different => {}
+            Compared::Unknown => self.report.not_compared += 1,
         }
     }
 
@@ -219,44 +243,14 @@ impl<R: FnMut(AcceptedRow<'_>), F: FnMut(Finding)> Run<'_, R, F> {
     }
 }
 
-fn accepted<'a>(line: u64, offset: u64, source: &'a str, sound: &'a Sound<'_>) -> AcceptedRow<'a> {
+fn accepted<'a>(line: u64, offset: u64, source: &'a [u8], json: &'a [u8], counted: Counted) -> AcceptedRow<'a> {
     AcceptedRow {
         line,
         offset,
         source,
-        json: &sound.json,
-        messages: sound.counted.messages,
-        tokens: sound.counted.tokens,
-        assistant_tokens: sound.counted.assistant_tokens,
-    }
-}
-
-/// The keys are hashes already.
-#[derive(Clone, Default)]
-struct Unhashed;
-
-impl BuildHasher for Unhashed {
-    type Hasher = Same;
-
-    fn build_hasher(&self) -> Same {
-        Same(0)
-    }
-}
-
-struct Same(u64);
-
-impl std::hash::Hasher for Same {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
-        }
-    }
-
-    fn write_u64(&mut self, key: u64) {
-        self.0 = key;
+        json,
+        messages: counted.messages,
+        tokens: counted.tokens,
+        assistant_tokens: counted.assistant_tokens,
     }
 }

@@ -18,7 +18,6 @@ mod find;
 mod format;
 mod generate;
 pub mod maps;
-pub mod near;
 pub mod quality;
 mod reading;
 mod sniff;

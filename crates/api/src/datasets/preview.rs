@@ -7,7 +7,7 @@ use std::{
     cell::{Cell, RefCell},
     fmt,
     fs::File,
-    io::{self, BufReader, Seek, SeekFrom},
+    io::{self, Seek, SeekFrom},
     path::Path,
     str::FromStr,
 };
@@ -50,10 +50,7 @@ pub fn rows(path: &Path, form: Form, from: Option<Position>, limit: usize) -> io
     let mut file = File::open(path)?;
     file.seek(SeekFrom::Start(from.offset))?;
     let full = Cell::new(false);
-    let reader = Stoppable {
-        file: BufReader::new(file),
-        stop: &full,
-    };
+    let reader = Stoppable { file, stop: &full };
     let items = RefCell::new(Vec::new());
     let next = Cell::new(None);
     let mut bytes = 0;
@@ -71,7 +68,7 @@ pub fn rows(path: &Path, form: Form, from: Option<Position>, limit: usize) -> io
                     let offset = from.offset + row.offset;
                     next.set(Some(Position { line, offset }));
                 }
-            } else if let Ok(row) = serde_json::from_str(row.json) {
+            } else if let Ok(row) = serde_json::from_slice(row.json) {
                 items.push(DatasetRow { line, row });
             }
         },

@@ -3,12 +3,12 @@
 use std::{
     cell::Cell,
     fs::File,
-    io::{self, BufRead, BufReader, Read},
+    io::{self, Read},
 };
 
 /// A file that seems to end where it is told to stop.
 pub struct Stoppable<'a> {
-    pub file: BufReader<File>,
+    pub file: File,
     pub stop: &'a Cell<bool>,
 }
 
@@ -18,18 +18,5 @@ impl Read for Stoppable<'_> {
             return Ok(0);
         }
         self.file.read(buffer)
-    }
-}
-
-impl BufRead for Stoppable<'_> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.stop.get() {
-            return Ok(&[]);
-        }
-        self.file.fill_buf()
-    }
-
-    fn consume(&mut self, amount: usize) {
-        self.file.consume(amount);
     }
 }

@@ -6,7 +6,7 @@ use cerebros_common::{
     datasets::{DatasetFinding, DatasetReport, FindingRepair, FindingSeverity, TokenStatistics},
     ids::{DatasetId, WorkspaceId},
 };
-use cerebros_datasets::{Finding, Options, Repair, Report, Severity, format::detect, validate};
+use cerebros_datasets::{Code, Finding, Options, Repair, Report, Severity, format::detect, validate};
 use cerebros_db::{self as db, Scope, datasets::Validation};
 use cerebros_queue::{Burial, HookError, Lease, Task, TaskError};
 use cerebros_trainer::base::TINY_BASE_NAME;
@@ -16,6 +16,7 @@ use std::{
     io::{self, BufReader, Read},
     path::Path,
     sync::Arc,
+    thread,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -83,10 +84,15 @@ fn read(path: &Path, cancellation: CancellationToken) -> io::Result<Validation> 
         file: File::open(path)?,
         cancellation,
     };
+    let options = Options {
+        near: true,
+        threads: thread::available_parallelism().map_or(1, usize::from),
+        ..Options::new(form)
+    };
     let mut findings = Vec::new();
     let report = validate(
-        BufReader::with_capacity(256 * 1024, file),
-        &Options::new(form),
+        file,
+        &options,
         // The built-in base's tokenizer has one token for each byte.
         Some(&str::len),
         |_| {},
@@ -134,12 +140,16 @@ fn why_useless(report: &Report) -> Option<String> {
 fn wire_report(report: &Report) -> DatasetReport {
     let statistics = &report.statistics;
     let spread = statistics.tokens_per_row;
+    let found = |code| report.findings.get(&code).copied().unwrap_or_default();
     DatasetReport {
         rows_total: report.rows,
         rows_accepted: report.accepted,
         rows_rejected: report.rejected,
         rows_mendable: report.mendable,
         warnings: report.warnings,
+        rows_duplicate: found(Code::Duplicate),
+        rows_near_duplicate: found(Code::NearDuplicate),
+        rows_not_compared: report.not_compared,
         messages: statistics.messages,
         tokens: TokenStatistics {
             total: statistics.tokens,

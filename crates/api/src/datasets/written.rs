@@ -27,7 +27,7 @@ use serde_json::{Map, Value};
 use std::{
     cell::{Cell, RefCell},
     fs::File,
-    io::{self, BufReader, Write},
+    io::{self, Write},
 };
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -105,9 +105,9 @@ pub async fn rows(app: &App, scope: &Scope, id: DatasetId, query: &DatasetExport
         let mut rows = RowWriter::new(out, target.layout);
         read(
             &opened,
-            false,
+            &Options::new(form),
             |row| match written(&row, form.format, target.format) {
-                Some(row) => rows.write(&row),
+                Some(row) => rows.write(row.as_bytes()),
                 None => Ok(()),
             },
             |_| Ok(()),
@@ -128,7 +128,7 @@ fn count_unsayable(opened: &Opened, target: Format) -> io::Result<(u64, u64)> {
         }
         Ok(())
     };
-    read(opened, false, count_row, |_| Ok(()))?;
+    read(opened, &Options::new(opened.form), count_row, |_| Ok(()))?;
     Ok((count, first))
 }
 
@@ -146,7 +146,7 @@ fn refuse_unsayable((count, first): (u64, u64), target: Format) -> AppResult<()>
 
 /// A row as one line of JSON.
 fn written(row: &AcceptedRow<'_>, from: Format, target: Format) -> Option<String> {
-    let object = |json: &str| serde_json::from_str::<Map<String, Value>>(json).ok();
+    let object = |json: &[u8]| serde_json::from_slice::<Map<String, Value>>(json).ok();
     let found = match from == target {
         true => object(row.source)?,
         false => from_canonical(from.kind(), object(row.json)?, target)?,
@@ -167,9 +167,13 @@ pub async fn report(app: &App, scope: &Scope, id: DatasetId, format: ReportForma
         if format == ReportFormat::Csv {
             writeln!(out.borrow_mut(), "{}", COLUMNS.join(","))?;
         }
+        let options = Options {
+            near: true,
+            ..Options::new(opened.form)
+        };
         read(
             &opened,
-            false,
+            &options,
             |_| Ok(()),
             |finding| write_finding(&mut *out.borrow_mut(), finding, format),
         )?;
@@ -209,7 +213,11 @@ pub async fn repaired(app: &App, scope: &Scope, id: DatasetId) -> AppResult {
     let name = file_name(&opened.dataset, " repaired", extension);
     Ok(download::written(media_type, &name, move |out| {
         let mut rows = RowWriter::new(out, opened.form.layout);
-        read(&opened, true, |row| rows.write(row.source), |_| Ok(()))?;
+        let options = Options {
+            mend: true,
+            ..Options::new(opened.form)
+        };
+        read(&opened, &options, |row| rows.write(row.source), |_| Ok(()))?;
         rows.end()
     }))
 }
@@ -233,7 +241,7 @@ fn file_name(dataset: &Dataset, what: &str, extension: &str) -> String {
 /// Reads the file until its end or the first error of what is done with a row or finding.
 fn read(
     opened: &Opened,
-    mend: bool,
+    options: &Options,
     mut on_row: impl FnMut(AcceptedRow<'_>) -> io::Result<()>,
     mut on_finding: impl FnMut(Finding) -> io::Result<()>,
 ) -> io::Result<Report> {
@@ -245,16 +253,12 @@ fn read(
         }
     };
     let reader = Stoppable {
-        file: BufReader::with_capacity(256 * 1024, File::open(opened.file.path())?),
+        file: File::open(opened.file.path())?,
         stop: &stop,
-    };
-    let options = Options {
-        mend,
-        ..Options::new(opened.form)
     };
     let report = validate(
         reader,
-        &options,
+        options,
         None,
         |row| {
             if !stop.get() {
@@ -287,7 +291,7 @@ impl<'a, W: Write> RowWriter<'a, W> {
         }
     }
 
-    fn write(&mut self, row: &str) -> io::Result<()> {
+    fn write(&mut self, row: &[u8]) -> io::Result<()> {
         let before: &[u8] = match (self.layout, self.empty) {
             (Layout::Lines, true) => b"",
             (Layout::Lines, false) => b"\n",
@@ -296,7 +300,7 @@ impl<'a, W: Write> RowWriter<'a, W> {
         };
         self.empty = false;
         self.out.write_all(before)?;
-        self.out.write_all(row.as_bytes())
+        self.out.write_all(row)
     }
 
     fn end(self) -> io::Result<()> {

@@ -2,11 +2,11 @@
 
 use crate::{documents::extraction::scope_of, error::AppError, state::App};
 use cerebros_common::ids::{AgentId, ExampleId};
+use cerebros_datasets::near::{Groups, Signature, signature};
 use cerebros_db::{
     self as db, Scope, Write,
     examples::{Signed, Unsigned},
 };
-use cerebros_ingest::near::{Groups, Signature, signature};
 use cerebros_queue::{Enqueue, Lease, QueueError, Task, TaskError, enqueue};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;

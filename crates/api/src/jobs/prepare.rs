@@ -13,7 +13,7 @@ use cerebros_queue::TaskError;
 use cerebros_trainer::protocol::{self, JobSpec, Parameters, Projection, VERSION};
 use std::{
     fs,
-    io::{self, BufReader, BufWriter, Write as _},
+    io::{self, BufWriter, Write as _},
     path::{Path, PathBuf},
 };
 use uuid::Uuid;
@@ -157,12 +157,12 @@ fn write_rows(dataset: &Path, form: Form, to: &Path) -> io::Result<()> {
     let mut out = BufWriter::new(fs::File::create(to)?);
     let mut result = Ok(());
     cerebros_datasets::validate(
-        BufReader::new(fs::File::open(dataset)?),
+        fs::File::open(dataset)?,
         &Options::new(form),
         None,
         |row| {
             if result.is_ok() {
-                result = out.write_all(row.json.as_bytes()).and_then(|()| out.write_all(b"\n"));
+                result = out.write_all(row.json).and_then(|()| out.write_all(b"\n"));
             }
         },
         |_| {},

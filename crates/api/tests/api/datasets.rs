@@ -161,6 +161,7 @@ async fn an_uploaded_file_is_validated_row_by_row(server: TestServer) {
         (6, 3, 3)
     );
     assert_eq!((report.warnings, report.messages, report.tokens.total), (1, 6, 30));
+    assert_eq!((report.rows_duplicate, report.rows_near_duplicate), (1, 0));
     assert_eq!((report.assistant_tokens, report.tokens.p50), (15, 10));
 
     let rows: Vec<DatasetRow> = read_all(&member, &format!("{}/rows", path(&dataset))).await;

@@ -6,7 +6,7 @@ use std::io::{self, BufRead};
 use serde_json::{Map, Value};
 
 use super::{Form, Format, Layout};
-use crate::rows::Rows;
+use crate::rows::Blocks;
 
 /// So many rows, and bytes of rows, are asked.
 const ROWS: usize = 100;
@@ -19,17 +19,17 @@ const MAX_BYTES: usize = 8 << 20;
 /// Only those of `reader`.
 pub fn detect(mut reader: impl BufRead) -> io::Result<Form> {
     let layout = layout(&mut reader)?;
-    let mut rows = Rows::new(reader, layout, MAX_BYTES);
+    let mut blocks = Blocks::new(reader, layout, MAX_BYTES);
     let mut votes: BTreeMap<Format, usize> = BTreeMap::new();
-    let mut bytes = 0;
-    for _ in 0..ROWS {
-        let Some(row) = rows.next()? else { break };
-        bytes += row.content.len();
-        if let Some(format) = serde_json::from_slice(row.content).ok().as_ref().and_then(format_of) {
-            *votes.entry(format).or_default() += 1;
-        }
-        if bytes > MAX_BYTES {
-            break;
+    let (mut asked, mut bytes) = (0, 0);
+    while asked < ROWS && bytes < MAX_BYTES {
+        let Some(block) = blocks.next(Vec::new())? else { break };
+        for row in block.rows().take(ROWS - asked) {
+            asked += 1;
+            bytes += row.content.len();
+            if let Some(format) = serde_json::from_slice(row.content).ok().as_ref().and_then(format_of) {
+                *votes.entry(format).or_default() += 1;
+            }
         }
     }
     // Of equals, the first in the order of formats.

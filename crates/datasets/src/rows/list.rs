@@ -3,7 +3,7 @@
 
 use std::io::{self, BufRead};
 
-use super::{RawRow, State};
+use super::{BLOCK_BYTES, BLOCK_ELEMENTS, Block, Cut, Cuts, RawRow, State};
 
 pub(crate) struct List<R> {
     reader: Marked<R>,
@@ -151,7 +151,31 @@ impl<R: BufRead> List<R> {
         self.reader.bytes
     }
 
-    pub(super) fn next(&mut self) -> io::Result<Option<RawRow<'_>>> {
+    /// Elements that follow each other, copied together.
+    pub(super) fn block(&mut self, mut bytes: Vec<u8>) -> io::Result<Option<Block>> {
+        let (offset, mut cuts) = (self.bytes(), Vec::new());
+        bytes.clear();
+        while bytes.len() < BLOCK_BYTES && cuts.len() < BLOCK_ELEMENTS {
+            let Some(row) = self.next()? else { break };
+            let start = bytes.len();
+            bytes.extend_from_slice(row.content);
+            cuts.push(Cut {
+                line: row.line,
+                offset: row.offset,
+                start,
+                end: bytes.len(),
+                state: row.state,
+            });
+        }
+        Ok((!cuts.is_empty()).then_some(Block {
+            offset,
+            length: bytes.len(),
+            bytes,
+            cuts: Cuts::Elements(cuts),
+        }))
+    }
+
+    fn next(&mut self) -> io::Result<Option<RawRow<'_>>> {
         loop {
             let first = self.reader.next_solid()?;
             match (self.stage, first) {
@@ -179,6 +203,7 @@ impl<R: BufRead> List<R> {
         Ok(RawRow {
             line: self.reader.line,
             offset: self.reader.bytes,
+            start: 0,
             content: &[],
             state,
         })
@@ -216,6 +241,7 @@ impl<R: BufRead> List<R> {
         Ok(RawRow {
             line,
             offset,
+            start: 0,
             content: content.strip_suffix(b",").unwrap_or(content),
             state,
         })

@@ -84,12 +84,15 @@ pub enum Code {
     /// Something follows the list, which is not read.
     AfterList,
     Duplicate,
+    NearDuplicate,
 }
 
 impl Code {
     pub const fn severity(self) -> Severity {
         match self {
-            Self::ByteOrderMark | Self::Duplicate | Self::ListUnclosed | Self::AfterList => Severity::Warning,
+            Self::ByteOrderMark | Self::Duplicate | Self::NearDuplicate | Self::ListUnclosed | Self::AfterList => {
+                Severity::Warning
+            }
             _ => Severity::Error,
         }
     }
@@ -178,6 +181,16 @@ impl Problem {
         )
     }
 
+    /// Of an earlier row, which starts in line `first`.
+    pub(super) fn near_duplicate(first: u64) -> Self {
+        Self::new(
+            Code::NearDuplicate,
+            "",
+            format!("The row says nearly the same as the one in line {first}."),
+            "Compare the two, and delete one unless both are meant.",
+        )
+    }
+
     pub(super) fn list_unclosed() -> Self {
         Self::new(
             Code::ListUnclosed,
@@ -219,8 +232,8 @@ impl Problem {
         Self::new(Code::UnknownFormat, "", message, fix)
     }
 
-    pub(super) fn invalid_utf8(line: u64, content: &[u8], valid_up_to: usize) -> Self {
-        let wide = line == 1 && (content.starts_with(b"\xff\xfe") || content.starts_with(b"\xfe\xff"));
+    pub(super) fn invalid_utf8(starts_file: bool, content: &[u8], valid_up_to: usize) -> Self {
+        let wide = starts_file && (content.starts_with(b"\xff\xfe") || content.starts_with(b"\xfe\xff"));
         let message = if wide {
             "The file is encoded as UTF-16, not UTF-8."
         } else {

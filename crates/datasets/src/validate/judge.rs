@@ -7,14 +7,14 @@ use serde_json::{Map, Value, json};
 use super::finding::{Code, Problem};
 use super::loose::{Seen, Type};
 use super::statistics::Counted;
-use super::{mend, quick, rules};
+use super::{CountTokens, mend, quick, rules};
 use crate::format::{Converted, Format, Kind, format_of, from_canonical, place, read};
 
 pub(super) struct Judge<'a> {
     pub(super) format: Format,
     pub(super) max_problems: usize,
     /// Without one, none are counted.
-    pub(super) count_tokens: Option<&'a dyn Fn(&str) -> usize>,
+    pub(super) count_tokens: Option<CountTokens<'a>>,
 }
 
 /// A row that passed.

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
+use super::CountTokens;
 use super::finding::{Code, Problem, seen};
 use super::loose::{List, Object, Scalar, Seen, Type};
 use super::statistics::Counted;
@@ -434,7 +435,7 @@ impl<'m> Order<'m> {
 
 impl Row<'_> {
     /// Content and reasoning of all messages; of the assistant's, what is trained on apart.
-    pub(super) fn count(&self, count_tokens: Option<&dyn Fn(&str) -> usize>) -> Counted {
+    pub(super) fn count(&self, count_tokens: Option<CountTokens<'_>>) -> Counted {
         let count_tokens = count_tokens.unwrap_or(&|_| 0);
         let mut counted = Counted::default();
         let List::Items(messages) = &self.messages else {

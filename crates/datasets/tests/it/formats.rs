@@ -18,10 +18,16 @@ struct Read {
 fn read_with(data: &[u8], options: &Options) -> Read {
     let (mut rows, mut findings) = (Vec::new(), Vec::new());
     let report = validate(
-        std::io::BufReader::with_capacity(7, data),
+        super::Few(data),
         options,
         Some(&|text| text.split_whitespace().count()),
-        |row| rows.push((row.line, row.source.to_owned(), serde_json::from_str(row.json).unwrap())),
+        |row| {
+            rows.push((
+                row.line,
+                super::text(row.source),
+                serde_json::from_slice(row.json).unwrap(),
+            ))
+        },
         |finding| findings.push(finding),
     )
     .unwrap();

@@ -1,19 +1,26 @@
 //! Validation of whole files: each rule, hostile input, and agreement with the types that the trainer reads.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use std::io::{BufReader, Read};
+use std::io::Read;
 
 use cerebros_datasets::chat::{ChatRow, Message, Role, write_row};
 use cerebros_datasets::format::{Form, Format, Layout};
 use cerebros_datasets::{Code, Finding, Options, Report, Severity, validate};
 
 mod formats;
+mod near;
+mod size;
 
 const CHAT: Form = Form {
     format: Format::Chat,
     layout: Layout::Lines,
 };
 
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[derive(Debug, PartialEq)]
 struct Outcome {
     report: Report,
     findings: Vec<Finding>,
@@ -21,25 +28,39 @@ struct Outcome {
 }
 
 fn run_within(data: &[u8], options: &Options) -> Outcome {
-    let (mut findings, mut rows) = (Vec::new(), Vec::new());
-    // A small buffer, so that lines span it.
-    let reader = BufReader::with_capacity(7, data);
-    let report = validate(
-        reader,
-        options,
-        Some(&|text| text.split_whitespace().count()),
-        |row| rows.push((row.line, row.offset, row.source.to_owned())),
-        |finding| findings.push(finding),
-    )
-    .unwrap();
+    // Few bytes at once, so that lines span what is read.
+    let outcome = validated(Few(data), options);
+    let Outcome { report, findings, rows } = &outcome;
     assert_eq!(report.rows, report.accepted + report.rejected);
     assert_eq!(report.accepted, rows.len() as u64);
     assert_eq!(report.bytes, data.len() as u64);
     assert_eq!(report.findings.values().sum::<u64>(), findings.len() as u64);
-    for (_, offset, json) in &rows {
+    for (_, offset, json) in rows {
         let at = *offset as usize;
         assert_eq!(&data[at..at + json.len()], json.as_bytes());
     }
+    outcome
+}
+
+struct Few<'a>(&'a [u8]);
+
+impl Read for Few<'_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let few = into.len().min(7);
+        self.0.read(&mut into[..few])
+    }
+}
+
+fn validated(reader: impl Read, options: &Options) -> Outcome {
+    let (mut findings, mut rows) = (Vec::new(), Vec::new());
+    let report = validate(
+        reader,
+        options,
+        Some(&|text| text.split_whitespace().count()),
+        |row| rows.push((row.line, row.offset, text(row.source))),
+        |finding| findings.push(finding),
+    )
+    .unwrap();
     Outcome { report, findings, rows }
 }
 
@@ -316,7 +337,7 @@ fn an_overlong_line_is_skipped_not_held() {
     let reader = Endless(bytes).chain(std::io::Cursor::new(format!("\n{good}\n").into_bytes()));
     let mut findings = Vec::new();
     let report = validate(
-        BufReader::new(reader),
+        reader,
         &Options::new(CHAT),
         Some(&str::len),
         |_| {},
@@ -412,6 +433,44 @@ fn whatever_is_accepted_reads_as_a_chat_row() {
     assert!(accepted > 500, "{accepted}");
 }
 
+/// Rows of every kind: sound, broken, mendable, repeated, blank and too long, over many blocks.
+#[test]
+fn what_is_found_does_not_depend_on_threads() {
+    let sound = messages(&format!("{USER}, {ASSISTANT}"));
+    let mendable = messages(&format!(r#"{{"role": "human", "content": "Hi"}}, {ASSISTANT}"#));
+    let mut data = "\u{feff}".as_bytes().to_vec();
+    for number in 0..20_000 {
+        match number % 50 {
+            7 => data.extend_from_slice(b"\xff\n"),
+            11 => data.extend_from_slice(format!("{mendable}\n").as_bytes()),
+            13 => data.extend_from_slice(b"{\n\n"),
+            17 => data.extend_from_slice(format!("{sound}\r\n").as_bytes()),
+            19 if number % 1000 == 19 => data.extend_from_slice(&[b'x'; 10_000]),
+            _ => data.extend_from_slice(sound.replace("Hello", &format!("Hello {number}")).as_bytes()),
+        }
+        data.push(b'\n');
+    }
+    let list = data.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let list = [b"[", list.collect::<Vec<_>>().join(b",\n".as_slice()).as_slice(), b"]"].concat();
+    for (data, layout) in [(data, Layout::Lines), (list, Layout::List)] {
+        let with = |threads| {
+            let form = Form { layout, ..CHAT };
+            let options = Options {
+                mend: true,
+                max_row_bytes: 5000,
+                threads,
+                ..Options::new(form)
+            };
+            validated(data.as_slice(), &options)
+        };
+        let alone = with(1);
+        assert!(alone.report.rejected > 1000 && alone.report.mendable > 300 && alone.report.warnings > 300);
+        for threads in [2, 5] {
+            assert!(with(threads) == alone, "{threads} threads");
+        }
+    }
+}
+
 #[test]
 fn a_failing_reader_is_an_error() {
     struct Broken;
@@ -420,12 +479,6 @@ fn a_failing_reader_is_an_error() {
             Err(std::io::Error::other("gone"))
         }
     }
-    let result = validate(
-        BufReader::new(Broken),
-        &Options::new(CHAT),
-        Some(&str::len),
-        |_| {},
-        |_| {},
-    );
+    let result = validate(Broken, &Options::new(CHAT), Some(&str::len), |_| {}, |_| {});
     assert_eq!(result.unwrap_err().to_string(), "gone");
 }

@@ -263,6 +263,7 @@ fn Report(report: DatasetReport) -> impl IntoView {
     view! {
         <Fact name="Rows to train on">{format!("{} of {}", format::count(report.rows_accepted), format::count(report.rows_total))}</Fact>
         <Fact name="Rejected, warnings">{format!("{}, {}", format::count(report.rows_rejected), format::count(report.warnings))}</Fact>
+        <Fact name="Copies, nearly copies">{format!("{}, {}", format::count(report.rows_duplicate), format::count(report.rows_near_duplicate))}</Fact>
         <Fact name="Messages">{format::count(report.messages)}</Fact>
         <Fact name="Tokens">{format!("{}, {} of them answers", format::count(tokens.total), format::count(report.assistant_tokens))}</Fact>
         <Fact name="Tokens a row, mean">{format!("{:.0}", tokens.mean)}</Fact>

@@ -1,11 +1,10 @@
 //! Near duplicates: texts that share most of their neighbouring words, by MinHash.
 
-use std::collections::HashMap;
-
 /// Minimums kept of a text. The estimate's standard error is at most 1 / (2 * sqrt(64)) = 0.06.
 const HASHES: usize = 64;
 /// Texts that agree on all minimums of one band are compared: 16 bands of 4 find 99 of 100 pairs of similarity 0.75.
 const BAND: usize = 4;
+const BANDS: usize = HASHES / BAND;
 /// From this similarity on two texts say nearly the same: one word of about fifteen differs.
 pub const NEARLY_THE_SAME: f64 = 0.75;
 
@@ -56,49 +55,95 @@ pub fn similarity(one: &Signature, other: &Signature) -> f64 {
     equal as f64 / HASHES as f64
 }
 
-/// Groups texts that say nearly the same. Each is compared with the firsts of the groups that came before it, so all of
-/// a group are near its first.
-#[derive(Debug, Default)]
-pub struct Groups {
-    firsts: Vec<Signature>,
-    bands: HashMap<(usize, [u32; BAND]), Vec<usize>>,
+/// What is kept of a signature to compare it: halves, of which one in 65,536 agrees by chance.
+type Halves = [u16; HASHES];
+
+fn halves(signature: &Signature) -> Halves {
+    signature.0.map(|hash| hash as u16)
 }
 
+/// Groups texts that say nearly the same. Each is compared with the firsts of the groups that came before it, so all of
+/// a group are near its first. Takes about 300 bytes for each group, and at most [`MOST_COMPARED`] comparisons for each text.
+#[derive(Debug, Default)]
+pub struct Groups {
+    firsts: Vec<Halves>,
+    /// The last group with the hash of a band in each place, counted from 1.
+    heads: Vec<u32>,
+    /// The group before it in the same place, for each band.
+    before: Vec<[u32; BANDS]>,
+}
+
+/// So many texts, the newest, are looked at for each band: many that share a part and no more cannot cost more than this.
+const MOST_IN_BAND: usize = 64;
+pub const MOST_COMPARED: usize = MOST_IN_BAND * BANDS;
+
 impl Groups {
-    /// The number of the group that the text belongs to; a new one where it is near no other. Numbers count from 0.
+    pub fn len(&self) -> usize {
+        self.firsts.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.firsts.is_empty()
+    }
+
+    /// The group that the text is nearest to, if it is near any. Numbers count from 0.
+    pub fn find(&self, signature: &Signature) -> Option<usize> {
+        let halves = halves(signature);
+        let mut best = (0, usize::MAX);
+        for band in 0..BANDS {
+            let place = self.place(&halves, band)?;
+            let mut group = self.heads[place] as usize;
+            for _ in 0..MOST_IN_BAND {
+                let Some(at) = group.checked_sub(1) else { break };
+                let equal = self.firsts[at]
+                    .iter()
+                    .zip(&halves)
+                    .filter(|(one, other)| one == other)
+                    .count();
+                // Of equals the oldest.
+                if equal > best.0 || (equal == best.0 && at < best.1) {
+                    best = (equal, at);
+                }
+                group = self.before[at][band] as usize;
+            }
+        }
+        (best.0 as f64 >= NEARLY_THE_SAME * HASHES as f64).then_some(best.1)
+    }
+
+    /// The number of the group that the text belongs to; a new one where it is near no other.
     pub fn add(&mut self, signature: &Signature) -> usize {
-        let near = self.candidates(signature).into_iter().map(|group| {
-            let alike = similarity(&self.firsts[group], signature);
-            (group, alike)
-        });
-        let best = near.reduce(|best, next| if next.1 > best.1 { next } else { best });
-        if let Some((group, _)) = best.filter(|(_, alike)| *alike >= NEARLY_THE_SAME) {
+        if let Some(group) = self.find(signature) {
             return group;
         }
         let group = self.firsts.len();
-        for key in bands(signature) {
-            self.bands.entry(key).or_default().push(group);
+        self.firsts.push(halves(signature));
+        self.before.push([0; BANDS]);
+        if self.heads.len() < self.firsts.len() * BANDS {
+            self.heads = vec![0; (self.firsts.len() * BANDS).next_power_of_two()];
+            (0..=group).for_each(|group| self.link(group));
+        } else {
+            self.link(group);
         }
-        self.firsts.push(signature.clone());
         group
     }
 
-    /// In rising order.
-    fn candidates(&self, signature: &Signature) -> Vec<usize> {
-        let mut found: Vec<usize> = bands(signature)
-            .filter_map(|key| self.bands.get(&key))
-            .flatten()
-            .copied()
-            .collect();
-        found.sort_unstable();
-        found.dedup();
-        found
+    fn link(&mut self, group: usize) {
+        for band in 0..BANDS {
+            if let Some(place) = self.place(&self.firsts[group], band) {
+                let head = u32::try_from(group + 1).unwrap_or(0);
+                self.before[group][band] = std::mem::replace(&mut self.heads[place], head);
+            }
+        }
     }
-}
 
-fn bands(signature: &Signature) -> impl Iterator<Item = (usize, [u32; BAND])> {
-    let (bands, _) = signature.0.as_chunks::<BAND>();
-    bands.iter().copied().enumerate()
+    /// Where texts with this band are found; some others are there, too. Each band has places of its own.
+    fn place(&self, halves: &Halves, band: usize) -> Option<usize> {
+        let (bands, _) = halves.as_chunks::<BAND>();
+        let together = |hash: u64, half: &u16| (hash << 16) | u64::from(*half);
+        let hash = mixed(bands[band].iter().fold(0, together));
+        let places = self.heads.len() / BANDS;
+        Some(band * places + (hash as usize).checked_rem(places)?)
+    }
 }
 
 /// Runs of letters and digits in lower case; each character by itself where a script writes no spaces.
