@@ -29,4 +29,3 @@ pub mod theme_switch;
 pub mod time;
 pub mod toast_list;
 pub mod transfer_list;
-pub mod upload_list;

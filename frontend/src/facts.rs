@@ -31,6 +31,11 @@ impl Facts {
         self.0.with(|facts| facts.max_document_bytes)
     }
 
+    /// How large a dataset's file may be, once the server has answered.
+    pub fn max_dataset_bytes(self) -> Option<u64> {
+        self.0.with(|facts| facts.max_dataset_bytes)
+    }
+
     pub fn outbox(self) -> bool {
         self.0.with(|facts| facts.outbox).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! Documents on their way to the server, in parts. They belong to the app, not to a page: they go on when the page is left,
+//! Files on their way to the server, in parts. They belong to the app, not to a page: they go on when the page is left,
 //! after a lost network, and after a reload.
 
 mod drive;
@@ -37,12 +37,34 @@ pub enum TransferState {
     Failed(String),
 }
 
+/// What a file is to become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Destination {
+    Document(AgentId, DocumentKind),
+    Dataset,
+}
+
+impl Destination {
+    fn of(upload: &Upload) -> Self {
+        match (upload.agent_id, upload.kind) {
+            (Some(agent_id), Some(kind)) => Self::Document(agent_id, kind),
+            _ => Self::Dataset,
+        }
+    }
+
+    pub(crate) fn agent_and_kind(self) -> Option<(AgentId, DocumentKind)> {
+        match self {
+            Self::Document(agent_id, kind) => Some((agent_id, kind)),
+            Self::Dataset => None,
+        }
+    }
+}
+
 /// A file on its way.
 #[derive(Clone, Copy)]
 pub struct Transfer {
     pub key: u64,
-    pub agent_id: AgentId,
-    pub kind: DocumentKind,
+    pub destination: Destination,
     pub name: StoredValue<String>,
     pub bytes: u64,
     /// 0 to 1.
@@ -101,21 +123,21 @@ impl Transfers {
         expect_context()
     }
 
-    /// Those of one kind of an agent's documents.
-    pub fn of(self, agent_id: AgentId, kind: DocumentKind) -> Vec<Transfer> {
-        let mine = |transfer: &&Transfer| transfer.agent_id == agent_id && transfer.kind == kind;
+    /// Those that are to become the same.
+    pub fn of(self, destination: Destination) -> Vec<Transfer> {
+        let mine = |transfer: &&Transfer| transfer.destination == destination;
         self.shown.with(|shown| shown.iter().filter(mine).copied().collect())
     }
 
     /// How many of them take room.
-    pub fn pending(self, agent_id: AgentId, kind: DocumentKind) -> u64 {
+    pub fn pending(self, destination: Destination) -> u64 {
         let failed = |transfer: &&Transfer| !matches!(transfer.state.get(), TransferState::Failed(_));
-        self.of(agent_id, kind).iter().filter(failed).count() as u64
+        self.of(destination).iter().filter(failed).count() as u64
     }
 
     /// Goes on with an upload that waits for this file, or begins one. With an objection it is only shown.
-    pub fn add(self, agent_id: AgentId, kind: DocumentKind, file: File, objection: Option<String>) {
-        let waiting = untrack(|| self.of(agent_id, kind))
+    pub fn add(self, destination: Destination, file: File, objection: Option<String>) {
+        let waiting = untrack(|| self.of(destination))
             .into_iter()
             .find(|transfer| transfer.state.get_untracked() == TransferState::NeedsFile && transfer.fits(&file));
         if let Some(transfer) = waiting {
@@ -127,13 +149,13 @@ impl Transfers {
             key: random_key(),
             ..Inner::default()
         };
-        self.show(agent_id, kind, file.name(), file.size() as u64, state, inner);
+        self.show(destination, file.name(), file.size() as u64, state, inner);
         self.advance();
     }
 
     /// Whether an upload waits for a file of this name and size.
-    pub fn awaits(self, agent_id: AgentId, kind: DocumentKind, file: &File) -> bool {
-        untrack(|| self.of(agent_id, kind))
+    pub fn awaits(self, destination: Destination, file: &File) -> bool {
+        untrack(|| self.of(destination))
             .iter()
             .any(|transfer| transfer.state.get_untracked() == TransferState::NeedsFile && transfer.fits(file))
     }
@@ -157,22 +179,13 @@ impl Transfers {
         self.advance();
     }
 
-    fn show(
-        self,
-        agent_id: AgentId,
-        kind: DocumentKind,
-        name: String,
-        bytes: u64,
-        state: TransferState,
-        inner: Inner,
-    ) -> Transfer {
+    fn show(self, destination: Destination, name: String, bytes: u64, state: TransferState, inner: Inner) -> Transfer {
         let key = self.next.get_value();
         self.next.set_value(key + 1);
         // What is made in a page goes with it; this stays.
         let transfer = self.owner.get_value().with(|| Transfer {
             key,
-            agent_id,
-            kind,
+            destination,
             name: StoredValue::new(name),
             bytes,
             sent: RwSignal::new(0.0),
@@ -183,8 +196,8 @@ impl Transfers {
         transfer
     }
 
-    /// Takes up what was begun for an agent before the page was loaded.
-    pub fn recover(self, agent_id: AgentId) {
+    /// Takes up what was begun before the page was loaded: for an agent's documents, or for datasets.
+    pub fn recover(self, agent_id: Option<AgentId>) {
         spawn_local(async move {
             let Ok(uploads) = list_uploads(agent_id).await else {
                 return;
@@ -201,6 +214,7 @@ impl Transfers {
         if self.shown.with_untracked(|shown| shown.iter().any(known)) {
             return;
         }
+        let destination = Destination::of(&upload);
         let file = kept::find(upload.id).await;
         let claim = browser::claim(&lock_name(upload.id)).await;
         let state = match (upload.status, &file) {
@@ -225,14 +239,7 @@ impl Transfers {
             ..Inner::default()
         };
         let elsewhere = state == TransferState::Elsewhere;
-        let transfer = self.show(
-            upload.agent_id,
-            upload.kind,
-            upload.name,
-            upload.size_bytes,
-            state,
-            inner,
-        );
+        let transfer = self.show(destination, upload.name, upload.size_bytes, state, inner);
         if elsewhere {
             spawn_local(self.follow(transfer, upload.id));
         }

@@ -88,14 +88,53 @@ pub async fn take_in(
     upload: Upload,
     told: Told,
 ) -> AppResult {
-    let name = name.unwrap_or(upload.name);
     let origin = Origin {
-        name: name.trim().chars().take(MAX_NAME_CHARS).collect(),
+        name: short(&name.unwrap_or(upload.name)),
         agent_id: None,
         documents: Vec::new(),
         source: DatasetSource::Upload,
     };
     store(app, turn, scope, origin, upload.writer, told).await
+}
+
+/// Makes a dataset of what another one's repaired file holds.
+///
+/// # Errors
+/// 409 while it is being validated, and where there is nothing to repair.
+pub async fn repair(app: Arc<App>, turn: Turn, scope: Scope, id: DatasetId) -> AppResult {
+    let broken = db::datasets::find(&scope, &app.db, id).await?;
+    if broken.report.is_some_and(|report| report.rows_rejected == 0) {
+        return Err(AppError::conflict(
+            "No row of this dataset was rejected: there is nothing to repair.",
+        ));
+    }
+    let documents = db::datasets::documents_of(&scope, &app.db, id).await?;
+    let (name, writer) = written::store_repaired(&app, &scope, id).await?;
+    let origin = Origin {
+        name: short(&name),
+        agent_id: broken.agent_id,
+        documents,
+        source: DatasetSource::Repair,
+    };
+    store(app, turn, scope, origin, writer, native).await
+}
+
+fn short(name: &str) -> String {
+    name.trim().chars().take(MAX_NAME_CHARS).collect()
+}
+
+/// A dataset of a file that was uploaded into the store: its key, size and checksum.
+pub fn uploaded(id: DatasetId, name: &str, (blob_key, size_bytes, sha256): (String, u64, String)) -> StoredDataset {
+    StoredDataset {
+        id,
+        agent_id: None,
+        documents: Vec::new(),
+        name: short(name),
+        source: DatasetSource::Upload,
+        blob_key,
+        size_bytes,
+        sha256,
+    }
 }
 
 /// Deletes a dataset and then its file.
@@ -133,7 +172,8 @@ async fn store(app: Arc<App>, turn: Turn, scope: Scope, origin: Origin, writer: 
     rt::spawn(storing).await.map_err(AppError::internal)?
 }
 
-async fn insert(write: &mut Write, dataset: StoredDataset) -> AppResult<Dataset> {
+/// Adds a dataset, and asks for its validation.
+pub async fn insert(write: &mut Write, dataset: StoredDataset) -> AppResult<Dataset> {
     let dataset_id = dataset.id;
     let dataset = db::datasets::insert(write, dataset).await?;
     let options = Enqueue {

@@ -88,11 +88,12 @@ pub async fn run(app: Arc<App>, task: Erase, lease: Lease) -> Result<(), TaskErr
     for blob in &open.work.blobs {
         app.storage.remove(blob).await.map_err(unremovable)?;
     }
-    for (workspace_id, upload_id, multipart_id) in &open.work.uploads {
+    for doomed in &open.work.uploads {
         let parts = Parts {
-            workspace_id: *workspace_id,
-            upload_id: *upload_id,
-            multipart_id: multipart_id.clone(),
+            workspace_id: doomed.workspace_id,
+            upload_id: doomed.upload_id,
+            multipart_id: doomed.multipart_id.clone(),
+            dataset: doomed.dataset,
         };
         app.storage.abandon(&parts).await.map_err(unremovable)?;
         app.storage.remove(&parts.key()).await.map_err(unremovable)?;

@@ -57,6 +57,12 @@ pub struct Output {
 }
 
 impl Output {
+    /// With where its pieces arrive.
+    pub fn pair() -> (Self, mpsc::Receiver<io::Result<Bytes>>) {
+        let (body, pieces) = mpsc::channel(4);
+        (Self::new(body), pieces)
+    }
+
     pub fn new(body: mpsc::Sender<io::Result<Bytes>>) -> Self {
         Self {
             body,

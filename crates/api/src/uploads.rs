@@ -1,7 +1,11 @@
-//! Files in parts: beginning, signing addresses, taking parts, and the task that makes a document of them.
+//! Files in parts: beginning, signing addresses, taking parts, collecting what nobody completes.
+
+mod complete;
+
+pub use complete::{CompleteUpload, bury, run};
 
 use crate::{
-    deadlines, documents,
+    deadlines,
     error::{AppError, AppResult},
     idempotency::{Answer, Turn},
     keys::{Keys, Purpose},
@@ -11,31 +15,19 @@ use crate::{
 };
 use actix_web::{rt, web};
 use cerebros_common::{
-    documents::DocumentError,
     errors::ErrorCode,
-    ids::{DocumentId, UploadId, WorkspaceId},
+    ids::UploadId,
     uploads::{NewUpload, PartAddress, PartAddresses, PartSignature, Upload, UploadEnd, UploadStatus},
 };
 use cerebros_db::{
-    self as db, Actor, DbError, Scope, Write,
-    documents::StoredDocument,
+    self as db, DbError, Scope, Write,
     uploads::{BegunUpload, LocatedUpload},
 };
-use cerebros_ingest::{Format, SniffError};
-use cerebros_queue::{Burial, Enqueue, HookError, Lease, Task, TaskError, enqueue};
+use cerebros_queue::{Enqueue, enqueue};
 use chrono::{DateTime, Duration, Utc};
 use futures_util::{StreamExt, TryStreamExt};
 use ring::hmac;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use std::{
-    collections::BTreeMap,
-    fs::File,
-    io::{self, Read},
-    path::Path,
-    sync::Arc,
-};
-use tokio_util::sync::CancellationToken;
+use std::{collections::BTreeMap, io, sync::Arc};
 use uuid::Uuid;
 
 /// A bucket takes no smaller parts but the last.
@@ -49,24 +41,13 @@ const MAX_DISCARDED_BYTES: u64 = 64 * MIB;
 const SHOWN_MISSING: usize = 5;
 const COLLECTED_AT_ONCE: u64 = 100;
 
-#[derive(Debug, Serialize, Deserialize)]
-pub struct CompleteUpload {
-    upload_id: UploadId,
-}
-
-impl Task for CompleteUpload {
-    const NAME: &'static str = "complete_upload";
-    const QUEUE: &'static str = "default";
-    /// Over some minutes: a bucket that is asked again puts the file together all the while.
-    const MAX_ATTEMPTS: u32 = 10;
-}
-
 /// Where an upload's parts are.
 pub fn parts_of(located: &LocatedUpload) -> Parts {
     Parts {
         workspace_id: located.workspace_id,
         upload_id: located.upload.id,
         multipart_id: located.multipart_id.clone(),
+        dataset: located.is_dataset(),
     }
 }
 
@@ -75,14 +56,19 @@ pub fn parts_of(located: &LocatedUpload) -> Parts {
 /// # Errors
 /// 413 for a file that is too large, 409 for one that is too many or here already.
 pub async fn begin(app: Arc<App>, turn: Turn, scope: Scope, new: NewUpload) -> AppResult {
-    let max = app.config.max_document_bytes.min(i64::MAX.unsigned_abs());
+    let dataset = new.agent_id.is_none();
+    let max = match dataset {
+        true => app.config.max_dataset_bytes,
+        false => app.config.max_document_bytes,
+    };
+    let max = max.min(i64::MAX.unsigned_abs());
     if new.size_bytes > max {
         return Err(too_large(max));
     }
     let beginning = async move {
         let id = UploadId(Uuid::now_v7());
         let kept_for = Duration::from_std(app.config.deadlines.upload).map_err(AppError::internal)?;
-        let parts = app.storage.begin_parts(scope.workspace_id, id).await;
+        let parts = app.storage.begin_parts(scope.workspace_id, id, dataset).await;
         let parts = parts.map_err(AppError::io)?;
         let begun = BegunUpload {
             id,
@@ -319,149 +305,6 @@ async fn abandon(app: &App, parts: &Parts) {
     if let Err(error) = app.storage.abandon(parts).await {
         tracing::error!(upload.id = %parts.upload_id, error = %error, "the parts of an upload could not be removed");
     }
-}
-
-/// What was found in a whole file.
-struct Found {
-    sha256: String,
-    format: Result<Format, SniffError>,
-}
-
-/// Puts the file together, checks it, and makes a document of it or notes why not. May be broken off and done again.
-pub async fn run(app: Arc<App>, task: CompleteUpload, lease: Lease) -> Result<(), TaskError> {
-    let workspace_id = documents::extraction::scope_of(lease.workspace_id())?.workspace_id;
-    let located = match db::uploads::find(&Scope::system(workspace_id), &app.db, task.upload_id).await {
-        Err(DbError::NotFound(_)) => None,
-        located => Some(located.map_err(AppError::from)?),
-    };
-    let located = located.filter(|located| located.upload.status == UploadStatus::Completing);
-    let scope = Scope {
-        workspace_id,
-        // The document is theirs, though the server puts it together.
-        actor: located
-            .as_ref()
-            .map_or(Actor::System, |located| Actor::User(located.user_id)),
-    };
-    let Some(located) = located else {
-        let write = app.db.write(&scope).await.map_err(AppError::from)?;
-        lease.complete(write.connection()).await?;
-        return Ok(write.commit().await.map_err(AppError::from)?);
-    };
-    let (upload, parts) = (&located.upload, parts_of(&located));
-    let joined = app.storage.join(&parts, upload.part_bytes, upload.size_bytes).await;
-    joined.map_err(failed)?;
-    let found = inspect(&app, upload, &parts.key(), lease.cancellation()).await?;
-    let outcome = match judge(upload, found) {
-        Ok((sha256, format)) => {
-            let document = StoredDocument {
-                id: DocumentId(upload.id.0),
-                agent_id: upload.agent_id,
-                kind: upload.kind,
-                name: upload.name.clone(),
-                format: documents::wire_format(format),
-                blob_key: parts.key(),
-                size_bytes: upload.size_bytes,
-                sha256,
-            };
-            insert(&app, &scope, &lease, document).await?
-        }
-        Err(refused) => Err(refused),
-    };
-    let Err(refused) = outcome else { return Ok(()) };
-    app.storage.remove(&parts.key()).await.map_err(failed)?;
-    let mut write = app.db.write(&scope).await.map_err(AppError::from)?;
-    let error = DocumentError {
-        code: refused.code_name(),
-        message: refused.detail,
-    };
-    db::uploads::fail(&mut write, upload.id, &error)
-        .await
-        .map_err(AppError::from)?;
-    lease.complete(write.connection()).await?;
-    Ok(write.commit().await.map_err(AppError::from)?)
-}
-
-/// The document, or why there can be none.
-async fn insert(
-    app: &App,
-    scope: &Scope,
-    lease: &Lease,
-    document: StoredDocument,
-) -> Result<Result<(), AppError>, TaskError> {
-    let id = UploadId(document.id.0);
-    let mut write = app.db.write(scope).await.map_err(AppError::from)?;
-    match documents::insert(&mut write, document).await {
-        Err(refused) if refused.code.status() < 500 => return Ok(Err(refused)),
-        inserted => inserted?,
-    };
-    db::uploads::finish(&mut write, id).await.map_err(AppError::from)?;
-    lease.complete(write.connection()).await?;
-    write.commit().await.map_err(AppError::from)?;
-    Ok(Ok(()))
-}
-
-fn judge(upload: &Upload, found: Found) -> AppResult<(String, Format)> {
-    if upload.sha256.as_ref().is_some_and(|wanted| *wanted != found.sha256) {
-        let message = "is not that of the file that arrived: it changed on the way, or meanwhile. Upload it again";
-        return Err(AppError::field("sha256", "value", message));
-    }
-    let format = found.format.map_err(documents::refuse_file)?;
-    Ok((found.sha256, format))
-}
-
-async fn inspect(app: &App, upload: &Upload, key: &str, cancelled: &CancellationToken) -> Result<Found, TaskError> {
-    let file = app.storage.local(key).await.map_err(failed)?;
-    let (name, token) = (upload.name.clone(), cancelled.clone());
-    let reading = tokio::task::spawn_blocking(move || {
-        let sha256 = checksum(file.path(), &token)?;
-        let format = cerebros_ingest::sniff_path(file.path(), &name);
-        io::Result::Ok(Found { sha256, format })
-    });
-    let found = reading
-        .await
-        .map_err(|_| TaskError::retry("Checking the file failed"))?;
-    if cancelled.is_cancelled() {
-        return Err(TaskError::Interrupted);
-    }
-    found.map_err(failed)
-}
-
-fn checksum(path: &Path, cancelled: &CancellationToken) -> io::Result<String> {
-    let (mut file, mut hash) = (File::open(path)?, Sha256::new());
-    let mut piece = vec![0; 256 * 1024];
-    loop {
-        let count = file.read(&mut piece)?;
-        if count == 0 {
-            return Ok(hex::encode(hash.finalize()));
-        }
-        if cancelled.is_cancelled() {
-            return Err(io::Error::other("cancelled"));
-        }
-        hash.update(&piece[..count]);
-    }
-}
-
-fn failed(error: io::Error) -> TaskError {
-    tracing::warn!(error = %error, "an upload could not be completed");
-    TaskError::retry("The upload could not be completed")
-}
-
-/// Says on the upload that the server gave up.
-pub async fn bury(app: Arc<App>, task: CompleteUpload, burial: Burial) -> Result<(), HookError> {
-    let Some(workspace_id) = burial.workspace_id() else {
-        return Ok(());
-    };
-    let mut write = app.db.write(&Scope::system(WorkspaceId(workspace_id))).await?;
-    let error = DocumentError {
-        code: "interrupted".to_owned(),
-        message: "The server failed each time it put this file together. Upload it again; if it stays, tell the \
-                  operator."
-            .to_owned(),
-    };
-    db::uploads::fail(&mut write, task.upload_id, &error).await?;
-    burial.bury(write.connection()).await?;
-    write.commit().await?;
-    Ok(())
 }
 
 /// Removes uploads that were not completed in time, and files that no row names.

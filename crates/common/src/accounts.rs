@@ -197,6 +197,8 @@ pub struct ServerFacts {
     pub outbox: bool,
     /// How large a document may be.
     pub max_document_bytes: u64,
+    /// How large a dataset's file may be.
+    pub max_dataset_bytes: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -37,6 +37,8 @@ pub struct Dataset {
 pub enum DatasetSource {
     Examples,
     Upload,
+    /// The sound and mended rows of another dataset.
+    Repair,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

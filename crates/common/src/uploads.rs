@@ -1,8 +1,9 @@
 //! Files that come in parts: begun, sent part by part to signed addresses, completed. What breaks off goes on later.
+//! Each becomes a document of an agent, or a dataset.
 
 use crate::{
     documents::{DocumentError, DocumentKind},
-    ids::{AgentId, DocumentId, UploadId},
+    ids::{AgentId, DatasetId, DocumentId, UploadId},
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -17,8 +18,10 @@ pub const MAX_PARTS: u32 = 10_000;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Upload {
     pub id: UploadId,
-    pub agent_id: AgentId,
-    pub kind: DocumentKind,
+    /// The agent that it becomes a document of; null where it becomes a dataset.
+    pub agent_id: Option<AgentId>,
+    /// Of the document; null where it becomes a dataset.
+    pub kind: Option<DocumentKind>,
     pub name: String,
     pub size_bytes: u64,
     /// What the whole file must have, hexadecimal.
@@ -30,8 +33,10 @@ pub struct Upload {
     pub parts: u32,
     /// The numbers of the parts that arrived whole, in order. Null in lists, and once the upload is over.
     pub received: Option<Vec<u32>>,
-    /// What became of it, once it is `done`.
+    /// The document that became of it, once it is `done`.
     pub document_id: Option<DocumentId>,
+    /// The dataset that became of it, once it is `done`.
+    pub dataset_id: Option<DatasetId>,
     /// Why it `failed`, and what to do.
     pub error: Option<DocumentError>,
     pub created_at: DateTime<Utc>,
@@ -55,8 +60,11 @@ pub enum UploadStatus {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewUpload {
-    pub agent_id: AgentId,
-    pub kind: DocumentKind,
+    /// With `kind`, the file becomes a document of this agent; without both, a dataset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_id: Option<AgentId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<DocumentKind>,
     /// The file's name.
     #[validate(length(min = 1, max = 1000, message = "must have 1 to 1000 characters"))]
     #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 1000))]
@@ -64,7 +72,7 @@ pub struct NewUpload {
     #[validate(range(min = 1, message = "must be at least 1: an empty file is not taken"))]
     #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub size_bytes: u64,
-    /// Of the whole file, in lower-case hexadecimal. With it, a file that is here already is refused before it travels.
+    /// Of the whole file, in lower-case hexadecimal. With it, a document that is here already is refused before it travels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[validate(custom(function = "is_sha256"))]
     #[cfg_attr(
@@ -88,7 +96,10 @@ fn is_sha256(text: &str) -> Result<(), ValidationError> {
 #[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub struct UploadQuery {
-    pub agent_id: AgentId,
+    /// Of this agent's documents; of datasets when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(value_type = Option<AgentId>))]
+    pub agent_id: Option<AgentId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[validate(range(min = 1, max = 1_000_000, message = "must be 1 to 1000000"))]
     #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 1_000_000))]

@@ -4,6 +4,7 @@ use crate::{
     Db, DbError, Scope, Way, Write, agents, convert, documents,
     notifications::{self, Audience},
     paging::page,
+    uploads,
 };
 use cerebros_common::{
     audit::{Action, Noun},
@@ -12,7 +13,7 @@ use cerebros_common::{
         DatasetStatus, FindingRepair, FindingSeverity, RowsKind,
     },
     events::EventKind,
-    ids::{AgentId, DatasetId, DocumentId, JobId},
+    ids::{AgentId, DatasetId, DocumentId, JobId, UploadId},
     jobs::JobStatus,
     notifications::{NotificationKind, NotificationSubject},
     wire::{CursorPage, Page, Paging},
@@ -177,6 +178,16 @@ pub async fn findings(
     Ok(CursorPage { items, next_cursor })
 }
 
+/// Whose text a dataset's rows hold.
+pub async fn documents_of(scope: &Scope, db: &Db, id: DatasetId) -> Result<Vec<DocumentId>, DbError> {
+    find(scope, db, id).await?;
+    let rows = source::Entity::find()
+        .filter(source::Column::DatasetId.eq(id.0))
+        .all(db.read())
+        .await?;
+    Ok(rows.into_iter().map(|row| DocumentId(row.document_id)).collect())
+}
+
 /// Adds a dataset that waits to be validated.
 ///
 /// # Errors
@@ -328,6 +339,7 @@ pub async fn delete(write: &mut Write, id: DatasetId) -> Result<String, DbError>
         return Err(DbError::Conflict(message.to_owned()));
     }
     row::Entity::delete_by_id(id.0).exec(write.connection()).await?;
+    uploads::forget(write, UploadId(id.0)).await?;
     notifications::forget(write, [row.id]).await?;
     write.event(EventKind::DatasetDeleted, row.id, row.agent_id.map(AgentId));
     write.audit(Action::Deleted, Noun::Dataset, id, &[]);

@@ -18,13 +18,24 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+/// Where the parts of an upload are.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DoomedParts {
+    pub workspace_id: WorkspaceId,
+    pub upload_id: UploadId,
+    /// What the bucket calls it.
+    pub multipart_id: String,
+    /// Else a document's.
+    pub dataset: bool,
+}
+
 /// What is left to do once the subject is out of reach. Holds no names.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Work {
     /// Keys of files.
     pub blobs: Vec<String>,
-    /// Uploads whose parts go: workspace, id, and what the bucket calls it.
-    pub uploads: Vec<(WorkspaceId, UploadId, String)>,
+    /// Uploads whose parts go.
+    pub uploads: Vec<DoomedParts>,
     /// Jobs whose directories go.
     pub jobs: Vec<JobId>,
     pub workspaces: Vec<WorkspaceId>,
@@ -517,9 +528,12 @@ async fn erase_derived(write: &mut Write, extent: &DeletionPreview, work: &mut W
 /// Notes where the parts are that go with an agent or a person.
 async fn note_parts(write: &Write, id: Uuid, work: &mut Work) -> Result<(), DbError> {
     let doomed = uploads::doomed(write.connection(), id).await?;
-    let parts = doomed.into_iter();
-    work.uploads
-        .extend(parts.map(|located| (located.workspace_id, located.upload.id, located.multipart_id)));
+    work.uploads.extend(doomed.into_iter().map(|located| DoomedParts {
+        workspace_id: located.workspace_id,
+        upload_id: located.upload.id,
+        dataset: located.is_dataset(),
+        multipart_id: located.multipart_id,
+    }));
     Ok(())
 }
 

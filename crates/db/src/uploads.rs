@@ -4,7 +4,7 @@ use crate::{Db, DbError, Scope, Write, agents, convert, documents, paging::page}
 use cerebros_common::{
     audit::{Action, Noun},
     documents::{DocumentError, DocumentKind},
-    ids::{AgentId, DocumentId, UploadId, UserId, WorkspaceId},
+    ids::{AgentId, DatasetId, DocumentId, UploadId, UserId, WorkspaceId},
     uploads::{MAX_OPEN_UPLOADS, Upload, UploadQuery, UploadStatus},
     wire::{Page, Paging},
 };
@@ -20,8 +20,9 @@ use uuid::Uuid;
 #[derive(Debug, Clone)]
 pub struct BegunUpload {
     pub id: UploadId,
-    pub agent_id: AgentId,
-    pub kind: DocumentKind,
+    /// Neither where it becomes a dataset.
+    pub agent_id: Option<AgentId>,
+    pub kind: Option<DocumentKind>,
     pub name: String,
     pub size_bytes: u64,
     pub sha256: Option<String>,
@@ -41,14 +42,26 @@ pub struct LocatedUpload {
     pub multipart_id: String,
 }
 
+impl LocatedUpload {
+    pub fn is_dataset(&self) -> bool {
+        self.upload.agent_id.is_none()
+    }
+}
+
 /// Those of the person who asks that are not done, newest first.
 pub async fn list(scope: &Scope, db: &Db, query: &UploadQuery) -> Result<Page<Upload>, DbError> {
     let paging = Paging::new(query.page, query.limit);
-    agents::find(scope, db, query.agent_id).await?;
+    let of_agent = match query.agent_id {
+        Some(id) => {
+            agents::find(scope, db, id).await?;
+            row::Column::AgentId.eq(id.0)
+        }
+        None => row::Column::AgentId.is_null(),
+    };
     let user = scope.actor.user_id().ok_or(DbError::Fault("a task lists uploads"))?;
     let found = row::Entity::find()
         .filter(row::Column::WorkspaceId.eq(scope.workspace_id.0))
-        .filter(row::Column::AgentId.eq(query.agent_id.0))
+        .filter(of_agent)
         .filter(row::Column::UserId.eq(user.0))
         .filter(row::Column::Status.ne(convert::name(&UploadStatus::Done)?))
         .order_by_desc(row::Column::Id);
@@ -71,7 +84,9 @@ pub async fn find_unscoped(db: &Db, id: UploadId) -> Result<LocatedUpload, DbErr
 /// # Errors
 /// `DbError::Conflict` when too many wait for parts.
 pub async fn insert(write: &mut Write, new: BegunUpload) -> Result<Upload, DbError> {
-    agents::require(write, new.agent_id).await?;
+    if let Some(agent_id) = new.agent_id {
+        agents::require(write, agent_id).await?;
+    }
     let workspace_id = write.workspace_id()?;
     let open = row::Entity::find()
         .filter(row::Column::WorkspaceId.eq(workspace_id.0))
@@ -87,9 +102,9 @@ pub async fn insert(write: &mut Write, new: BegunUpload) -> Result<Upload, DbErr
     let row = row::Model {
         id: new.id.0,
         workspace_id: workspace_id.0,
-        agent_id: new.agent_id.0,
+        agent_id: new.agent_id.map(|id| id.0),
         user_id: user.ok_or(DbError::Fault("a task begins an upload"))?.0,
-        kind: convert::name(&new.kind)?,
+        kind: new.kind.as_ref().map(convert::name).transpose()?,
         name: new.name,
         size_bytes: convert::signed(new.size_bytes),
         sha256: new.sha256,
@@ -124,7 +139,7 @@ pub async fn complete(write: &mut Write, id: UploadId, sha256: Option<String>) -
     Ok(located(row)?.upload)
 }
 
-/// Ends an upload that is being completed with its document, which has the same id.
+/// Ends an upload that is being completed with its document or dataset, which has the same id.
 pub async fn finish(write: &mut Write, id: UploadId) -> Result<(), DbError> {
     settle(write, id, UploadStatus::Done, None).await?;
     write.audit(Action::Finished, Noun::Upload, id, &[]);
@@ -163,7 +178,8 @@ async fn settle(
 pub async fn delete(write: &mut Write, id: UploadId) -> Result<LocatedUpload, DbError> {
     let row = lock(write, id).await?.ok_or(DbError::NotFound("upload"))?;
     if row.status == convert::name(&UploadStatus::Completing)? {
-        let message = "All parts arrived and the file is being checked. Wait for its end, then delete the document.";
+        let message =
+            "All parts arrived and the file is being checked. Wait for its end, then delete what became of it.";
         return Err(DbError::Conflict(message.to_owned()));
     }
     row::Entity::delete_by_id(id.0).exec(write.connection()).await?;
@@ -171,7 +187,7 @@ pub async fn delete(write: &mut Write, id: UploadId) -> Result<LocatedUpload, Db
     located(row)
 }
 
-/// Removes the row of an upload whose document goes.
+/// Removes the row of an upload whose document or dataset goes.
 pub(crate) async fn forget(write: &Write, id: UploadId) -> Result<(), DbError> {
     row::Entity::delete_by_id(id.0).exec(write.connection()).await?;
     Ok(())
@@ -192,8 +208,8 @@ pub async fn expired_unscoped(db: &Db, limit: u64) -> Result<Vec<LocatedUpload>,
 /// Which of these have a row: as an upload in parts, or as something of the kind `documents`, `datasets` or `models`.
 pub async fn named_unscoped(db: &Db, kind: &str, ids: &[Uuid]) -> Result<HashSet<Uuid>, DbError> {
     let tables = match kind {
-        "documents" => vec!["documents", "uploads"],
-        "datasets" | "models" | "uploads" => vec![kind],
+        "documents" | "datasets" => vec![kind, "uploads"],
+        "models" | "uploads" => vec![kind],
         _ => return Err(DbError::Fault("files of this kind have no rows")),
     };
     let mut found = HashSet::new();
@@ -273,10 +289,15 @@ fn located(row: row::Model) -> Result<LocatedUpload, DbError> {
     let size_bytes = convert::unsigned(row.size_bytes);
     let part_bytes = convert::unsigned(row.part_bytes).max(1);
     let parts = u32::try_from(size_bytes.div_ceil(part_bytes));
+    let kind = row
+        .kind
+        .as_deref()
+        .map(|kind| convert::parse_name("document kind", kind));
+    let done = status == UploadStatus::Done;
     let upload = Upload {
         id: UploadId(row.id),
-        agent_id: AgentId(row.agent_id),
-        kind: convert::parse_name("document kind", &row.kind)?,
+        agent_id: row.agent_id.map(AgentId),
+        kind: kind.transpose()?,
         name: row.name,
         size_bytes,
         sha256: row.sha256,
@@ -284,7 +305,8 @@ fn located(row: row::Model) -> Result<LocatedUpload, DbError> {
         part_bytes,
         parts: parts.map_err(|error| DbError::Corrupt("upload", error.to_string()))?,
         received: None,
-        document_id: (status == UploadStatus::Done).then_some(DocumentId(row.id)),
+        document_id: (done && row.agent_id.is_some()).then_some(DocumentId(row.id)),
+        dataset_id: (done && row.agent_id.is_none()).then_some(DatasetId(row.id)),
         error: row
             .error_code
             .zip(row.error_message)
@@ -309,9 +331,9 @@ mod row {
         #[sea_orm(primary_key, auto_increment = false)]
         pub id: Uuid,
         pub workspace_id: Uuid,
-        pub agent_id: Uuid,
+        pub agent_id: Option<Uuid>,
         pub user_id: Uuid,
-        pub kind: String,
+        pub kind: Option<String>,
         pub name: String,
         pub size_bytes: i64,
         pub sha256: Option<String>,

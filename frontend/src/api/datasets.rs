@@ -1,6 +1,6 @@
 //! Datasets.
 
-use super::{Answer, delete, get, list, post};
+use super::{Answer, delete, get, list, order, post};
 use cerebros_common::{
     datasets::{
         Dataset, DatasetCursor, DatasetExport, DatasetFinding, DatasetFormat, DatasetQuery, DatasetRow, NewDataset,
@@ -33,9 +33,6 @@ pub async fn list_findings(id: DatasetId, query: DatasetCursor) -> Answer<Cursor
     list(&format!("/datasets/{id}/findings"), &query).await
 }
 
-/// Where a file of rows is uploaded to.
-pub const UPLOAD: &str = "/api/v1/datasets/upload";
-
 pub fn content_address(id: DatasetId) -> String {
     super::address(&format!("/datasets/{id}/content"))
 }
@@ -52,6 +49,11 @@ pub fn export_address(id: DatasetId, format: DatasetFormat) -> String {
 
 pub fn report_address(id: DatasetId) -> String {
     super::address(&format!("/datasets/{id}/report?format=csv"))
+}
+
+/// A dataset of the repaired rows.
+pub async fn repair_dataset(id: DatasetId) -> Answer<Dataset> {
+    order(&format!("/datasets/{id}/repair")).await
 }
 
 pub fn repaired_address(id: DatasetId) -> String {

@@ -8,7 +8,7 @@ use cerebros_common::{
 };
 use gloo_net::http::Method;
 
-pub async fn list_uploads(agent_id: AgentId) -> Answer<Vec<Upload>> {
+pub async fn list_uploads(agent_id: Option<AgentId>) -> Answer<Vec<Upload>> {
     let query = UploadQuery {
         agent_id,
         page: None,

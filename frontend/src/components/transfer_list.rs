@@ -1,19 +1,18 @@
-//! Documents on their way, and files that were refused.
+//! Files on their way, and files that were refused.
 
 use super::{icon::Icon, progress::Progress};
 use crate::{
     format,
-    transfers::{Transfer, TransferState, Transfers},
+    transfers::{Destination, Transfer, TransferState, Transfers},
 };
-use cerebros_common::{documents::DocumentKind, ids::AgentId};
 use leptos::{html, prelude::*};
 
 #[component]
-pub fn TransferList(agent_id: AgentId, kind: DocumentKind) -> impl IntoView {
+pub fn TransferList(destination: Destination) -> impl IntoView {
     let transfers = Transfers::of_app();
     view! {
         <ul class="space-y-2" aria-label="Uploads">
-            <For each=move || transfers.of(agent_id, kind) key=|transfer| transfer.key let:transfer>
+            <For each=move || transfers.of(destination) key=|transfer| transfer.key let:transfer>
                 <TransferItem transfers transfer />
             </For>
         </ul>

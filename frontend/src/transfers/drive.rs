@@ -1,4 +1,4 @@
-//! A transfer from its first part to the document.
+//! A transfer from its first part to its end.
 
 use super::{Transfer, TransferState, Transfers, kept, lock_name, part::Part, remember_pause};
 use crate::{
@@ -147,9 +147,10 @@ fn current(transfer: Transfer, run: u64) -> Result<(), Stop> {
 }
 
 async fn begin(transfer: Transfer, file: &File) -> Result<Upload, Stop> {
+    let becomes = transfer.destination.agent_and_kind();
     let new = NewUpload {
-        agent_id: transfer.agent_id,
-        kind: transfer.kind,
+        agent_id: becomes.map(|(agent_id, _)| agent_id),
+        kind: becomes.map(|(_, kind)| kind),
         name: file.name(),
         size_bytes: transfer.bytes,
         sha256: None,

@@ -7,10 +7,10 @@ use super::{
     validation::wire_finding,
 };
 use crate::{
-    download,
+    download::{self, Output},
     error::{AppError, AppResult},
     state::App,
-    storage::Local,
+    storage::{Local, Writer},
 };
 use actix_web::web;
 use cerebros_common::{
@@ -29,7 +29,7 @@ use std::{
     fs::File,
     io::{self, Write},
 };
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::{sync::OwnedSemaphorePermit, task};
 
 /// How many are written at once: each holds a thread.
 pub const AT_ONCE: usize = 8;
@@ -209,17 +209,42 @@ fn quoted(text: &str) -> String {
 /// The file with its rows mended where that is possible and left out where not.
 pub async fn repaired(app: &App, scope: &Scope, id: DatasetId) -> AppResult {
     let opened = open(app, scope, id).await?;
-    let (media_type, extension) = media_type(opened.form.layout);
-    let name = file_name(&opened.dataset, " repaired", extension);
+    let (media_type, _) = media_type(opened.form.layout);
+    let name = repaired_name(&opened);
     Ok(download::written(media_type, &name, move |out| {
-        let mut rows = RowWriter::new(out, opened.form.layout);
-        let options = Options {
-            mend: true,
-            ..Options::new(opened.form)
-        };
-        read(&opened, &options, |row| rows.write(row.source), |_| Ok(()))?;
-        rows.end()
+        write_repaired(&opened, out)
     }))
+}
+
+/// [`repaired`], into the store instead; with the name of its file.
+pub async fn store_repaired(app: &App, scope: &Scope, id: DatasetId) -> AppResult<(String, Writer)> {
+    let opened = open(app, scope, id).await?;
+    let name = repaired_name(&opened);
+    let mut writer = app.storage.create().await.map_err(AppError::io)?;
+    let (mut out, mut pieces) = Output::pair();
+    let writing = task::spawn_blocking(move || write_repaired(&opened, &mut out).and_then(|()| out.flush()));
+    while let Some(piece) = pieces.recv().await {
+        writer
+            .write(&piece.map_err(AppError::io)?)
+            .await
+            .map_err(AppError::io)?;
+    }
+    writing.await.map_err(AppError::internal)?.map_err(AppError::io)?;
+    Ok((name, writer))
+}
+
+fn repaired_name(opened: &Opened) -> String {
+    file_name(&opened.dataset, " repaired", media_type(opened.form.layout).1)
+}
+
+fn write_repaired(opened: &Opened, out: &mut impl Write) -> io::Result<()> {
+    let mut rows = RowWriter::new(out, opened.form.layout);
+    let options = Options {
+        mend: true,
+        ..Options::new(opened.form)
+    };
+    read(opened, &options, |row| rows.write(row.source), |_| Ok(()))?;
+    rows.end()
 }
 
 fn media_type(layout: Layout) -> (&'static str, &'static str) {

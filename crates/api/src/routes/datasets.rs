@@ -30,6 +30,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(create_dataset)
         .service(upload_dataset)
         .service(find_dataset)
+        .service(repair_dataset)
         .service(delete_dataset)
         .service(list_dataset_rows)
         .service(list_dataset_findings)
@@ -108,6 +109,22 @@ async fn upload_dataset(
 #[get("/datasets/{id}")]
 async fn find_dataset(app: web::Data<App>, Viewer(scope): Viewer, id: Id<DatasetId>) -> AppResult {
     Ok(respond::ok(db::datasets::find(&scope, &app.db, id.0).await?))
+}
+
+/// Make a dataset of a repaired one
+///
+/// Of what its repaired file holds. It is validated in the background like any other; the one it came from stays.
+#[utoipa::path(
+    tag = "datasets",
+    params(("id" = DatasetId, Path), IdempotencyKeyHeader),
+    responses((status = 201, description = "Written, and waiting to be validated", body = Envelope<Dataset>)),
+)]
+#[post("/datasets/{id}/repair")]
+async fn repair_dataset(app: web::Data<App>, Editor(scope): Editor, once: Once, id: Id<DatasetId>) -> AppResult {
+    match once.begin(&app, &scope, &id.0).await? {
+        Begun::Before(answer) => Ok(answer),
+        Begun::Now(turn) => datasets::repair(app.into_inner(), turn, scope, id.0).await,
+    }
 }
 
 /// Delete a dataset

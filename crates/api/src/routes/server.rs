@@ -29,6 +29,7 @@ async fn find_server(app: web::Data<App>) -> AppResult {
         mail: matches!(app.mailer, Some(Mailer::Smtp(_))),
         outbox: matches!(app.mailer, Some(Mailer::Outbox(_))),
         max_document_bytes: app.config.max_document_bytes,
+        max_dataset_bytes: app.config.max_dataset_bytes,
     }))
 }
 

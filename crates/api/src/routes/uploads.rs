@@ -30,7 +30,7 @@ pub fn configure(config: &mut ServiceConfig) {
 
 /// List your uploads
 ///
-/// Those that you began for an agent and that did not become a document.
+/// Those that you began for an agent's documents, or for datasets, and that are not done.
 #[utoipa::path(
     tag = "uploads",
     params(UploadQuery),
@@ -44,7 +44,8 @@ async fn list_uploads(app: web::Data<App>, Viewer(scope): Viewer, query: Query<U
 /// Begin an upload
 ///
 /// Then ask for addresses, send each part to its own by `PUT`, in any order and as often as it takes, and complete it.
-/// What was interrupted goes on: `GET` tells which parts arrived. Types and limits are those of `POST /api/v1/documents`.
+/// What was interrupted goes on: `GET` tells which parts arrived. Types and limits are those of `POST /api/v1/documents`, or of
+/// `POST /api/v1/datasets/upload` where no agent is named.
 #[utoipa::path(
     tag = "uploads",
     params(IdempotencyKeyHeader),
@@ -64,8 +65,15 @@ async fn create_upload(
     match once.begin(&app, &scope, &new).await? {
         Begun::Before(answer) => Ok(answer),
         Begun::Now(turn) => {
-            let sha256 = new.sha256.as_deref();
-            db::uploads::check(&scope, &app.db, new.agent_id, new.kind, sha256).await?;
+            match (new.agent_id, new.kind) {
+                (Some(agent_id), Some(kind)) => {
+                    let sha256 = new.sha256.as_deref();
+                    db::uploads::check(&scope, &app.db, agent_id, kind, sha256).await?;
+                }
+                (None, None) => {}
+                (Some(_), None) => return Err(AppError::field("kind", "required", "is needed with an agent")),
+                (None, Some(_)) => return Err(AppError::field("agent_id", "required", "is needed with a kind")),
+            }
             uploads::begin(app.into_inner(), turn, scope, new).await
         }
     }
@@ -84,7 +92,7 @@ async fn find_upload(app: web::Data<App>, Viewer(scope): Viewer, id: Id<UploadId
 
 /// Cancel an upload
 ///
-/// Or forget one that is over; its document stays.
+/// Or forget one that is over; what became of it stays.
 #[utoipa::path(
     tag = "uploads",
     params(("id" = UploadId, Path)),
@@ -144,7 +152,7 @@ async fn put_part(
 /// Complete an upload
 ///
 /// Once all parts arrived. The file is put together and checked in the background: wait for the status `done`, with
-/// `document_id`, or `failed`.
+/// `document_id` or `dataset_id`, or `failed`.
 #[utoipa::path(
     tag = "uploads",
     params(("id" = UploadId, Path), IdempotencyKeyHeader),

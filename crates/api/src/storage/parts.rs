@@ -16,18 +16,25 @@ use tokio::{
 };
 use uuid::Uuid;
 
-/// Where the parts of a file are. It becomes the file of the document that has the upload's id.
+/// Where the parts of a file are. It becomes the file of the document or dataset that has the upload's id.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Parts {
     pub workspace_id: WorkspaceId,
     pub upload_id: UploadId,
     /// What the bucket calls it; empty in a directory.
     pub multipart_id: String,
+    /// It becomes a dataset's.
+    pub dataset: bool,
 }
 
 impl Parts {
     pub fn key(&self) -> String {
-        Storage::key("documents", self.workspace_id, self.upload_id, "original")
+        let (kind, file) = if self.dataset {
+            ("datasets", "rows.jsonl")
+        } else {
+            ("documents", "original")
+        };
+        Storage::key(kind, self.workspace_id, self.upload_id, file)
     }
 }
 
@@ -35,11 +42,17 @@ impl Parts {
 const JOINED_AT_ONCE: usize = 16;
 
 impl Storage {
-    pub async fn begin_parts(&self, workspace_id: WorkspaceId, upload_id: UploadId) -> io::Result<Parts> {
+    pub async fn begin_parts(
+        &self,
+        workspace_id: WorkspaceId,
+        upload_id: UploadId,
+        dataset: bool,
+    ) -> io::Result<Parts> {
         let mut parts = Parts {
             workspace_id,
             upload_id,
             multipart_id: String::new(),
+            dataset,
         };
         match &self.blobs {
             Blobs::Directory(directory) => fs::create_dir_all(directory.parts_of(&parts)).await?,
@@ -130,6 +143,8 @@ impl Storage {
                 workspace_id: workspace.parse().ok()?,
                 upload_id: upload.parse().ok()?,
                 multipart_id: String::new(),
+                // Of no account here: those of a bucket have other rules.
+                dataset: false,
             })
         };
         Ok(found.into_iter().filter_map(parse).collect())

@@ -12,7 +12,7 @@ use cerebros_common::{
     errors::ErrorCode,
     wire::{CursorPage, Page},
 };
-use reqwest::{StatusCode, header};
+use reqwest::{Method, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -352,9 +352,17 @@ async fn a_repaired_file_and_a_whole_report_are_downloaded(server: TestServer) {
         parsed(DatasetLayout::Lines, &repaired.text),
         parsed(DatasetLayout::Lines, &(row("Eins?", "Zwei.") + &row("Drei?", "Vier.")))
     );
-    let again = validated(&member, member.upload(UPLOAD, "again.jsonl", repaired.bytes).await).await;
-    let report = again.report.unwrap();
+    let made = member.request(Method::POST, &format!("{}/repair", path(&dataset)));
+    let again = validated(&member, Answer::of(made).await).await;
+    assert_eq!(again.sha256, Some(hex::encode(Sha256::digest(&repaired.bytes))));
+    assert_eq!(
+        (again.name.as_str(), again.source),
+        ("rows repaired.jsonl", DatasetSource::Repair)
+    );
+    let report = again.report.as_ref().unwrap();
     assert_eq!((report.rows_accepted, report.rows_rejected, report.warnings), (2, 0, 0));
+    let nothing = member.request(Method::POST, &format!("{}/repair", path(&again)));
+    assert_eq!(Answer::of(nothing).await.problem().error, ErrorCode::Conflict);
 
     let lines = member.get(&format!("{}/report", path(&dataset))).await;
     let findings: Vec<DatasetFinding> = lines

@@ -51,6 +51,8 @@ struct Rows {
     read: Document,
     diagram: Diagram,
     dataset: Dataset,
+    /// One of its rows was rejected.
+    broken: Dataset,
     base: String,
     /// Cancelled.
     job: Job,
@@ -86,6 +88,7 @@ async fn rows_of(server: &TestServer, member: &Client) -> Rows {
     let document = member.wait(&path, |document: &Document| document.status == DocumentStatus::Error);
     let document = document.await;
     let dataset = ready_dataset(member, &rows(24)).await;
+    let broken = ready_dataset(member, &(rows(1) + "{\n")).await;
     let job = start_job(member, &dataset, None, 100).await;
     member
         .post_nothing(&format!("/api/v1/jobs/{}/cancel", job.id))
@@ -145,6 +148,7 @@ async fn rows_of(server: &TestServer, member: &Client) -> Rows {
         chunk: chunks.items.into_iter().next().unwrap(),
         shelves,
         dataset,
+        broken,
     }
 }
 
@@ -281,6 +285,11 @@ fn case(operation: &str, member: &Client, rows: &Rows) -> Option<Case> {
             "rows.jsonl",
             "{}",
             "{ }",
+            "select count(*) from datasets",
+        ),
+        "repair_dataset" => nothing(
+            "/api/v1/datasets/{id}/repair",
+            rows.broken.id.to_string(),
             "select count(*) from datasets",
         ),
         "create_base" => json(

@@ -7,6 +7,7 @@ use crate::{
 };
 use cerebros_common::{
     agents::Agent,
+    datasets::{Dataset, DatasetStatus},
     documents::{Document, DocumentStatus},
     errors::ErrorCode,
     uploads::{PartAddresses, Upload, UploadStatus},
@@ -22,6 +23,7 @@ on_both_databases!(
     what_a_document_must_not_be_is_refused_at_the_end,
     an_address_is_good_for_one_part,
     uploads_are_ones_own_and_go_when_cancelled,
+    parts_without_an_agent_become_a_dataset,
     what_nobody_names_is_collected,
     everything_works_in_a_bucket,
 );
@@ -197,6 +199,63 @@ async fn takes_parts(server: &TestServer, member: &Client, bucket: Option<&Bucke
     // A document takes the row of its upload along.
     member.delete_any_version(&document_path(&document)).await;
     assert_eq!(member.get(&path(&upload)).await.status, StatusCode::NOT_FOUND);
+}
+
+async fn parts_without_an_agent_become_a_dataset(server: TestServer) {
+    let member = server.member().await;
+    becomes_a_dataset(&member).await;
+    let (_bucket, server) = with_bucket(&server).await;
+    becomes_a_dataset(&server.client(&member)).await;
+    server.stop().await;
+}
+
+async fn becomes_a_dataset(member: &Client) {
+    let row = |number: usize| {
+        let text = "An answer that is long enough to need some parts. ".repeat(40);
+        let user = json!({"role": "user", "content": format!("Question {number}?")});
+        let assistant = json!({"role": "assistant", "content": text});
+        json!({"messages": [user, assistant]}).to_string() + "\n"
+    };
+    let mut file = (0..3000).map(row).collect::<String>().into_bytes();
+    file.extend_from_slice(b"{broken\n");
+    let new = json!({"name": "../rows.jsonl", "size_bytes": file.len()});
+    let upload: Upload = member.post("/api/v1/uploads", new.clone()).await.data();
+    assert!(upload.parts > 1 && upload.agent_id.is_none() && upload.kind.is_none());
+    send(member, &upload, &file, &[2]).await;
+    // After a break, what is missing is sent: those that wait for parts are listed.
+    let waiting: Page<Upload> = member.get("/api/v1/uploads").await.data();
+    assert_eq!(waiting.items[0].id, upload.id);
+    assert_eq!(received(member, &upload).await, [2]);
+    let others: Vec<u32> = (1..=upload.parts).filter(|number| *number != 2).collect();
+    send(member, &upload, &file, &others).await;
+    let done = end(member, &upload, json!({"sha256": sha256(&file)})).await;
+    assert_eq!((done.status, done.document_id), (UploadStatus::Done, None));
+    let path = format!("/api/v1/datasets/{}", done.dataset_id.unwrap());
+    let is_validated = |dataset: &Dataset| dataset.status != DatasetStatus::Validating;
+    let dataset: Dataset = member.wait(&path, is_validated).await;
+    assert_eq!(
+        (dataset.status, dataset.name.as_str()),
+        (DatasetStatus::Ready, "rows.jsonl")
+    );
+    assert_eq!(dataset.sha256, Some(sha256(&file)));
+    let report = dataset.report.unwrap();
+    assert_eq!((report.rows_accepted, report.rows_rejected), (3000, 1));
+    assert_eq!(member.get(&format!("{path}/content")).await.bytes, file);
+    assert_eq!(member.delete(&path).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(
+        member.get(&format!("/api/v1/uploads/{}", done.id)).await.status,
+        StatusCode::NOT_FOUND
+    );
+
+    // Another file than was said.
+    let upload: Upload = member.post("/api/v1/uploads", new).await.data();
+    send_all(member, &upload, &file).await;
+    let failed = end(member, &upload, json!({"sha256": sha256(b"another")})).await;
+    assert_eq!((failed.status, failed.dataset_id), (UploadStatus::Failed, None));
+
+    let half = json!({"name": "a.jsonl", "size_bytes": 1, "kind": "reference"});
+    let refused = member.post("/api/v1/uploads", half).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
 }
 
 async fn what_a_document_must_not_be_is_refused_at_the_end(server: TestServer) {

@@ -568,9 +568,9 @@ pub const AROUND: &[Table] = &[
         order: "id",
         columns: &[
             is("id", Id),
-            is("agent_id", Id),
+            may("agent_id", Id),
             is("user_id", Id),
-            is("kind", Word(word::<DocumentKind>)),
+            may("kind", Word(word::<DocumentKind>)),
             is("name", Text),
             is("size_bytes", Int),
             is("part_bytes", Int),

@@ -17,7 +17,7 @@ use crate::{
     remote::Remote,
     session::Session,
     toasts::Toasts,
-    transfers::Transfers,
+    transfers::{Destination, Transfers},
     uploads::DOCUMENTS,
 };
 use cerebros_common::{
@@ -47,19 +47,20 @@ pub fn DocumentsPart(id: AgentId, kind: DocumentKind, title: &'static str) -> im
                 EventKind::DocumentChanged | EventKind::DocumentDeleted | EventKind::ExamplesChanged
             )
     });
+    let destination = Destination::Document(id, kind);
     let transfers = Transfers::of_app();
     let session = Session::of_app();
     if session.may(Role::Editor) {
-        transfers.recover(id);
+        transfers.recover(Some(id));
     }
     let facts = Facts::of_app();
     let limits = move || DOCUMENTS.up_to(facts.max_document_bytes());
     let stored = move || documents.with(|page| page.total).unwrap_or_default();
     let add = UnsyncCallback::new(move |files: Vec<File>| {
-        let mut room = untrack(|| MAX_DOCUMENTS_PER_KIND.saturating_sub(stored() + transfers.pending(id, kind)));
+        let mut room = untrack(|| MAX_DOCUMENTS_PER_KIND.saturating_sub(stored() + transfers.pending(destination)));
         for file in files {
-            if transfers.awaits(id, kind, &file) {
-                transfers.add(id, kind, file, None);
+            if transfers.awaits(destination, &file) {
+                transfers.add(destination, file, None);
                 continue;
             }
             let mut objection = untrack(limits).objection(&file.name(), file.size() as u64);
@@ -70,7 +71,7 @@ pub fn DocumentsPart(id: AgentId, kind: DocumentKind, title: &'static str) -> im
             } else if objection.is_none() {
                 room -= 1;
             }
-            transfers.add(id, kind, file, objection);
+            transfers.add(destination, file, objection);
         }
     });
     let note = Signal::derive(move || {
@@ -85,7 +86,7 @@ pub fn DocumentsPart(id: AgentId, kind: DocumentKind, title: &'static str) -> im
             <h2 id=word(&kind)>{title}</h2>
             <May role=Role::Editor>
                 <DropZone limits=DOCUMENTS note on_files=add />
-                <TransferList agent_id=id kind />
+                <TransferList destination />
             </May>
             <Stored documents />
         </section>

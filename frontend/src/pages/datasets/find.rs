@@ -7,7 +7,9 @@ use super::{
 };
 use crate::{
     address::Address,
-    api::datasets::{content_address, delete_dataset, export_address, find_dataset, repaired_address, report_address},
+    api::datasets::{
+        content_address, delete_dataset, export_address, find_dataset, repair_dataset, repaired_address, report_address,
+    },
     browser,
     components::{
         dialog::Confirm,
@@ -248,12 +250,33 @@ fn Files(dataset: Signal<Dataset>) -> impl IntoView {
                                         <Icon icon=icondata::LuDownload />
                                         "Repaired file"
                                     </a>
+                                    <May role=Role::Editor>
+                                        <Repair id />
+                                    </May>
                                 </div>
                             </Panel>
                         </div>
                     }
                 })
         }}
+    }
+}
+
+/// Makes a dataset of the rows that are sound or mended, and leads there.
+#[component]
+fn Repair(id: DatasetId) -> impl IntoView {
+    let address = Address::of_page();
+    let sending = Sending::in_toasts();
+    let repair = move |_| {
+        sending.start(repair_dataset(id), move |made| {
+            address.leave_for(&format!("/datasets/{}", made.id));
+        });
+    };
+    view! {
+        <button type="button" class="btn btn-primary" disabled=move || sending.busy.get() on:click=repair>
+            <Icon icon=icondata::LuWrench />
+            "Make a repaired dataset"
+        </button>
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     address::{Address, word},
-    api::datasets::{UPLOAD, list_datasets},
+    api::datasets::list_datasets,
     browser,
     components::{
         drop_zone::DropZone,
@@ -13,17 +13,17 @@ use crate::{
         pager::Pager,
         status::{DatasetTag, dataset_status},
         time::Ago,
-        upload_list::UploadList,
+        transfer_list::TransferList,
     },
+    facts::Facts,
     format,
     remote::Remote,
-    toasts::Toasts,
-    uploads::{DATASETS, Uploads},
+    transfers::{Destination, Transfers},
+    uploads::DATASETS,
 };
 use cerebros_common::{
     datasets::{Dataset, DatasetFormat, DatasetQuery, DatasetSource, DatasetStatus},
     events::EventKind,
-    wire::Page,
     workspaces::Role,
 };
 use leptos::prelude::*;
@@ -60,7 +60,7 @@ pub fn DatasetsPage() -> impl IntoView {
             <Choice address key="status" label="Status" all="All statuses" options=options />
         </PageHead>
         <May role=Role::Editor>
-            <Upload datasets />
+            <Upload />
         </May>
         <Loaded remote=datasets is_empty=no_items empty=empty let:page>
             <div class="panel overflow-x-auto" tabindex="0" role="region" aria-label="Datasets">
@@ -89,29 +89,28 @@ pub fn DatasetsPage() -> impl IntoView {
 }
 
 #[component]
-fn Upload(datasets: Remote<Page<Dataset>>) -> impl IntoView {
-    let toasts = Toasts::of_app();
-    let uploads = Uploads::new(move |_| {
-        toasts.good("Uploaded. The rows are being checked.");
-        datasets.refetch();
-    });
+fn Upload() -> impl IntoView {
+    let transfers = Transfers::of_app();
+    transfers.recover(None);
+    let facts = Facts::of_app();
+    let limits = move || DATASETS.up_to(facts.max_dataset_bytes());
     let add = UnsyncCallback::new(move |files: Vec<File>| {
         for file in files {
-            let name: String = file.name().chars().take(120).collect();
-            let objection = DATASETS.objection(&file.name(), file.size() as u64);
-            uploads.add(
-                file,
-                format!("{UPLOAD}?name={}", js_sys::encode_uri_component(&name)),
-                objection,
-            );
+            let objection = untrack(limits).objection(&file.name(), file.size() as u64);
+            transfers.add(Destination::Dataset, file, objection);
         }
     });
-    let note = "JSON Lines or a JSON list, up to 500 MB: OpenAI chat, ShareGPT, Alpaca, prompt and completion, preference \
-                pairs or plain text. The format is told by the rows.";
+    let note = Signal::derive(move || {
+        format!(
+            "JSON Lines or a JSON list, up to {} each: OpenAI chat, ShareGPT, Alpaca, prompt and completion, preference pairs \
+             or plain text. The format is told by the rows.",
+            format::size(limits().bytes)
+        )
+    });
     view! {
         <div class="mb-6 space-y-4">
             <DropZone limits=DATASETS note on_files=add />
-            <UploadList uploads />
+            <TransferList destination=Destination::Dataset />
         </div>
     }
 }
@@ -120,6 +119,7 @@ pub fn source_name(source: DatasetSource) -> &'static str {
     match source {
         DatasetSource::Examples => "Approved examples",
         DatasetSource::Upload => "Upload",
+        DatasetSource::Repair => "Repair",
     }
 }
 
