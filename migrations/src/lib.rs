@@ -20,6 +20,7 @@ mod m20261121_000012_generation;
 mod m20261121_000013_studio;
 mod m20261121_000014_datasets;
 mod m20261121_000015_jobs;
+mod m20261121_000017_models;
 
 /// Applies the migrations in the order of the list.
 #[derive(Debug)]
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000013_studio::Migration),
             Box::new(m20261121_000014_datasets::Migration),
             Box::new(m20261121_000015_jobs::Migration),
+            Box::new(m20261121_000017_models::Migration),
         ]
     }
 }

@@ -63,4 +63,7 @@ ids!(
     BatchItemId,
     ConceptId,
     DiagramId,
+    ModelExportId,
+    ComparisonId,
+    ComparisonRoundId,
 );
