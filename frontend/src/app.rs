@@ -7,6 +7,7 @@ use crate::{
     pages::{
         agents::{find::AgentPage, wizard::WizardPage},
         batches::find::BatchPage,
+        comparisons::{find::ComparisonPage, new::ComparePage},
         dashboard::DashboardPage,
         datasets::{find::DatasetPage, list::DatasetsPage},
         deletions::receipt::ReceiptPage,
@@ -81,6 +82,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/training/:id") view=JobPage />
                     <Route path=path!("/models") view=ModelsPage />
                     <Route path=path!("/models/:id") view=ModelPage />
+                    <Route path=path!("/models/:id/compare") view=ComparePage />
+                    <Route path=path!("/comparisons/:id") view=ComparisonPage />
                     <ParentRoute path=path!("/settings") view=Settings>
                         <Route path=path!("") view=First />
                         <Route path=path!("/profile") view=ProfilePage />

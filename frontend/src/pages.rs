@@ -3,6 +3,7 @@
 pub mod agents;
 pub mod batches;
 mod by_id;
+pub mod comparisons;
 pub mod dashboard;
 pub mod datasets;
 pub mod deletions;

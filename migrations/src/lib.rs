@@ -21,6 +21,7 @@ mod m20261121_000013_studio;
 mod m20261121_000014_datasets;
 mod m20261121_000015_jobs;
 mod m20261121_000016_dataset_uploads;
+mod m20261121_000017_models;
 mod m20261121_000018_conversations;
 mod m20261121_000019_webhooks;
 
@@ -48,6 +49,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000014_datasets::Migration),
             Box::new(m20261121_000015_jobs::Migration),
             Box::new(m20261121_000016_dataset_uploads::Migration),
+            Box::new(m20261121_000017_models::Migration),
             Box::new(m20261121_000018_conversations::Migration),
             Box::new(m20261121_000019_webhooks::Migration),
         ]

@@ -2,9 +2,16 @@
 
 use crate::config::Config;
 use cerebros_ingest::child::Exit;
-use rustix::process::{Pid, Signal, kill_process_group};
-use std::{io, process::Stdio, time::Duration};
-use tokio::process::{Child, Command};
+use cerebros_trainer::protocol::ExportFormat;
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process_group, prlimit};
+use std::{io, path::Path, process::Stdio, time::Duration};
+use tokio::{
+    io::AsyncReadExt,
+    process::{Child, Command},
+};
+
+/// More than any child says in the end.
+const MAX_SAID_BYTES: u64 = 1024 * 1024;
 
 /// A command for a part of this program, killed when dropped. Its stdin is a pipe: keep it open, by its end the child learns
 /// of ours. The settings hold secrets, which a child that reads others' files has no use for: it gets none of them.
@@ -36,18 +43,62 @@ pub async fn run(mut command: Command, deadline: Duration) -> io::Result<Exit> {
     exit
 }
 
+/// Runs a child that writes `adapter` over `base` into `out`; gives what it said. It may take `memory` bytes, and as long as
+/// the configuration allows. Dropped half-way, it is killed.
+pub async fn export(
+    config: &Config,
+    (base, adapter): (&Path, &Path),
+    format: ExportFormat,
+    out: &Path,
+    memory: Option<u64>,
+) -> io::Result<(Exit, Vec<u8>)> {
+    let mut command = command(config, "export");
+    command.args([base, adapter]).arg(format.name()).arg(out);
+    command.stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
+    let mut child = Group(command.spawn()?);
+    if let Some(memory) = memory {
+        child.limit_memory(memory)?;
+    }
+    let leash = child.0.stdin.take();
+    let stdout = child.0.stdout.take();
+    let ran = async {
+        let mut said = Vec::new();
+        if let Some(stdout) = stdout {
+            stdout.take(MAX_SAID_BYTES).read_to_end(&mut said).await?;
+        }
+        Ok((Exit::from(child.0.wait().await?), said))
+    };
+    let ran = tokio::time::timeout(config.deadlines.export, ran).await;
+    drop(leash);
+    ran.unwrap_or_else(|_| Ok((Exit::TimedOut, Vec::new())))
+}
+
 /// A child that leads a process group. Dropped, the whole group is killed.
 struct Group(Child);
 
+impl Group {
+    /// `None`: it was waited for, and the number may be another's by now.
+    fn pid(&self) -> Option<Pid> {
+        let id = i32::try_from(self.0.id()?).ok()?;
+        Pid::from_raw(id)
+    }
+
+    /// Of its own memory. Files that it maps, and room that it reserves without using it, do not count.
+    fn limit_memory(&self, bytes: u64) -> io::Result<()> {
+        let limit = Rlimit {
+            current: Some(bytes),
+            maximum: Some(bytes),
+        };
+        if let Some(pid) = self.pid() {
+            prlimit(Some(pid), Resource::Data, limit)?;
+        }
+        Ok(())
+    }
+}
+
 impl Drop for Group {
     fn drop(&mut self) {
-        // No id: it was waited for, and the number may be another's by now.
-        let pid = self
-            .0
-            .id()
-            .and_then(|id| i32::try_from(id).ok())
-            .and_then(Pid::from_raw);
-        if let Some(pid) = pid
+        if let Some(pid) = self.pid()
             && let Err(error) = kill_process_group(pid, Signal::KILL)
         {
             tracing::warn!(error = %error, "a child could not be killed");

@@ -54,6 +54,8 @@ pub struct Config {
     pub cors_origins: Vec<String>,
     pub deadlines: Deadlines,
     pub llm: LlmConfig,
+    /// What writing a model for other programs may take; `None` is most of what is free.
+    pub export_memory_bytes: Option<u64>,
     /// The executable that is run as the training, inference and extraction child.
     pub child_program: PathBuf,
 }
@@ -176,6 +178,8 @@ pub struct Deadlines {
     pub upload: Duration,
     /// For a file to get a row that names it.
     pub orphan: Duration,
+    /// For a model to be written for other programs.
+    pub export: Duration,
     /// For the virus scanner to take the next piece, and to answer.
     pub scan: Duration,
     /// Until the virus scanner is asked again; `None` is ever longer.
@@ -193,6 +197,7 @@ impl Default for Deadlines {
             handler: Duration::from_secs(60),
             upload: Duration::from_secs(7 * 24 * 3600),
             orphan: Duration::from_secs(24 * 3600),
+            export: Duration::from_secs(3600),
             scan: Duration::from_secs(120),
             scan_again: None,
         }
@@ -297,6 +302,7 @@ impl Config {
                 0,
                 u64::MAX,
             )?,
+            export_memory_bytes: number(&get, "EXPORT_MEMORY_BYTES", "a number of bytes", 1, u64::MAX)?,
             mail,
             trusted_proxies: list(
                 &get,

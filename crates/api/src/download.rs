@@ -1,7 +1,14 @@
 //! Answers that are files.
 
-use crate::storage::Blob;
-use actix_web::{HttpResponse, body::SizedStream, http::header};
+use crate::storage::{Blob, Storage};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    body::SizedStream,
+    http::{
+        StatusCode,
+        header::{self, HeaderValue},
+    },
+};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -26,6 +33,54 @@ pub fn attachment(blob: Blob, media_type: &'static str, name: &str) -> HttpRespo
         .content_type(media_type)
         .insert_header((header::CONTENT_DISPOSITION, disposition(name)))
         .body(SizedStream::new(blob.size_bytes, bytes))
+}
+
+/// A file that may also be asked for in part, so that a download that broke off goes on.
+pub struct Kept<'a> {
+    pub key: &'a str,
+    pub size_bytes: u64,
+    /// Hexadecimal; its `ETag`.
+    pub sha256: &'a str,
+    pub media_type: &'static str,
+    pub name: &'a str,
+}
+
+/// Streams all of a stored file, or the one part that `Range` names. A range that it does not have, or of an older file,
+/// gives all of it.
+pub async fn resumable(request: &HttpRequest, storage: &Storage, file: Kept<'_>) -> io::Result<HttpResponse> {
+    let etag = format!("\"{}\"", file.sha256);
+    let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let same = text(header::IF_RANGE).is_none_or(|known| known == etag);
+    let range = text(header::RANGE).filter(|_| same);
+    let mut response = match range.and_then(|range| part(range, file.size_bytes)) {
+        Some((first, last)) => {
+            let blob = storage.read_part(file.key, first, last - first + 1).await?;
+            let mut response = attachment(blob, file.media_type, file.name);
+            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+            let range = format!("bytes {first}-{last}/{}", file.size_bytes);
+            let range = HeaderValue::try_from(range).map_err(io::Error::other)?;
+            response.headers_mut().insert(header::CONTENT_RANGE, range);
+            response
+        }
+        None => attachment(storage.read(file.key).await?, file.media_type, file.name),
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(header::ETAG, HeaderValue::try_from(etag).map_err(io::Error::other)?);
+    Ok(response)
+}
+
+/// First and last byte of the one range in a `Range` header.
+fn part(range: &str, size: u64) -> Option<(u64, u64)> {
+    let (first, last) = range.strip_prefix("bytes=")?.trim().split_once('-')?;
+    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    let end = size.checked_sub(1).filter(|_| digits(first) && digits(last))?;
+    let (first, last) = match (first, last) {
+        ("", suffix) => (size.saturating_sub(suffix.parse().ok()?), end),
+        (first, "") => (first.parse().ok()?, end),
+        (first, last) => (first.parse().ok()?, last.parse::<u64>().ok()?.min(end)),
+    };
+    (first <= last).then_some((first, last))
 }
 
 /// A file that a browser saves, written on a thread of its own while it is sent. A failure breaks it off.
@@ -114,7 +169,28 @@ pub fn disposition(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::disposition;
+    use super::{disposition, part};
+
+    #[test]
+    fn a_range_is_one_part_that_the_file_has() {
+        for (range, found) in [
+            ("bytes=0-", Some((0, 9))),
+            ("bytes=4-6", Some((4, 6))),
+            ("bytes=4-600", Some((4, 9))),
+            ("bytes=-3", Some((7, 9))),
+            ("bytes=-30", Some((0, 9))),
+            ("bytes=9-9", Some((9, 9))),
+            ("bytes=10-", None),
+            ("bytes=-0", None),
+            ("bytes=6-4", None),
+            ("bytes=0-1,3-4", None),
+            ("bytes=+1-2", None),
+            ("lines=0-1", None),
+        ] {
+            assert_eq!(part(range, 10), found, "{range}");
+        }
+        assert_eq!(part("bytes=0-", 0), None);
+    }
 
     #[test]
     fn a_name_cannot_leave_its_quotes() {

@@ -30,14 +30,14 @@ enum Command {
     /// Look after a server's data
     #[command(subcommand)]
     Admin(Admin),
-    /// Write a trained adapter over its base for other programs, compared with the two: a merged model, or GGUF. Stops when
-    /// stdin ends
+    /// Write a trained adapter over its base for other programs, compared with the two: PEFT, a merged model, or GGUF.
+    /// Stops when stdin ends
     Export {
         /// Directory of the base
         base: PathBuf,
         /// Directory of the adapter, as its archive unpacks
         adapter: PathBuf,
-        /// merged or gguf
+        /// peft, merged or gguf
         format: cerebros_trainer::protocol::ExportFormat,
         /// A directory that does not exist yet
         out: PathBuf,

@@ -85,12 +85,15 @@ pub fn not_found(name: &str) -> impl Fn(DbError) -> AppError + '_ {
     }
 }
 
-/// Deletes a model that no agent serves, and its adapter.
+/// Deletes a model that no agent serves, its adapter and its exports.
 pub async fn delete(app: &App, scope: &Scope, id: ModelId) -> AppResult<()> {
     let mut write = app.db.write(scope).await?;
-    let blob_key = db::models::delete(&mut write, id).await?;
+    let blob_keys = db::models::delete(&mut write, id).await?;
     write.commit().await?;
-    app.storage.remove(&blob_key).await.map_err(AppError::io)
+    for key in &blob_keys {
+        app.storage.remove(key).await.map_err(AppError::io)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -64,6 +64,7 @@ use utoipa_actix_web::AppExt;
         (name = "bases", description = "Models that training starts from"),
         (name = "jobs", description = "LoRA training"),
         (name = "models", description = "Trained adapters"),
+        (name = "comparisons", description = "Two models on the same prompts, and which answers are better"),
         (name = "dashboard", description = "Figures from recorded calls"),
         (name = "events", description = "Live changes"),
         (name = "openai", description = "OpenAI's wire: point the stock SDKs here"),
@@ -174,9 +175,8 @@ fn access(method: &str, operation: &Operation) -> Access {
         | "delete_webhook" => Member(Role::Admin, KeyScope::Admin),
         "list_webhook_deliveries" | "retry_webhook_delivery" => Member(Role::Admin, KeyScope::Admin),
         "find_receipt" => Open,
-        "review_examples" | "claim_examples" | "release_examples" | "judge_example" | "undo_example" => {
-            Member(Role::Reviewer, KeyScope::Write)
-        }
+        "vote_on_round" | "review_examples" | "claim_examples" | "release_examples" | "judge_example"
+        | "undo_example" => Member(Role::Reviewer, KeyScope::Write),
         "find_shared_diagram" | "find_shared_picture" => Open,
         // Its address is signed.
         "put_part" => Open,

@@ -7,6 +7,7 @@ mod audit;
 mod auth;
 mod bases;
 mod batches;
+mod comparisons;
 mod concepts;
 mod conversations;
 mod credentials;
@@ -28,6 +29,7 @@ mod links;
 mod llm_calls;
 mod llm_settings;
 mod members;
+mod model_exports;
 mod models;
 mod notifications;
 mod openai;
@@ -81,6 +83,8 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(bases::configure)
             .configure(jobs::configure)
             .configure(models::configure)
+            .configure(model_exports::configure)
+            .configure(comparisons::configure)
             .configure(dashboard::configure)
             .configure(events::configure)
             .configure(legal::configure),

@@ -19,11 +19,11 @@ use std::{
 };
 use tokio::{
     fs::{self, File},
-    io::AsyncWriteExt,
+    io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt},
 };
 use tokio_util::io::ReaderStream;
 use uuid::Uuid;
-use zip::ZipArchive;
+use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter, write::SimpleFileOptions};
 
 #[derive(Debug, Clone)]
 pub struct Storage {
@@ -160,6 +160,21 @@ impl Storage {
         }
     }
 
+    /// `length` bytes of a file from `offset` on, all of which it has.
+    pub async fn read_part(&self, key: &str, offset: u64, length: u64) -> io::Result<Blob> {
+        match &self.blobs {
+            Blobs::Directory(directory) => {
+                let mut file = File::open(directory.path(key)).await?;
+                file.seek(io::SeekFrom::Start(offset)).await?;
+                Ok(Blob {
+                    size_bytes: length,
+                    bytes: ReaderStream::with_capacity(file.take(length), 64 * 1024).boxed(),
+                })
+            }
+            Blobs::Bucket(bucket) => bucket.read_part(key, offset, length).await,
+        }
+    }
+
     pub async fn exists(&self, key: &str) -> io::Result<bool> {
         Ok(self.size(key).await?.is_some())
     }
@@ -276,6 +291,44 @@ pub async fn remove_directory(path: &Path) -> io::Result<()> {
     match fs::remove_dir_all(path).await {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
+    }
+}
+
+/// Puts the files of a directory into an archive, as they are; gives its size. The same files give the same archive.
+pub fn pack(source: &Path, archive: &Path) -> io::Result<u64> {
+    let mut names: Vec<_> = std::fs::read_dir(source)?
+        .map(|entry| entry.map(|entry| entry.file_name()))
+        .collect::<Result<_, _>>()?;
+    names.sort();
+    let mut zip = ZipWriter::new(std::fs::File::create(archive)?);
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Stored)
+        .last_modified_time(DateTime::default());
+    for name in &names {
+        let mut file = std::fs::File::open(source.join(name))?;
+        let is_large = file.metadata()?.len() >= u64::from(u32::MAX);
+        zip.start_file(name.to_string_lossy(), options.large_file(is_large))
+            .map_err(io::Error::other)?;
+        io::copy(&mut file, &mut zip)?;
+    }
+    let mut file = zip.finish().map_err(io::Error::other)?;
+    io::Write::flush(&mut file)?;
+    Ok(file.metadata()?.len())
+}
+
+/// Size and SHA-256 of a file of this machine.
+pub fn hash(path: &Path) -> io::Result<(u64, String)> {
+    let mut file = std::fs::File::open(path)?;
+    let mut hash = Sha256::new();
+    let mut piece = vec![0; 1024 * 1024];
+    let mut size = 0;
+    loop {
+        let count = io::Read::read(&mut file, &mut piece)?;
+        if count == 0 {
+            return Ok((size, hex::encode(hash.finalize())));
+        }
+        hash.update(&piece[..count]);
+        size += count as u64;
     }
 }
 

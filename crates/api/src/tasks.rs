@@ -1,8 +1,8 @@
 //! Which background tasks there are, and how many of each queue run at once.
 
 use crate::{
-    bases, batches, concepts, datasets::validation, deletions, diagrams::draw, documents::extraction, examples,
-    invitations, jobs, links, state::App, uploads, webhooks,
+    bases, batches, comparisons, concepts, datasets::validation, deletions, diagrams::draw, documents::extraction,
+    examples, invitations, jobs, links, model_exports, state::App, uploads, webhooks,
 };
 use cerebros_queue::{Lease, Runner, Task, TaskError, Waker};
 use chrono::{Duration, Utc};
@@ -37,6 +37,12 @@ pub fn start(app: &Arc<App>) -> anyhow::Result<Vec<JoinHandle<anyhow::Result<()>
         .on_dead(jobs::bury)
         .register(bases::fetch)
         .on_dead(bases::bury)
+        .queue("exports", 1)
+        .register(model_exports::run)
+        .on_dead(model_exports::bury)
+        .queue("comparisons", 1)
+        .register(comparisons::run)
+        .on_dead(comparisons::bury)
         .queue("documents", 2)
         .register(extraction::run)
         .on_dead(extraction::bury)

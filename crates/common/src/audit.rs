@@ -64,6 +64,10 @@ pub enum Noun {
     Base,
     Job,
     Model,
+    /// A model written for other programs.
+    ModelExport,
+    /// Two models on the same prompts.
+    Comparison,
     Deletion,
     Upload,
     /// How the workspace reaches its language model.

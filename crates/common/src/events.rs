@@ -38,8 +38,11 @@ pub enum EventKind {
     BaseChanged,
     JobChanged,
     JobMetric,
+    /// The model, or what it was written as for other programs.
     ModelChanged,
     ModelDeleted,
+    /// A comparison of two models came, went on, was voted on or went.
+    ComparisonChanged,
     /// The workspace's name or settings; `id` is the workspace.
     WorkspaceChanged,
     /// Members came, went or got another role; `id` is the user.

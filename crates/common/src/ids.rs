@@ -66,4 +66,7 @@ ids!(
     WebhookId,
     WebhookDeliveryId,
     ConversationId,
+    ModelExportId,
+    ComparisonId,
+    ComparisonRoundId,
 );

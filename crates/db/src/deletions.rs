@@ -89,6 +89,9 @@ const ROWS: &[(&str, &str)] = &[
     ),
     ("checkpoints", "job_id in (select id from jobs where workspace_id = $1)"),
     ("job_log", "job_id in (select id from jobs where workspace_id = $1)"),
+    ("comparison_rounds", "workspace_id = $1"),
+    ("comparisons", "workspace_id = $1"),
+    ("model_exports", "workspace_id = $1"),
     ("models", "workspace_id = $1"),
     ("jobs", "workspace_id = $1"),
     (
@@ -411,7 +414,8 @@ async fn extent(
     if whole {
         let all = of("workspace_id");
         let (models, model_bytes) = total(connection, "models", &all, id).await?;
-        bytes += model_bytes;
+        let (_, export_bytes) = total(connection, "model_exports", &all, id).await?;
+        bytes += model_bytes + export_bytes;
         counts = DeletionCounts {
             workspaces: 1,
             members: count(connection, "members", &all, id).await?,
@@ -571,6 +575,13 @@ async fn flag_models(write: &mut Write, dataset_id: Uuid) -> Result<Vec<Uuid>, D
             write.event(EventKind::ModelChanged, *id, None);
             write.audit(Action::Updated, Noun::Model, *id, &["source_deleted_at"]);
         }
+        // Its answers may say what it learned.
+        execute(
+            write,
+            "delete from comparisons where model_id = $1 or against_id = $1",
+            [(*id).into()],
+        )
+        .await?;
         agents::take_offline(write, ModelId(*id)).await?;
     }
     Ok(models)

@@ -1,6 +1,6 @@
 //! Models: adapters with the job that made them.
 
-use crate::{Db, DbError, Scope, Write, convert, datasets, paging::page};
+use crate::{Db, DbError, Scope, Write, convert, datasets, model_exports, paging::page};
 use cerebros_common::{
     audit::{Action, Noun},
     events::EventKind,
@@ -108,8 +108,8 @@ pub async fn insert(write: &mut Write, new: &NewModel) -> Result<bool, DbError> 
     Ok(!erased)
 }
 
-/// Removes a model that no agent serves; gives the key of its archive.
-pub async fn delete(write: &mut Write, id: ModelId) -> Result<String, DbError> {
+/// Removes a model that no agent serves, and its exports; gives the keys of their files.
+pub async fn delete(write: &mut Write, id: ModelId) -> Result<Vec<String>, DbError> {
     let row = scoped(&write.scope()?, id)
         .lock_exclusive()
         .one(write.connection())
@@ -120,10 +120,12 @@ pub async fn delete(write: &mut Write, id: ModelId) -> Result<String, DbError> {
             "An assistant answers with this model. Take it offline first.".to_owned(),
         ));
     }
+    let mut keys = model_exports::keys_of(write.connection(), id.0).await?;
+    keys.push(row.blob_key);
     row::Entity::delete_by_id(id.0).exec(write.connection()).await?;
     write.event(EventKind::ModelDeleted, id.0, row.agent_id.map(AgentId));
     write.audit(Action::Deleted, Noun::Model, id, &[]);
-    Ok(row.blob_key)
+    Ok(keys)
 }
 
 async fn is_served(connection: &impl ConnectionTrait, row: &row::Model) -> Result<bool, DbError> {

@@ -209,7 +209,8 @@ pub async fn expired_unscoped(db: &Db, limit: u64) -> Result<Vec<LocatedUpload>,
 pub async fn named_unscoped(db: &Db, kind: &str, ids: &[Uuid]) -> Result<HashSet<Uuid>, DbError> {
     let tables = match kind {
         "documents" | "datasets" => vec![kind, "uploads"],
-        "models" | "uploads" => vec![kind],
+        "models" => vec!["models", "model_exports"],
+        "uploads" => vec![kind],
         _ => return Err(DbError::Fault("files of this kind have no rows")),
     };
     let mut found = HashSet::new();

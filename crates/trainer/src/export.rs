@@ -26,14 +26,22 @@ pub fn export_main(base: &Path, adapter: &Path, format: ExportFormat, out: &Path
         .and_then(|()| Interrupt::watch())
         .map_err(|error| Failure::internal(error).into())
         .and_then(|interrupt| export(base, adapter, format, out, &interrupt));
+    let failed = |failure: Failure, certificate| {
+        let exit = failure.exit();
+        let Failure { code, message, remedy } = failure;
+        let failed = ExportOutcome::Failed {
+            code,
+            message,
+            remedy,
+            certificate,
+        };
+        (failed, exit)
+    };
     let (outcome, exit) = match exported {
-        Ok((files, certificate)) => (ExportOutcome::Done { files, certificate }, Exit::Done),
+        Ok((files, certificate)) if certificate.holds() => (ExportOutcome::Done { files, certificate }, Exit::Done),
+        Ok((_, certificate)) => failed(parity::refusal(&certificate), Some(certificate)),
         Err(Stop::Interrupted) => return Exit::Interrupted.into(),
-        Err(Stop::Failed(failure)) => {
-            let exit = failure.exit();
-            let Failure { code, message, remedy } = failure;
-            (ExportOutcome::Failed { code, message, remedy }, exit)
-        }
+        Err(Stop::Failed(failure)) => failed(failure, None),
     };
     match writeln!(std::io::stdout(), "{}", serde_json::json!(outcome)) {
         Ok(()) => exit.into(),
@@ -51,7 +59,7 @@ fn export(
     inspect_base(base)?;
     std::fs::create_dir(out)?;
     let exported = write_and_compare(base, adapter, format, out, interrupt);
-    if exported.is_err() {
+    if !exported.as_ref().is_ok_and(|(_, certificate)| certificate.holds()) {
         files::remove_directory(out)?;
     }
     exported
@@ -68,6 +76,14 @@ fn write_and_compare(
     let adapter = Adapter::load(adapter_dir, &config)?;
     let prompts = parity::prompts(&Chat::load(base, &config, Moment::Fixed)?, &config)?;
     let certificate = match format {
+        ExportFormat::Peft => {
+            for file in files::list(adapter_dir)? {
+                std::fs::copy(adapter_dir.join(&file.name), out.join(&file.name))?;
+            }
+            let llama = Llama::load(base)?;
+            let expected = parity::continue_all(&llama, Some(&adapter), &prompts, interrupt)?;
+            parity::compare(&expected, &llama, Some(&Adapter::load(out, &config)?), interrupt)?
+        }
         ExportFormat::Merged => {
             merged::write(base, &config, &adapter, out, interrupt)?;
             // One after the other: two large models would not fit.

@@ -34,7 +34,7 @@ enum Command {
     Export {
         base: PathBuf,
         adapter: PathBuf,
-        /// merged or gguf
+        /// peft, merged or gguf
         format: ExportFormat,
         /// A directory that does not exist yet
         out: PathBuf,

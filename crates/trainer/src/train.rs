@@ -11,7 +11,7 @@ mod emitter;
 mod failure;
 pub(crate) mod files;
 mod job;
-mod memory;
+pub mod memory;
 mod optimizer;
 mod output;
 mod plan;

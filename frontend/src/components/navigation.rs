@@ -41,7 +41,7 @@ static PLACES: [Place; 6] = [
         href: "/models",
         name: "Models",
         icon: icondata::LuBox,
-        also: &[],
+        also: &["/comparisons"],
     },
     Place {
         href: "/settings",

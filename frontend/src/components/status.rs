@@ -5,10 +5,12 @@ use cerebros_common::{
     agents::AgentStatus,
     bases::BaseStatus,
     batches::{BatchItemStatus, BatchStatus},
+    comparisons::ComparisonStatus,
     datasets::DatasetStatus,
     documents::DocumentStatus,
     examples::ExampleStatus,
     jobs::JobStatus,
+    model_exports::ModelExportStatus,
 };
 use leptos::prelude::*;
 
@@ -80,6 +82,23 @@ fn base_status(status: BaseStatus) -> Look {
     }
 }
 
+fn comparison_status(status: ComparisonStatus) -> Look {
+    match status {
+        ComparisonStatus::Running => (Colour::Purple, "Answering", true),
+        ComparisonStatus::Ready => (Colour::Green, "All answered", false),
+        ComparisonStatus::Failed => (Colour::Red, "Failed", false),
+    }
+}
+
+fn model_export_status(status: ModelExportStatus) -> Look {
+    match status {
+        ModelExportStatus::Queued => (Colour::Grey, "Waiting", true),
+        ModelExportStatus::Running => (Colour::Purple, "Writing and comparing", true),
+        ModelExportStatus::Ready => (Colour::Green, "Ready", false),
+        ModelExportStatus::Failed => (Colour::Red, "Failed", false),
+    }
+}
+
 fn batch_status(status: BatchStatus) -> Look {
     match status {
         BatchStatus::Running => (Colour::Purple, "Running", true),
@@ -97,6 +116,16 @@ pub fn batch_item_status(status: BatchItemStatus) -> Look {
         BatchItemStatus::Failed => (Colour::Red, "Failed", false),
         BatchItemStatus::Skipped => (Colour::Grey, "Left out", false),
     }
+}
+
+#[component]
+pub fn ComparisonTag(status: ComparisonStatus) -> impl IntoView {
+    look(comparison_status(status))
+}
+
+#[component]
+pub fn ModelExportTag(status: ModelExportStatus) -> impl IntoView {
+    look(model_export_status(status))
 }
 
 #[component]

@@ -1,4 +1,5 @@
 //! Models: the list, and one of them.
 
+mod exports;
 pub mod find;
 pub mod list;

@@ -1,16 +1,14 @@
 //! Puts a trained adapter into storage, as one archive.
 
 use super::directory;
-use crate::{state::App, storage::Storage};
+use crate::{
+    state::App,
+    storage::{self, Storage},
+};
 use cerebros_common::{ids::ModelId, jobs::Job};
 use cerebros_db::{self as db, Scope, models::NewModel};
 use cerebros_queue::TaskError;
-use std::{
-    fs,
-    io::{self, Write as _},
-    path::Path,
-};
-use zip::{CompressionMethod, DateTime, ZipWriter, write::SimpleFileOptions};
+use std::io;
 
 /// What the trainer said of its result.
 pub struct Adapter {
@@ -32,7 +30,7 @@ pub async fn store(app: &App, scope: &Scope, job: &Job, adapter: &Adapter) -> Re
     let archive = directory(app, job.id).join(ARCHIVE);
     let stored = async {
         let path = archive.clone();
-        let written = tokio::task::spawn_blocking(move || write(&source, &path)).await;
+        let written = tokio::task::spawn_blocking(move || storage::pack(&source, &path)).await;
         let size_bytes = written.map_err(io::Error::other)??;
         app.storage.keep(&archive, &blob_key).await?;
         io::Result::Ok(size_bytes)
@@ -63,25 +61,4 @@ pub async fn store(app: &App, scope: &Scope, job: &Job, adapter: &Adapter) -> Re
         size_bytes,
         sha256: adapter.sha256.clone(),
     })
-}
-
-/// Writes the adapter's files to an archive; gives its size.
-fn write(source: &Path, archive: &Path) -> io::Result<u64> {
-    let mut names: Vec<_> = fs::read_dir(source)?
-        .map(|entry| entry.map(|entry| entry.file_name()))
-        .collect::<Result<_, _>>()?;
-    names.sort();
-    let mut zip = ZipWriter::new(fs::File::create(archive)?);
-    // A fixed time: the same adapter gives the same archive.
-    let options = SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Stored)
-        .last_modified_time(DateTime::default());
-    for name in &names {
-        zip.start_file(name.to_string_lossy(), options)
-            .map_err(io::Error::other)?;
-        io::copy(&mut fs::File::open(source.join(name))?, &mut zip)?;
-    }
-    let mut file = zip.finish().map_err(io::Error::other)?;
-    file.flush()?;
-    Ok(file.metadata()?.len())
 }

@@ -88,8 +88,17 @@ impl Bucket {
     }
 
     pub async fn read(&self, key: &str) -> io::Result<Blob> {
+        self.get(key, None).await
+    }
+
+    pub async fn read_part(&self, key: &str, offset: u64, length: u64) -> io::Result<Blob> {
+        let last = offset + length.saturating_sub(1);
+        self.get(key, Some(format!("bytes={offset}-{last}"))).await
+    }
+
+    async fn get(&self, key: &str, range: Option<String>) -> io::Result<Blob> {
         let get = self.client.get_object().bucket(&self.name).key(key);
-        let found = get.send().await.map_err(failed)?;
+        let found = get.set_range(range).send().await.map_err(failed)?;
         let size = found.content_length().unwrap_or_default();
         let body = found.body.into_async_read();
         Ok(Blob {

@@ -3,11 +3,12 @@
 //! too; an id in it that names no known noun fails the walk.
 
 use crate::{
-    account, batches,
+    account, batches, comparisons,
     concepts::found,
     contract, events,
     helpers::{Answer, Client, TestServer, fixture},
     members::{self, workspace},
+    model_exports,
     training::{built_in_base, end_of, ready_dataset, rows, start_job},
 };
 use cerebros_common::{
@@ -20,6 +21,7 @@ use cerebros_common::{
     documents::{Chunk, Document, DocumentStatus},
     errors::ErrorCode,
     examples::Example,
+    models::Model,
     notifications::Notification,
     uploads::Upload,
     webhooks::{NewWebhookSecret, Webhook, WebhookDelivery},
@@ -105,7 +107,7 @@ fn noun_of(operation: &str, field: &str) -> &'static str {
         "base_id" => "bases",
         "concept_id" | "into_id" => "concepts",
         "conversation_id" => "conversations",
-        "model_id" => "models",
+        "model_id" | "against_id" => "models",
         "workspace_id" => "workspaces",
         "user_id" | "actor" => "users",
         "ids" | "duplicate_of" => "examples",
@@ -446,6 +448,13 @@ async fn rows_of(member: &Client) -> Rows {
     let dataset = ready_dataset(member, &rows(6)).await;
     let job = end_of(member, &start_job(member, &dataset, Some(&agent), 1).await).await;
     let base = built_in_base(member).await.id.to_string();
+    let model: Model = member
+        .get(&format!("/api/v1/models/{}", job.model_id.unwrap()))
+        .await
+        .data();
+    let comparison = comparisons::compared(member, &model, None, &["Who holds the key?"]).await;
+    let round = comparisons::rounds(member, &comparison).await.remove(0);
+    let export = model_exports::exported(member, &model, "peft").await;
     let team = workspace(member, "Timbuktu").await;
     let new = json!({"email": "friend@example.com", "role": "viewer"});
     let sent: SentInvitation = member.within(&team).post("/api/v1/invitations", new).await.data();
@@ -489,7 +498,10 @@ async fn rows_of(member: &Client) -> Rows {
             ("api-keys", key.api_key.id.to_string()),
             ("datasets", dataset.id.to_string()),
             ("jobs", job.id.to_string()),
-            ("models", job.model_id.unwrap().to_string()),
+            ("models", model.id.to_string()),
+            ("model-exports", export.id.to_string()),
+            ("comparisons", comparison.id.to_string()),
+            ("comparison-rounds", round.id.to_string()),
             ("bases", base),
             ("workspaces", personal.to_string()),
             ("members", user.id.to_string()),

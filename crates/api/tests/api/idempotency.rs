@@ -3,6 +3,7 @@
 use crate::{
     batches, concepts, contract, generation,
     helpers::{Answer, Client, DEADLINE, Kind, ServerProcess, TestServer},
+    model_exports,
     peer::{Asked, Peer, Turn},
     training::{built_in_base, end_of, ready_dataset, rows, start_job},
     uploads,
@@ -17,6 +18,7 @@ use cerebros_common::{
     errors::ErrorCode,
     examples::Example,
     jobs::Job,
+    models::Model,
     uploads::Upload,
     wire::{CursorPage, Page},
 };
@@ -54,6 +56,7 @@ struct Rows {
     /// One of its rows was rejected.
     broken: Dataset,
     base: String,
+    model: Model,
     /// Cancelled.
     job: Job,
     /// Failed.
@@ -139,6 +142,7 @@ async fn rows_of(server: &TestServer, member: &Client) -> Rows {
         document,
         upload,
         base: built_in_base(member).await.id.to_string(),
+        model: model_exports::trained(member).await,
         job: end_of(member, &job).await,
         failed_job,
         wire_job: end_of(member, &wire_job).await,
@@ -303,6 +307,18 @@ fn case(operation: &str, member: &Client, rows: &Rows) -> Option<Case> {
             json!({"dataset_id": rows.dataset.id, "base_id": rows.base}),
             json!({"dataset_id": rows.dataset.id, "base_id": rows.base, "agent_id": agent}),
             "select count(*) from jobs",
+        ),
+        "create_model_export" => json(
+            &format!("/api/v1/models/{}/exports", rows.model.id),
+            json!({"kind": "peft"}),
+            json!({"kind": "gguf"}),
+            "select count(*) from model_exports",
+        ),
+        "create_comparison" => json(
+            "/api/v1/comparisons",
+            json!({"model_id": rows.model.id, "prompts": ["a"]}),
+            json!({"model_id": rows.model.id, "prompts": ["b"]}),
+            "select count(*) from comparisons",
         ),
         "create_batch" => json(
             "/api/v1/batches",

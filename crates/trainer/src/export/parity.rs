@@ -83,7 +83,7 @@ pub fn continue_all(
         .collect()
 }
 
-/// Walks the same tokens with another form of the model; the failure where it would have gone another way.
+/// Walks the same tokens with another form of the model.
 pub fn compare(
     expected: &[Continued],
     llama: &Llama,
@@ -91,35 +91,40 @@ pub fn compare(
     interrupt: &Interrupt,
 ) -> Result<Certificate, Stop> {
     let mut largest = 0.0_f32;
-    let mut same_tokens = true;
+    let mut equal = 0;
     for continued in expected {
         interrupt.check()?;
         let (tokens, logits) = follow(llama, adapter, &continued.prompt, Some(&continued.tokens))?;
-        same_tokens &= tokens == continued.tokens;
+        let pairs = tokens.iter().zip(&continued.tokens);
+        equal += pairs.filter(|(found, expected)| found == expected).count();
         for (found, expected) in logits.iter().flatten().zip(continued.logits.iter().flatten()) {
             let gap = (found - expected).abs();
             // Not `max`, which passes over what is no number.
             largest = if gap <= largest { largest } else { gap };
         }
     }
-    if !same_tokens || largest.is_nan() || largest > BOUND {
-        return Err(Failure::new(
-            FailureCode::Inexact,
-            format!(
-                "The export does not answer as the model does: its logits are up to {largest:.4} off where {BOUND} is \
-                 allowed, and its tokens are {}.",
-                if same_tokens { "the same" } else { "others" }
-            ),
-            "Use the adapter itself, or export it in another format.",
-        )
-        .into());
-    }
     Ok(Certificate {
         prompts: expected.len() as u32,
         tokens: expected.iter().map(|continued| continued.tokens.len() as u32).sum(),
-        largest_logit_gap: f64::from(largest),
+        equal_tokens: equal as u32,
+        largest_logit_gap: largest.is_finite().then_some(f64::from(largest)),
         bound: f64::from(BOUND),
     })
+}
+
+/// What is said of an export whose certificate does not hold.
+pub fn refusal(certificate: &Certificate) -> Failure {
+    let gap = certificate.largest_logit_gap;
+    let gap = gap.map_or_else(|| "not numbers".to_owned(), |gap| format!("up to {gap:.4} off"));
+    Failure::new(
+        FailureCode::Inexact,
+        format!(
+            "The export does not answer as the model does: its logits are {gap} where {BOUND} is allowed, and {} of {} \
+             tokens are the same.",
+            certificate.equal_tokens, certificate.tokens
+        ),
+        "Use the adapter itself, or export it in another format.",
+    )
 }
 
 /// The likeliest tokens after a prompt and the logits that they were chosen from; goes on from `forced` where given.
@@ -183,15 +188,15 @@ mod tests {
         let expected = continue_all(&llama, Some(&adapter(0.0)), &prompts, &go_on).unwrap();
         let certificate = compare(&expected, &llama, Some(&adapter(0.0)), &go_on).unwrap();
         assert_eq!(
-            (certificate.prompts, certificate.tokens, certificate.largest_logit_gap),
-            (20, 160, 0.0)
+            (certificate.prompts, certificate.tokens, certificate.equal_tokens),
+            (20, 160, 160)
         );
+        assert_eq!(certificate.largest_logit_gap, Some(0.0));
+        assert!(certificate.holds());
         for value in [0.1, f32::NAN] {
-            let refused = compare(&expected, &llama, Some(&adapter(value)), &go_on).unwrap_err();
-            let Stop::Failed(failure) = refused else {
-                panic!("{refused}");
-            };
-            assert_eq!(failure.code, FailureCode::Inexact);
+            let certificate = compare(&expected, &llama, Some(&adapter(value)), &go_on).unwrap();
+            assert!(!certificate.holds(), "{certificate:?}");
+            assert_eq!(refusal(&certificate).code, FailureCode::Inexact);
         }
     }
 }

@@ -47,7 +47,10 @@ fn every_family_is_exported_with_a_certificate() {
         let merged = root.path().join(format!("{family}-merged"));
         let (files, certificate) = exported(family, "merged", &merged);
         assert_eq!((certificate.prompts, certificate.tokens), (20, 160));
-        assert!(certificate.largest_logit_gap < 1e-3, "{family}: {certificate:?}");
+        assert!(
+            certificate.largest_logit_gap.unwrap() < 1e-3,
+            "{family}: {certificate:?}"
+        );
         let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
         assert!(
             ["config.json", "model.safetensors", "tokenizer.json"]
@@ -63,9 +66,23 @@ fn every_family_is_exported_with_a_certificate() {
         }
         assert_eq!(cerebros_trainer::inspect_base(&merged).unwrap().dtype, "float32");
 
+        let peft = root.path().join(format!("{family}-peft"));
+        let (files, certificate) = exported(family, "peft", &peft);
+        assert_eq!(
+            (certificate.equal_tokens, certificate.largest_logit_gap),
+            (160, Some(0.0))
+        );
+        for file in &files {
+            let read = |dir: &Path| fs::read(dir.join(&file.name)).unwrap();
+            assert_eq!(read(&peft), read(&dir.join("final")), "{family}: {}", file.name);
+        }
+
         let (files, certificate) = exported(family, "gguf", &root.path().join(format!("{family}-gguf")));
         assert_eq!((files.len(), files[0].name.as_str()), (1, "adapter.gguf"));
-        assert!(certificate.largest_logit_gap < 1e-3, "{family}: {certificate:?}");
+        assert!(
+            certificate.largest_logit_gap.unwrap() < 1e-3,
+            "{family}: {certificate:?}"
+        );
     }
 }
 

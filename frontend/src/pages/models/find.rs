@@ -1,5 +1,6 @@
 //! One model: where it comes from, how well it learned, and the adapter itself.
 
+use super::exports::Exports;
 use crate::{
     address::Address,
     api::models::{adapter_address, delete_model, find_model},
@@ -42,6 +43,7 @@ fn OneModel(id: ModelId) -> impl IntoView {
                 <Losses model />
                 <Lineage model />
                 <Artifact model />
+                <Exports model />
             </div>
         </Loaded>
     }
@@ -72,6 +74,10 @@ fn Head(model: Signal<Model>) -> impl IntoView {
                     "Delete"
                 </button>
             </May>
+            <a href=format!("/models/{id}/compare") class="btn">
+                <Icon icon=icondata::LuColumns2 />
+                "Compare"
+            </a>
             <a href=adapter_address(id) download class="btn btn-primary">
                 <Icon icon=icondata::LuDownload />
                 "Download adapter"
@@ -93,7 +99,7 @@ fn Head(model: Signal<Model>) -> impl IntoView {
                 })
         }}
         <Confirm open=asking title="Delete this model?" action="Delete model" sending confirmed>
-            <p>"The adapter is removed and cannot be brought back. The job and the dataset it came from stay."</p>
+            <p>"The adapter and its exports are removed and cannot be brought back. The job and the dataset it came from stay."</p>
             <Show when=move || model.with(|model| model.serving)>
                 <p>"An assistant answers with it: choose another model for that assistant first."</p>
             </Show>

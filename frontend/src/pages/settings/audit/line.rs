@@ -32,7 +32,7 @@ pub const ACTIONS: [Action; 24] = [
     Action::Imported,
 ];
 
-pub const NOUNS: [Noun; 33] = [
+pub const NOUNS: [Noun; 35] = [
     Noun::Account,
     Noun::Password,
     Noun::EmailAddress,
@@ -54,6 +54,8 @@ pub const NOUNS: [Noun; 33] = [
     Noun::Base,
     Noun::Job,
     Noun::Model,
+    Noun::ModelExport,
+    Noun::Comparison,
     Noun::Deletion,
     Noun::Upload,
     Noun::LlmSettings,
@@ -180,6 +182,8 @@ pub fn noun_name(noun: Noun) -> &'static str {
         Noun::Base => "Base",
         Noun::Job => "Training job",
         Noun::Model => "Model",
+        Noun::ModelExport => "Model export",
+        Noun::Comparison => "Comparison",
         Noun::Deletion => "Deletion",
         Noun::Upload => "Upload",
         Noun::LlmSettings => "Language model setting",
