@@ -171,7 +171,11 @@ impl Run {
             "max_tokens": MAX_ANSWER_TOKENS, "temperature": 0.0,
         }))
         .map_err(AppError::internal)?;
-        let mut answer = self.app.inference.ask(chat::question(&request, target)?).await?;
+        let mut answer = self
+            .app
+            .inference
+            .ask(chat::question::question(&request, target, &self.scope, &[])?)
+            .await?;
         let mut flush = tokio::time::interval(FLUSH_EVERY);
         let (mut text, mut is_new) = (String::new(), false);
         let (prompt_tokens, completion_tokens) = loop {

@@ -16,14 +16,14 @@ use crate::{error::AppResult, state::App, webhooks};
 use cerebros_common::{
     agents::TrainingState,
     ids::{JobId, WorkspaceId},
-    jobs::{Job, JobFailure, JobPlan, JobStatus, MetricPoint},
+    jobs::{Job, JobFailure, JobPlan, JobStatus, MetricPoint, Precision},
 };
 use cerebros_db::{
     self as db, DbError, Scope, Write,
     jobs::{Start, Stop},
 };
 use cerebros_queue::{Burial, Enqueue, HookError, Lease, Task, TaskError, enqueue};
-use cerebros_trainer::protocol::{Event, LogLevel};
+use cerebros_trainer::protocol::{self, Event, LogLevel};
 use files::Files;
 use serde::{Deserialize, Serialize};
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -316,6 +316,7 @@ impl Run {
                 truncated_rows,
                 dropped_rows,
                 trainable_parameters,
+                precision: found,
                 resumed_from_step,
                 ..
             } => {
@@ -328,6 +329,7 @@ impl Run {
                     truncated_rows,
                     dropped_rows,
                     trainable_parameters,
+                    precision: precision(found),
                 };
                 db::jobs::set_plan(write, self.id, &plan).await?;
                 let message = match resumed_from_step {
@@ -451,4 +453,12 @@ fn is_locked(code: cerebros_trainer::protocol::FailureCode) -> bool {
 pub fn database(error: DbError) -> TaskError {
     tracing::warn!(error = ?error, "the database failed inside a task");
     TaskError::retry("The database could not be used")
+}
+
+/// The wire's form of what the trainer multiplies in.
+fn precision(found: protocol::Precision) -> Precision {
+    match found {
+        protocol::Precision::Fp32 => Precision::Fp32,
+        protocol::Precision::Bf16 => Precision::Bf16,
+    }
 }

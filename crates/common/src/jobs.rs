@@ -72,6 +72,10 @@ pub struct JobPlan {
     pub dropped_rows: u64,
     /// LoRA parameters.
     pub trainable_parameters: u64,
+    /// What the base's matrices are kept and multiplied in.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(inline, required = true))]
+    pub precision: Precision,
 }
 
 /// What a job would do. The counts are those that its `plan` will have; memory and time are estimates for this server.
@@ -178,6 +182,10 @@ pub struct JobParameters {
     #[validate(range(min = 1, max = 100, message = "must be 1 to 100"))]
     #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 100))]
     pub early_stopping_patience: Option<u32>,
+    /// What the base's matrices are kept and multiplied in; sums and the adapter are fp32 either way. `auto` takes bf16, half
+    /// the memory, where the base is stored in bf16 or fp16 and the processor multiplies it, else fp32.
+    #[cfg_attr(feature = "openapi", schema(inline, default = "auto"))]
+    pub precision: PrecisionChoice,
     /// Same seed, data and settings: same adapter, byte for byte.
     #[validate(range(max = 9_007_199_254_740_991_u64, message = "must be at most 9007199254740991"))]
     #[cfg_attr(
@@ -206,6 +214,7 @@ impl Default for JobParameters {
             max_grad_norm: 1.0,
             validation_fraction: 0.1,
             early_stopping_patience: None,
+            precision: PrecisionChoice::Auto,
             seed: 42,
         }
     }
@@ -284,6 +293,27 @@ pub enum RateSchedule {
     Linear,
     /// Falls along half a cosine to zero.
     Cosine,
+}
+
+/// What matrices are kept and multiplied in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    #[default]
+    Fp32,
+    Bf16,
+}
+
+/// What a person may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum PrecisionChoice {
+    /// What suits the base and the processor.
+    Auto,
+    Fp32,
+    Bf16,
 }
 
 /// Measurements of one optimizer step.

@@ -73,6 +73,7 @@ fn wire(app: &App, estimate: Estimate) -> JobEstimate {
             truncated_rows: estimate.truncated_rows,
             dropped_rows: estimate.dropped_rows,
             trainable_parameters: estimate.trainable_parameters,
+            precision: super::precision(estimate.precision),
         },
         duplicate_rows: estimate.duplicate_rows,
         longest_row_tokens: estimate.longest_row,

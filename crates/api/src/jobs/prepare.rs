@@ -5,7 +5,7 @@ use crate::{bases, datasets::form_of, state::App};
 use cerebros_common::{
     bases::BaseStatus,
     ids::{BaseId, DatasetId},
-    jobs::{Job, JobFailure, JobParameters, RateSchedule, TargetModule},
+    jobs::{Job, JobFailure, JobParameters, PrecisionChoice, RateSchedule, TargetModule},
 };
 use cerebros_datasets::{Options, format::Form};
 use cerebros_db::{self as db, DbError, Scope, bases::LocatedBase, datasets::LocatedDataset};
@@ -135,7 +135,11 @@ fn trainer_parameters(parameters: &JobParameters, threads: u32) -> Parameters {
         early_stopping_patience: parameters.early_stopping_patience,
         seed: parameters.seed,
         checkpoint_every_steps: CHECKPOINT_EVERY_STEPS,
-        precision: None,
+        precision: match parameters.precision {
+            PrecisionChoice::Auto => None,
+            PrecisionChoice::Fp32 => Some(protocol::Precision::Fp32),
+            PrecisionChoice::Bf16 => Some(protocol::Precision::Bf16),
+        },
         threads: Some(size(threads)),
     }
 }

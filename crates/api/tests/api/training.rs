@@ -8,7 +8,7 @@ use cerebros_common::{
     dashboard::Dashboard,
     datasets::{Dataset, DatasetStatus},
     errors::ErrorCode,
-    jobs::{Job, JobLogLine, JobStatus, MetricPoint},
+    jobs::{Job, JobLogLine, JobStatus, MetricPoint, Precision},
     models::Model,
     wire::{CursorPage, Page},
 };
@@ -222,14 +222,16 @@ async fn a_job_trains_as_its_parameters_say_and_stops_early(server: TestServer) 
     let parameters = json!({
         "rank": 4, "alpha": 32, "rank_stabilized": true, "target_modules": ["v_proj", "q_proj"], "schedule": "constant",
         "learning_rate": 0.05, "epochs": 60, "batch_size": 4, "max_seq_length": 128, "validation_fraction": 0.25,
-        "early_stopping_patience": 1,
+        "early_stopping_patience": 1, "precision": "bf16",
     });
     let body = json!({"dataset_id": dataset.id, "base_id": base.id, "parameters": parameters});
     let job: Job = member.post("/api/v1/jobs", body).await.data();
     assert_eq!(job.parameters.target_modules.len(), 2);
     let job = end_of(&member, &job).await;
     let model = model_of(&member, &job).await;
-    assert!(model.steps < job.plan.unwrap().total_steps);
+    let plan = job.plan.as_ref().unwrap();
+    assert!(model.steps < plan.total_steps);
+    assert_eq!(plan.precision, Precision::Bf16);
     let points: CursorPage<MetricPoint> = member.get(&format!("/api/v1/jobs/{}/metrics", job.id)).await.data();
     let after_training = points.items.iter().filter(|point| point.step > 0);
     let losses = after_training.filter_map(|point| point.validation_loss);
@@ -255,6 +257,7 @@ async fn bad_jobs_are_refused(server: TestServer) {
         ("learning_rate", json!("fast"), "parameters.learning_rate"),
         ("colour", json!("red"), "parameters.colour"),
         ("schedule", json!("slow"), "parameters.schedule"),
+        ("precision", json!("fp8"), "parameters.precision"),
         ("target_modules", json!([]), "parameters.target_modules"),
         (
             "early_stopping_patience",

@@ -5,7 +5,7 @@ use crate::{
     format,
     remote::Remote,
 };
-use cerebros_common::jobs::{FittingParameters, JobEstimate};
+use cerebros_common::jobs::{FittingParameters, JobEstimate, Precision};
 use leptos::prelude::*;
 
 #[component]
@@ -46,6 +46,10 @@ fn Told(estimate: JobEstimate, apply: Callback<FittingParameters>) -> impl IntoV
             format::size(left)
         ),
         None => format!("{} of memory", format::size(estimate.memory_bytes)),
+    };
+    let memory = match plan.precision {
+        Precision::Fp32 => memory,
+        Precision::Bf16 => format!("{memory}; the base in bf16"),
     };
     let notes = [
         (

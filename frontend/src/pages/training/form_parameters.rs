@@ -75,7 +75,7 @@ static BASIC: [Parameter; 4] = [
     ),
 ];
 
-static ADVANCED: [Parameter; 13] = [
+static ADVANCED: [Parameter; 14] = [
     whole(
         "max_seq_length",
         "Longest row",
@@ -137,6 +137,16 @@ static ADVANCED: [Parameter; 13] = [
             ("\"cosine\"", "Falls along a cosine"),
             ("\"linear\"", "Falls in a line"),
             ("\"constant\"", "Stays"),
+        ]),
+    },
+    Parameter {
+        key: "precision",
+        label: "Precision",
+        hint: "bf16 needs half the memory and is quicker where the processor has it; the loss differs in the third digit.",
+        kind: Kind::Choice(&[
+            ("\"auto\"", "What suits base and processor"),
+            ("\"fp32\"", "fp32"),
+            ("\"bf16\"", "bf16"),
         ]),
     },
     real("weight_decay", "Weight decay", "Pulls weights to zero. 0 to 1."),

@@ -27,7 +27,7 @@ use crate::{
 use cerebros_common::{
     events::EventKind,
     ids::JobId,
-    jobs::{Job, JobParameters, JobStatus, RateSchedule, TargetModule},
+    jobs::{Job, JobParameters, JobStatus, Precision, RateSchedule, TargetModule},
     workspaces::Role,
 };
 use chrono::Utc;
@@ -230,6 +230,13 @@ fn modules(parameters: &JobParameters) -> String {
         .join(", ")
 }
 
+fn precision(precision: Precision) -> &'static str {
+    match precision {
+        Precision::Fp32 => "fp32",
+        Precision::Bf16 => "bf16, sums in fp32",
+    }
+}
+
 fn schedule(parameters: &JobParameters) -> String {
     let rate = match parameters.schedule {
         RateSchedule::Constant => "constant",
@@ -267,6 +274,7 @@ fn Facts(job: Signal<Job>) -> impl IntoView {
                                     <Fact name="Tokens">{format!("{}, loss on {}", format::count(plan.train_tokens), format::count(plan.trainable_tokens))}</Fact>
                                     <Fact name="Cut off, left out">{format!("{}, {}", format::count(plan.truncated_rows), format::count(plan.dropped_rows))}</Fact>
                                     <Fact name="Trained parameters">{format::count(plan.trainable_parameters)}</Fact>
+                                    <Fact name="Precision">{precision(plan.precision)}</Fact>
                                 }
                             })}
                         <Fact name="Epochs">{parameters.epochs}</Fact>
