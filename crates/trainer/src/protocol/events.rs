@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Precision;
 
-/// One line. `seq` counts from 1 in every run of the process; a resumed run repeats the metrics since its checkpoint,
-/// with equal losses, rates and norms, so a receiver keys metrics by step.
+/// One line. `seq` counts from 1 in every run of the process; a resumed run tells the last 1,000 metrics before its checkpoint
+/// again, then repeats those since, with equal losses, rates and norms, so a receiver keys metrics by step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EventLine {
     pub v: u32,

@@ -1,5 +1,6 @@
 //! Checkpoints: everything that the next step depends on, whole or not there.
 
+use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -12,7 +13,7 @@ use super::run::{StepFigures, Validation};
 use super::step::Learner;
 use crate::base::weights::{Weights, to_safetensors};
 use crate::model::adapter::{CONFIG_FILE, Values, WEIGHTS_FILE, read_peft};
-use crate::protocol::{AdapterFile, FailureCode, Parameters, Precision};
+use crate::protocol::{AdapterFile, Event, FailureCode, Parameters, Precision};
 
 const OPTIMIZER_FILE: &str = "optimizer.safetensors";
 const BEST_FILE: &str = "best.safetensors";
@@ -27,6 +28,8 @@ pub struct State {
     pub parameters: Parameters,
     pub identity: Identity,
     pub progress: Progress,
+    /// The `metric` lines before it, oldest first: whoever read them may have died before it kept them.
+    pub recent: VecDeque<Event>,
     files: Vec<AdapterFile>,
 }
 
@@ -81,12 +84,19 @@ impl Progress {
 }
 
 impl State {
-    pub fn new(step: u64, parameters: &Parameters, identity: &Identity, progress: Progress) -> Self {
+    pub fn new(
+        step: u64,
+        parameters: &Parameters,
+        identity: &Identity,
+        progress: Progress,
+        recent: &VecDeque<Event>,
+    ) -> Self {
         Self {
             step,
             parameters: parameters.clone(),
             identity: identity.clone(),
             progress,
+            recent: recent.clone(),
             files: Vec::new(),
         }
     }
@@ -109,6 +119,7 @@ pub mod bits {
 pub struct Restored {
     pub step: u64,
     pub progress: Progress,
+    pub recent: VecDeque<Event>,
     pub values: Values,
     pub moments: Vec<Moments>,
     /// The adapter's weights file as it was at the best evaluation.
@@ -171,6 +182,7 @@ pub fn newest(
         return Ok(Some(Restored {
             step: state.step,
             progress: state.progress,
+            recent: state.recent,
             values,
             moments,
             best,

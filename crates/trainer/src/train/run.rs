@@ -1,5 +1,6 @@
 //! The training loop.
 
+use std::collections::VecDeque;
 use std::path::Path;
 use std::time::Instant;
 
@@ -25,6 +26,9 @@ use crate::model::{DropoutPlan, Llama};
 use crate::ops::bf16::Kernel;
 use crate::ops::cross_entropy::CHUNK;
 use crate::protocol::{Event, FailureCode, JobSpec, LogLevel, Parameters, Precision};
+
+/// `metric` lines that are told again on resumption: more than a pipe holds and a reader has not kept yet.
+const RECENT: usize = 1000;
 
 /// Figures over the validation rows.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -59,6 +63,8 @@ struct Run<'a> {
     learner: Learner,
     moments: Vec<Moments>,
     progress: Progress,
+    /// The newest `metric` lines, oldest first.
+    recent: VecDeque<Event>,
     /// The adapter's weights file as it was at the best evaluation, where the job stops early.
     best: Option<Vec<u8>>,
     /// Optimizer steps done.
@@ -153,18 +159,19 @@ impl<'a> Run<'a> {
                 recompute,
             )?)
         };
-        let (learner, moments, progress, best, step) = match restored {
+        let (learner, moments, progress, recent, best, step) = match restored {
             Some(Restored {
                 step,
                 progress,
+                recent,
                 values,
                 moments,
                 best,
-            }) => (build(values)?, moments, progress, best, step),
+            }) => (build(values)?, moments, progress, recent, best, step),
             None => {
                 let learner = build(values)?;
                 let moments = learner.zero_moments();
-                (learner, moments, Progress::default(), None, 0)
+                (learner, moments, Progress::default(), VecDeque::new(), None, 0)
             }
         };
         Ok(Self {
@@ -179,6 +186,7 @@ impl<'a> Run<'a> {
             learner,
             moments,
             progress,
+            recent,
             best,
             step,
             saved: step,
@@ -205,6 +213,9 @@ impl<'a> Run<'a> {
             base_sha256: self.identity.base_sha256.clone(),
             resumed_from_step: self.step,
         });
+        for metric in &self.recent {
+            self.emitter.emit(metric.clone());
+        }
     }
 
     fn train(&mut self) -> Result<(), Stop> {
@@ -368,8 +379,8 @@ impl<'a> Run<'a> {
         }))
     }
 
-    fn report(&self, figures: &StepFigures, validation: Option<Validation>) {
-        self.emitter.emit(Event::Metric {
+    fn report(&mut self, figures: &StepFigures, validation: Option<Validation>) {
+        let metric = Event::Metric {
             step: self.step,
             epoch: self.step as f64 / self.plan.steps_an_epoch as f64,
             loss: figures.loss,
@@ -380,7 +391,12 @@ impl<'a> Run<'a> {
             token_accuracy: (self.step > 0).then_some(figures.accuracy),
             validation_loss: validation.map(|validation| validation.loss),
             validation_token_accuracy: validation.map(|validation| validation.accuracy),
-        });
+        };
+        if self.recent.len() == RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(metric.clone());
+        self.emitter.emit(metric);
     }
 
     /// Writes a checkpoint unless this step has one.
@@ -393,7 +409,7 @@ impl<'a> Run<'a> {
             &self.learner,
             &self.moments,
             self.best.as_deref(),
-            State::new(self.step, self.parameters, &self.identity, self.progress),
+            State::new(self.step, self.parameters, &self.identity, self.progress, &self.recent),
         )?;
         self.saved = self.step;
         self.emitter.emit(Event::Checkpoint { step: self.step });

@@ -178,9 +178,14 @@ fn a_step_that_was_not_measured_yet_is_measured_by_the_next_run() {
     let (events, code) = run(&job.dir());
     assert_eq!(code, 0, "{events:?}");
     found.extend(metrics(&events));
-    // What came before the first checkpoint is said again.
-    found.dedup();
-    assert_eq!(found, metrics(&whole_events), "no gap");
+    // What came before a checkpoint is said again.
+    let mut once = Vec::new();
+    for metric in found {
+        if !once.contains(&metric) {
+            once.push(metric);
+        }
+    }
+    assert_eq!(once, metrics(&whole_events), "no gap");
     assert_eq!(events.last(), whole_events.last());
 }
 
