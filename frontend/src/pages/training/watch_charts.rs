@@ -117,10 +117,11 @@ pub fn ChartsPanel(id: JobId, metrics: Metrics) -> impl IntoView {
             }));
         }
         // Alone, the second colour is free for the validation.
-        if let ([first, .., last], true) = (&mut series[..], others.is_empty()) {
-            if last.stroke == Stroke::Dashed && first.line == last.line {
-                last.line = Line::Second;
-            }
+        if let ([first, .., last], true) = (&mut series[..], others.is_empty())
+            && last.stroke == Stroke::Dashed
+            && first.line == last.line
+        {
+            last.line = Line::Second;
         }
         series
     });
