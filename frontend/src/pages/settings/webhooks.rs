@@ -143,7 +143,7 @@ fn Item(
                 }}
             </div>
             <p class="text-sm text-muted">
-                {events.join(", ")} ". The secret ends in " <code class="font-mono">{hint}</code> ", made " <Ago at=created_at /> "."
+                {events.join(" · ")} ". The secret ends in " <code class="font-mono">{hint}</code> ", made " <Ago at=created_at /> "."
             </p>
             <div class="flex flex-wrap gap-2">
                 <Button busy=testing.busy class="btn btn-sm" on_click=test>
