@@ -6,7 +6,7 @@ use cerebros_queue::{Status, Timing};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    database::{QUICK, TestDb, on_both_databases},
+    database::{QUICK, TestDb, on_both_databases, until},
     effects::{Behaviour, Effect, Product, start},
 };
 
@@ -52,13 +52,11 @@ async fn a_panic_is_a_failed_attempt(db: TestDb) {
     let product = Product::new(&db).await;
     let running = product.start(1);
     let id = product.enqueue(1, Behaviour::Panic).await;
-    let task = db.until_status(id, Status::Queued).await;
-    let task = if task.attempts == 0 {
-        db.until_status(id, Status::Running).await;
-        db.until_status(id, Status::Queued).await
-    } else {
-        task
-    };
+    let task = until(async || {
+        let task = db.task(id).await;
+        (task.status == Status::Queued && task.attempts > 0).then_some(task)
+    })
+    .await;
     assert_eq!(task.last_error.as_deref(), Some("The task stopped unexpectedly"));
     let wait = task.run_at - task.created_at;
     assert!(wait.num_milliseconds() >= 400, "it backs off, not {wait}");
