@@ -296,7 +296,17 @@ impl Run {
         let mut write = self.write().await?;
         let mut kept = false;
         for event in events.drain(..) {
-            kept |= matches!(event, Event::Checkpoint { .. });
+            // One that was written while nobody listened is told of by the run that resumes from it.
+            if let Event::Checkpoint { step }
+            | Event::Started {
+                resumed_from_step: step @ 1..,
+                ..
+            } = &event
+            {
+                kept |= db::jobs::put_checkpoint(&mut write, self.id, *step)
+                    .await
+                    .map_err(database)?;
+            }
             self.store_one(&mut write, event).await.map_err(database)?;
         }
         if kept {
@@ -366,7 +376,6 @@ impl Run {
                 db::jobs::put_metric(write, self.id, &point).await
             }
             Event::Checkpoint { step } => {
-                db::jobs::put_checkpoint(write, self.id, step).await?;
                 db::jobs::append_log(write, self.id, "info", &format!("Checkpoint at step {step}.")).await
             }
             Event::Log { level, message } => {

@@ -77,8 +77,8 @@ pub async fn append_log(write: &mut Write, id: JobId, level: &str, message: &str
     Ok(())
 }
 
-/// Notes that training can go on from a step; a step that was noted before stays as it is.
-pub async fn put_checkpoint(write: &mut Write, id: JobId, step: u64) -> Result<(), DbError> {
+/// Notes that training can go on from a step, and says whether that is news; a step that was noted before stays as it is.
+pub async fn put_checkpoint(write: &mut Write, id: JobId, step: u64) -> Result<bool, DbError> {
     let current = lock(write, id).await?;
     let step = convert::signed(step);
     // A run that is stopped while it measures leaves that to the next one: its last step is done and has no point yet.
@@ -95,11 +95,11 @@ pub async fn put_checkpoint(write: &mut Write, id: JobId, step: u64) -> Result<(
     let keep = OnConflict::columns([checkpoint::Column::JobId, checkpoint::Column::Step])
         .do_nothing()
         .to_owned();
-    checkpoint::Entity::insert(row)
+    let inserted = checkpoint::Entity::insert(row)
         .on_conflict(keep)
         .exec_without_returning(write.connection())
         .await?;
-    Ok(())
+    Ok(inserted > 0)
 }
 
 /// Metric points after step `after`, in order.
