@@ -1,8 +1,8 @@
 // Accounts and workspaces as people use them: links from mails, invitations, keys, sessions, export, deletion.
 
-import AxeBuilder from "@axe-core/playwright";
 import type { Browser, BrowserContext, Page } from "@playwright/test";
 import { readFileSync } from "node:fs";
+import { accessible } from "./axe";
 import { collectFaults } from "./faults";
 import { expect, test } from "./server";
 
@@ -44,11 +44,6 @@ async function signOut(page: Page): Promise<void> {
   await page.getByRole("button", { name: /^Account of/ }).click();
   await page.getByRole("button", { name: "Sign out" }).click();
   await expect(page.getByRole("heading", { name: "Sign in" })).toBeVisible();
-}
-
-async function accessible(page: Page): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  expect(violations.map(({ id, nodes }) => `${id} at ${nodes.map((node) => node.target).join("; ")}`)).toEqual([]);
 }
 
 async function another(browser: Browser, url: string, faults: string[]): Promise<{ context: BrowserContext; page: Page }> {

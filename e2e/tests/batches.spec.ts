@@ -1,9 +1,9 @@
 // Ordering examples, following the batch, and changing what a model would be asked.
 
-import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { violations } from "./axe";
 import { collectFaults } from "./faults";
 import { expect, test } from "./server";
 import { signUp } from "./workspace";
@@ -25,8 +25,7 @@ async function inspect(page: Page, name: string): Promise<string[]> {
     await expect(page.locator("html")).toHaveAttribute("data-theme", scheme);
     for (const size of [NARROW, WIDE]) {
       await page.setViewportSize(size);
-      const { violations } = await new AxeBuilder({ page }).analyze();
-      for (const { id, nodes } of violations) found.push(`${name}, ${scheme}: ${id} at ${nodes.map((node) => node.target).join("; ")}`);
+      for (const violation of await violations(page)) found.push(`${name}, ${scheme}: ${violation}`);
       const width = await page.evaluate(() => document.documentElement.scrollWidth);
       if (width > size.width) found.push(`${name}: ${width} pixels wide at ${size.width}`);
       if (pictures) {

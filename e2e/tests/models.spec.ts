@@ -1,9 +1,9 @@
 // A language model as a person sets it up: provider, key, test, prices, and what was asked. The provider is a script.
 
-import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
 import { type IncomingMessage, type Server as HttpServer, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { accessible } from "./axe";
 import { collectFaults } from "./faults";
 import { expect, test } from "./server";
 import { signUp } from "./workspace";
@@ -49,11 +49,6 @@ async function startPeer(): Promise<Peer> {
   peer.close = () => server.closeAllConnections();
   server.unref();
   return peer;
-}
-
-async function accessible(page: Page): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  expect(violations.map(({ id, nodes }) => `${id} at ${nodes.map((node) => node.target).join("; ")}`)).toEqual([]);
 }
 
 test("a language model is set up, tested, priced, and its calls are shown", async ({ page, context, server }, info) => {

@@ -1,9 +1,9 @@
 // Every page, with real content: accessible in light and dark, and no wider than a telephone.
 
-import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { violations } from "./axe";
 import { collectFaults } from "./faults";
 import { expect, test } from "./server";
 import { fillWorkspace, outside, shareWorkspace, shared } from "./workspace";
@@ -32,8 +32,7 @@ async function inspectMenus(page: Page): Promise<string[]> {
     await button.press("Enter");
     await expect(button).toHaveAttribute("aria-expanded", "true");
     await expect(page.locator("[popover] [aria-label=Loading]")).toHaveCount(0);
-    const { violations } = await new AxeBuilder({ page }).analyze();
-    for (const { id, nodes } of violations) found.push(`${name} menu: ${id} at ${nodes.map((node) => node.target).join("; ")}`);
+    for (const violation of await violations(page)) found.push(`${name} menu: ${violation}`);
     await page.keyboard.press("Escape");
     await expect(button).toHaveAttribute("aria-expanded", "false");
     await expect(button).toBeFocused();
@@ -59,8 +58,7 @@ async function inspect(page: Page, pages: Map<string, string>): Promise<string[]
       await expect(page.locator("html")).toHaveAttribute("data-theme", scheme);
       const chat = name === "assistant-chat";
       if (chat) await ask(page);
-      const { violations } = await new AxeBuilder({ page }).analyze();
-      for (const { id, nodes } of violations) found.push(`${name}, ${scheme}: ${id} at ${nodes.map((node) => node.target).join("; ")}`);
+      for (const violation of await violations(page)) found.push(`${name}, ${scheme}: ${violation}`);
       for (const size of [WIDE, NARROW]) {
         await page.setViewportSize(size);
         const width = await page.evaluate(() => document.documentElement.scrollWidth);

@@ -1,9 +1,9 @@
 // Reviewing by keyboard, together, and through thousands of examples.
 
-import AxeBuilder from "@axe-core/playwright";
 import type { APIRequestContext, Browser, Locator, Page } from "@playwright/test";
 import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { accessible } from "./axe";
 import { expect, fixture, type Server, test } from "./server";
 import { signUp } from "./workspace";
 
@@ -44,11 +44,6 @@ async function picture(page: Page, name: string): Promise<void> {
     await page.screenshot({ path: join(pictures, `${name}-${scheme}.png`), animations: "disabled" });
   }
   await page.emulateMedia({ colorScheme: "light" });
-}
-
-async function accessible(page: Page): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  expect(violations.map(({ id, nodes }) => `${id} at ${nodes.map((node) => node.target).join("; ")}`)).toEqual([]);
 }
 
 async function count(locator: Locator): Promise<number> {

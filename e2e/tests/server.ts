@@ -31,7 +31,7 @@ export class Server {
         LOG: "warn",
         OUTBOX: "1",
         RATE_LIMIT_SIGN_IN: "1000000",
-        LLM_ALLOWED_NETWORKS: "127.0.0.0/8",
+        ALLOWED_NETWORKS: "127.0.0.0/8",
       },
       stdio: ["ignore", "pipe", "inherit"],
     });

@@ -1,9 +1,9 @@
 // The studio, from an uploaded document to saved and shared pictures.
 
-import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { violations } from "./axe";
 import { collectFaults } from "./faults";
 import { expect, fixture, test } from "./server";
 import { signUp } from "./workspace";
@@ -11,8 +11,7 @@ import { signUp } from "./workspace";
 const pictures = process.env.SCREENSHOTS;
 
 async function look(page: Page, name: string): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).exclude("iframe").analyze();
-  expect(violations.map(({ id, nodes }) => `${name}: ${id} at ${nodes.map((node) => node.target).join("; ")}`)).toEqual([]);
+  expect(await violations(page, "iframe"), name).toEqual([]);
   if (pictures) {
     mkdirSync(pictures, { recursive: true });
     await page.screenshot({ path: join(pictures, `studio-${name}.png`), fullPage: true });

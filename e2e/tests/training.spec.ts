@@ -1,9 +1,9 @@
 // Training as a person steers it: what it takes is told while one types; then it is paused, resumed and cancelled, with its
 // checkpoints in sight.
 
-import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
 import { join } from "node:path";
+import { accessible } from "./axe";
 import { collectFaults } from "./faults";
 import { expect, test } from "./server";
 import { signUp } from "./workspace";
@@ -18,11 +18,6 @@ const rows = Array.from({ length: 24 }, (_, index) =>
     ],
   }),
 ).join("\n");
-
-async function accessible(page: Page): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  expect(violations.map(({ id, nodes }) => `${id} at ${nodes.map((node) => node.target).join("; ")}`)).toEqual([]);
-}
 
 test("a job is estimated, started, paused, resumed and cancelled", async ({ page, context, server }) => {
   test.slow();

@@ -43,7 +43,6 @@ const UP: &[&str] = &[
         comparison_id {uuid} not null references comparisons (id) on delete cascade,
         number integer not null,
         prompt text not null,
-        expected text,
         model_left boolean not null,
         model_text text not null,
         model_finished boolean not null,

@@ -18,7 +18,7 @@ use cerebros_common::{
 use cerebros_db::{
     self as db, DbError, Scope, Write,
     calls::{NewCall, Outcome},
-    comparisons::{NewPrompt, rounds},
+    comparisons::rounds,
 };
 use cerebros_queue::{Burial, Enqueue, HookError, Lease, Task, TaskError, enqueue};
 use cerebros_trainer::protocol::InferResponse;
@@ -45,13 +45,8 @@ impl Task for CompareModels {
 
 /// Notes a comparison and queues its answers.
 pub async fn create(turn: Turn, new: NewComparison) -> AppResult {
-    let prompts = new.prompts.iter().map(|prompt| NewPrompt {
-        prompt: prompt.clone(),
-        expected: None,
-    });
-    let prompts: Vec<NewPrompt> = prompts.collect();
     let work = async |write: &mut Write| {
-        let made = db::comparisons::insert(write, new.model_id, new.against_id, &prompts).await?;
+        let made = db::comparisons::insert(write, new.model_id, new.against_id, &new.prompts).await?;
         let options = Enqueue {
             workspace_id: Some(write.workspace_id()?.0),
             ..Enqueue::default()
@@ -128,7 +123,7 @@ impl From<AppError> for Fault {
     fn from(error: AppError) -> Self {
         match error.code {
             ErrorCode::NotFound => Self::Gone,
-            ErrorCode::Internal | ErrorCode::Unavailable => Self::Task(error.into()),
+            ErrorCode::Internal | ErrorCode::Unavailable | ErrorCode::TooManyRequests => Self::Task(error.into()),
             _ => Self::Refused(error.detail),
         }
     }

@@ -53,6 +53,8 @@ pub struct Config {
     /// Origins whose pages may call the API with an API key.
     pub cors_origins: Vec<String>,
     pub deadlines: Deadlines,
+    /// Private networks into which base URLs and webhooks of workspaces may lead, also without TLS.
+    pub networks: Vec<IpNet>,
     pub llm: LlmConfig,
     /// What writing a model for other programs may take; `None` is most of what is free.
     pub export_memory_bytes: Option<u64>,
@@ -115,8 +117,6 @@ impl FromStr for Clamd {
 /// How language models are reached.
 #[derive(Debug, Clone)]
 pub struct LlmConfig {
-    /// Private networks that workspaces may name in base URLs, also without TLS.
-    pub networks: Vec<IpNet>,
     /// Between the attempts of a question.
     pub retry_waits: Vec<Duration>,
     /// No setting: only tests wait less.
@@ -322,13 +322,13 @@ impl Config {
             legal_dir: get("LEGAL_DIR").map(PathBuf::from),
             cors_origins: list(&get, "CORS_ORIGINS", "origins such as https://app.example.org", origin)?,
             deadlines: Deadlines::default(),
+            networks: list(
+                &get,
+                "ALLOWED_NETWORKS",
+                "addresses or networks such as 10.0.0.0/8",
+                network,
+            )?,
             llm: LlmConfig {
-                networks: list(
-                    &get,
-                    "LLM_ALLOWED_NETWORKS",
-                    "addresses or networks such as 10.0.0.0/8",
-                    network,
-                )?,
                 retry_waits: match get("LLM_RETRY_WAITS_MS") {
                     None => [1, 2, 4, 8].map(Duration::from_secs).to_vec(),
                     Some(_) => list(

@@ -294,28 +294,18 @@ impl Run {
             return Ok(());
         }
         let mut write = self.write().await?;
-        let mut kept = false;
+        let mut came_further = false;
         for event in events.drain(..) {
-            // One that was written while nobody listened is told of by the run that resumes from it.
-            if let Event::Checkpoint { step }
-            | Event::Started {
-                resumed_from_step: step @ 1..,
-                ..
-            } = &event
-            {
-                kept |= db::jobs::put_checkpoint(&mut write, self.id, *step)
-                    .await
-                    .map_err(database)?;
-            }
-            self.store_one(&mut write, event).await.map_err(database)?;
+            came_further |= self.store_one(&mut write, event).await.map_err(database)?;
         }
-        if kept {
+        if came_further {
             self.lease.progress(write.connection()).await?;
         }
         write.commit().await.map_err(database)
     }
 
-    async fn store_one(&self, write: &mut Write, event: Event) -> Result<(), DbError> {
+    /// Says whether there is a new checkpoint to go on from.
+    async fn store_one(&self, write: &mut Write, event: Event) -> Result<bool, DbError> {
         match event {
             Event::Started {
                 total_steps,
@@ -346,7 +336,12 @@ impl Run {
                     0 => format!("Training starts: {total_steps} steps over {train_rows} rows."),
                     step => format!("Training goes on from the checkpoint at step {step} of {total_steps}."),
                 };
-                db::jobs::append_log(write, self.id, "info", &message).await
+                db::jobs::append_log(write, self.id, "info", &message).await?;
+                // It may have been written while nobody listened.
+                match resumed_from_step {
+                    0 => Ok(false),
+                    step => db::jobs::put_checkpoint(write, self.id, step).await,
+                }
             }
             Event::Metric {
                 step,
@@ -373,19 +368,22 @@ impl Run {
                     validation_loss,
                     validation_token_accuracy,
                 };
-                db::jobs::put_metric(write, self.id, &point).await
+                db::jobs::put_metric(write, self.id, &point).await?;
+                Ok(false)
             }
             Event::Checkpoint { step } => {
-                db::jobs::append_log(write, self.id, "info", &format!("Checkpoint at step {step}.")).await
+                db::jobs::append_log(write, self.id, "info", &format!("Checkpoint at step {step}.")).await?;
+                db::jobs::put_checkpoint(write, self.id, step).await
             }
             Event::Log { level, message } => {
                 let level = match level {
                     LogLevel::Info => "info",
                     LogLevel::Warning => "warn",
                 };
-                db::jobs::append_log(write, self.id, level, &message).await
+                db::jobs::append_log(write, self.id, level, &message).await?;
+                Ok(false)
             }
-            Event::Done { .. } | Event::Failed { .. } => Ok(()),
+            Event::Done { .. } | Event::Failed { .. } => Ok(false),
         }
     }
 

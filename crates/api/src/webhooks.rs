@@ -73,7 +73,7 @@ pub fn check_url(app: &App, text: &str) -> AppResult<()> {
 }
 
 fn reach(app: &App) -> Reach {
-    Reach::new(app.config.llm.networks.clone())
+    Reach::new(app.config.networks.clone())
 }
 
 /// Notes what is to be sent to whoever wants to hear that a job has ended so. [`enqueue_all`] sends it.

@@ -84,8 +84,6 @@ pub struct ComparisonRound {
     /// From 1.
     pub number: u32,
     pub prompt: String,
-    /// What the held-out row answers; null for a prompt that somebody typed.
-    pub expected: Option<String>,
     pub left: ComparisonAnswer,
     pub right: ComparisonAnswer,
     pub vote: Option<Vote>,
@@ -109,15 +107,15 @@ pub struct NewComparison {
     /// Left out: the model's own base, as it was before training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub against_id: Option<ModelId>,
-    #[validate(length(min = 1, max = 20, message = "must be 1 to 20"), custom(function = prompts))]
+    #[validate(length(min = 1, max = 20, message = "must be 1 to 20 prompts"), custom(function = prompts))]
     #[cfg_attr(feature = "openapi", schema(min_items = 1, max_items = 20))]
     pub prompts: Vec<String>,
 }
 
 fn prompts(prompts: &[String]) -> Result<(), ValidationError> {
     let fits = |prompt: &String| !prompt.trim().is_empty() && prompt.chars().count() <= MAX_PROMPT_CHARS;
-    if prompts.is_empty() || !prompts.iter().all(fits) {
-        let message = "must be prompts of 1 to 4000 characters";
+    if !prompts.iter().all(fits) {
+        let message = "must each have 1 to 4000 characters";
         return Err(ValidationError::new("length").with_message(message.into()));
     }
     Ok(())

@@ -16,13 +16,6 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-/// A prompt, and what a held-out row answers to it.
-#[derive(Debug, Clone)]
-pub struct NewPrompt {
-    pub prompt: String,
-    pub expected: Option<String>,
-}
-
 pub async fn list(scope: &Scope, db: &Db, query: &ComparisonQuery) -> Result<Page<Comparison>, DbError> {
     let paging = Paging::new(query.page, query.limit);
     let mut found = row::Entity::find().filter(row::Column::WorkspaceId.eq(scope.workspace_id.0));
@@ -53,7 +46,7 @@ pub async fn insert(
     write: &mut Write,
     model_id: ModelId,
     against_id: Option<ModelId>,
-    prompts: &[NewPrompt],
+    prompts: &[String],
 ) -> Result<Comparison, DbError> {
     if against_id == Some(model_id) {
         return Err(DbError::Conflict(

@@ -21,8 +21,8 @@ pub struct MatchingChunk {
 
 const COLUMNS: &str = "d.id as document_id, d.name as document_name, c.id as chunk_id, c.start_at, c.heading, c.body";
 
-/// The `limit` chunks that match best, best first. Without kinds, documents of every kind are searched. `stems` are beginnings of words, of letters and digits alone; any of
-/// them may match.
+/// The `limit` chunks that match best, best first. Without kinds, documents of every kind are searched. `stems` are
+/// beginnings of words, of letters and digits alone; any of them may match.
 pub async fn chunks(
     scope: &Scope,
     db: &Db,

@@ -21,7 +21,7 @@ pub struct Reach {
 struct Refused(&'static str);
 
 const PRIVATE: &str = "The address leads into a private network, which this server's operator has not allowed. \
-                       Use a public address, or have its network added to LLM_ALLOWED_NETWORKS.";
+                       Use a public address, or have its network added to ALLOWED_NETWORKS.";
 const PLAIN: &str = "The address is not https, so secrets would travel in the clear. Use https.";
 
 impl Reach {

@@ -93,7 +93,7 @@ pub async fn client(app: &App, scope: &Scope) -> Result<Option<Client>, AskError
 }
 
 fn connect(app: &App, endpoint: Endpoint) -> Result<Client, Error> {
-    let reach = Reach::new(app.config.llm.networks.clone());
+    let reach = Reach::new(app.config.networks.clone());
     Client::new(endpoint, &reach, app.config.llm.deadlines)
 }
 

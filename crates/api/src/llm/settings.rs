@@ -72,7 +72,7 @@ pub fn checked(app: &App, new: LlmSettingsUpdate) -> AppResult<LlmSettingsUpdate
             if url.query().is_some() {
                 return Err(AppError::field("base_url", "format", "must hold no query"));
             }
-            let reach = Reach::new(app.config.llm.networks.clone());
+            let reach = Reach::new(app.config.networks.clone());
             let checked = reach.check_url(&url);
             checked.map_err(|error| AppError::field("base_url", "format", error.to_string()))?;
         }

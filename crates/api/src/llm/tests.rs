@@ -50,7 +50,7 @@ impl Scene {
         let config = Config::read(|name| match name {
             "DATA_DIR" => Some(directory.clone()),
             "BIND" => Some("127.0.0.1:0".to_owned()),
-            "LLM_ALLOWED_NETWORKS" => Some("127.0.0.0/8".to_owned()),
+            "ALLOWED_NETWORKS" => Some("127.0.0.0/8".to_owned()),
             "LLM_RETRY_WAITS_MS" => Some("0,0,0,0".to_owned()),
             _ => None,
         });

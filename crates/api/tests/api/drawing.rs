@@ -47,7 +47,7 @@ async fn with_peer(
         .await;
     let server = server
         .restart_with(|config| {
-            config.llm.networks = vec!["127.0.0.0/8".parse().unwrap()];
+            config.networks = vec!["127.0.0.0/8".parse().unwrap()];
             config.llm.retry_waits = vec![Duration::ZERO];
         })
         .await;

@@ -40,7 +40,7 @@ mod killed {
 }
 
 fn impatient(config: &mut Config) {
-    config.llm.networks = vec!["127.0.0.0/8".parse().unwrap()];
+    config.networks = vec!["127.0.0.0/8".parse().unwrap()];
     config.llm.retry_waits = vec![Duration::from_millis(2); 4];
     config.llm.deadlines.stall = Duration::from_millis(400);
 }
@@ -397,7 +397,7 @@ async fn a_batch_across_kills_loses_and_doubles_nothing(server: TestServer) {
     };
     let peer = Peer::start(plan, write).await;
     let settings = vec![
-        ("LLM_ALLOWED_NETWORKS", "127.0.0.0/8".to_owned()),
+        ("ALLOWED_NETWORKS", "127.0.0.0/8".to_owned()),
         ("LLM_RETRY_WAITS_MS", "2,2,2,2".to_owned()),
     ];
     let mut process = ServerProcess::start_with(server.kind, settings, Stdio::inherit()).await;

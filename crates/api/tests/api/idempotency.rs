@@ -409,7 +409,7 @@ fn refusal(answer: &Answer) -> ErrorCode {
 }
 
 async fn every_operation_has_one_effect_per_key(server: TestServer) {
-    let reach = |config: &mut Config| config.llm.networks = vec!["127.0.0.0/8".parse().unwrap()];
+    let reach = |config: &mut Config| config.networks = vec!["127.0.0.0/8".parse().unwrap()];
     let server = server.restart_with(reach).await;
     let peer = Peer::start(|_: &Asked| Turn::Good, generation::write).await;
     let member = server.member().await;

@@ -28,7 +28,7 @@ on_both_databases!(
 
 /// Lets workspaces use peers on this machine.
 fn loopback(config: &mut Config) {
-    config.llm.networks = vec!["127.0.0.0/8".parse().unwrap()];
+    config.networks = vec!["127.0.0.0/8".parse().unwrap()];
     config.llm.retry_waits = vec![Duration::ZERO; 4];
     config.llm.deadlines.stall = Duration::from_secs(2);
 }

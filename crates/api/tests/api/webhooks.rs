@@ -32,7 +32,7 @@ const WEBHOOKS: &str = "/api/v1/webhooks";
 
 async fn reachable(server: &TestServer) -> TestServer {
     TestServer::start_with(server.kind, |config| {
-        config.llm.networks = vec!["127.0.0.0/8".parse().unwrap()]
+        config.networks = vec!["127.0.0.0/8".parse().unwrap()]
     })
     .await
 }

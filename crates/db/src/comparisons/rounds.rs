@@ -1,6 +1,5 @@
 //! The prompts of a comparison with both answers, and what people thought of them.
 
-use super::NewPrompt;
 use crate::{Db, DbError, Scope, Write, comparisons, convert, paging::page};
 use cerebros_common::{
     audit::{Action, Noun},
@@ -55,15 +54,14 @@ pub async fn open(scope: &Scope, db: &Db, id: ComparisonId) -> Result<Vec<Open>,
     Ok(open.filter(|open| !open.unanswered.is_empty()).collect())
 }
 
-pub(super) async fn insert(write: &mut Write, comparison_id: Uuid, prompts: &[NewPrompt]) -> Result<(), DbError> {
+pub(super) async fn insert(write: &mut Write, comparison_id: Uuid, prompts: &[String]) -> Result<(), DbError> {
     let workspace_id = write.workspace_id()?.0;
-    let rows = (1..).zip(prompts).map(|(number, new)| row::ActiveModel {
+    let rows = (1..).zip(prompts).map(|(number, prompt)| row::ActiveModel {
         id: Set(Uuid::now_v7()),
         workspace_id: Set(workspace_id),
         comparison_id: Set(comparison_id),
         number: Set(number),
-        prompt: Set(new.prompt.clone()),
-        expected: Set(new.expected.clone()),
+        prompt: Set(prompt.clone()),
         // A random bit.
         model_left: Set(Uuid::new_v4().as_bytes()[0] & 1 == 1),
         model_text: Set(String::new()),
@@ -161,7 +159,6 @@ fn wire(row: row::Model) -> Result<ComparisonRound, DbError> {
         comparison_id: ComparisonId(row.comparison_id),
         number: row.number.unsigned_abs(),
         prompt: row.prompt,
-        expected: row.expected,
         left,
         right,
         vote,
@@ -181,7 +178,6 @@ mod row {
         pub comparison_id: Uuid,
         pub number: i32,
         pub prompt: String,
-        pub expected: Option<String>,
         pub model_left: bool,
         pub model_text: String,
         pub model_finished: bool,

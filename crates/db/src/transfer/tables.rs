@@ -489,7 +489,6 @@ pub const CONTENT: &[Table] = &[
             is("comparison_id", Id),
             is("number", Small),
             is("prompt", Text),
-            may("expected", Text),
             is("model_left", Bool),
             is("model_text", Text),
             is("model_finished", Bool),

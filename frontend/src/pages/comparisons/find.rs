@@ -195,18 +195,6 @@ fn Round(
                 <Side side="Left" answer=Signal::derive(move || round.with(|round| round.left.clone())) name=Signal::derive(move || name_of(true)) better=Signal::derive(move || vote.get() == Some(Vote::Left)) />
                 <Side side="Right" answer=Signal::derive(move || round.with(|round| round.right.clone())) name=Signal::derive(move || name_of(false)) better=Signal::derive(move || vote.get() == Some(Vote::Right)) />
             </div>
-            {move || {
-                round
-                    .with(|round| round.expected.clone())
-                    .map(|expected| {
-                        view! {
-                            <details class="mt-4">
-                                <summary class="cursor-pointer text-sm font-medium">"What the held-out row answers"</summary>
-                                <p class="mt-2 max-w-prose break-words whitespace-pre-wrap text-muted">{expected}</p>
-                            </details>
-                        }
-                    })
-            }}
             <div class="mt-4 flex flex-wrap gap-2" role="group" aria-label=format!("Vote on prompt {number}")>
                 {move || match vote.get() {
                     None => view! { <May role=Role::Reviewer>{buttons()}</May> }.into_any(),

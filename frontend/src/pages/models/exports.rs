@@ -97,7 +97,7 @@ fn Row(
                 <May role=Role::Editor>
                     <Button busy=sending.busy disabled=Signal::derive(move || !usable.get()) class="btn btn-sm" on_click=ask>
                         {word}
-                        <span class="sr-only">{format!(": {name}")}</span>
+                        <span class="sr-only">{name}</span>
                     </Button>
                 </May>
             }
@@ -107,7 +107,7 @@ fn Row(
             <May role=Role::Editor>
                 <Button busy=sending.busy class="btn btn-sm" on_click=remove>
                     "Stop"
-                    <span class="sr-only">{format!(": {name}")}</span>
+                    <span class="sr-only">{name}</span>
                 </Button>
             </May>
         }
@@ -127,7 +127,7 @@ fn Row(
                             <a href=export_address(export.id) download class="btn btn-sm btn-primary">
                                 <Icon icon=icondata::LuDownload />
                                 "Download"
-                                <span class="sr-only">{format!(": {name}")}</span>
+                                <span class="sr-only">{name}</span>
                             </a>
                         }
                     })

@@ -1,0 +1,95 @@
+// A trained model as a person judges it: compared with its base without knowing which is which, and taken elsewhere.
+
+import type { Page } from "@playwright/test";
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { accessible } from "./axe";
+import { collectFaults } from "./faults";
+import { expect, test } from "./server";
+import { signUp } from "./workspace";
+
+const pictures = process.env.SCREENSHOTS;
+
+const rows = Array.from({ length: 24 }, (_, index) =>
+  JSON.stringify({
+    messages: [
+      { role: "user", content: `What is stored on shelf ${index}?` },
+      { role: "assistant", content: `Shelf ${index} holds the binders of ${1990 + index}.` },
+    ],
+  }),
+).join("\n");
+
+/** Axe has nothing to say, in light and dark, and nothing is wider than a telephone. */
+async function looked(page: Page, name: string): Promise<void> {
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme });
+    await accessible(page);
+    for (const width of [360, 1280]) {
+      await page.setViewportSize({ width, height: 860 });
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+      if (pictures) await page.screenshot({ path: join(pictures, `${name}-${width}-${colorScheme}.png`), fullPage: true });
+    }
+  }
+}
+
+test("a model is compared with its base, voted on, and exported", async ({ page, context, server }) => {
+  test.slow();
+  const faults = await collectFaults(context);
+  const { request } = context;
+  await signUp(request, server.url);
+  const api = async (path: string) => (await (await request.get(`${server.url}/api/v1${path}`)).json()).data;
+  const file = { name: "shelves.jsonl", mimeType: "application/octet-stream", buffer: Buffer.from(rows) };
+  const uploaded = await request.post(`${server.url}/api/v1/datasets/upload`, { multipart: { file } });
+  const dataset = (await uploaded.json()).data;
+  await expect.poll(async () => (await api(`/datasets/${dataset.id}`)).status).toBe("ready");
+  const base = (await api("/bases")).items[0];
+  const data = { dataset_id: dataset.id, base_id: base.id, parameters: { epochs: 2, max_seq_length: 128, learning_rate: 0.003 } };
+  const job = (await (await request.post(`${server.url}/api/v1/jobs`, { data })).json()).data;
+  await expect.poll(async () => (await api(`/jobs/${job.id}`)).status, { timeout: 90_000 }).toBe("succeeded");
+  const { model_id } = await api(`/jobs/${job.id}`);
+
+  // The comparison, by keys alone.
+  await page.goto(`/models/${model_id}`);
+  await page.getByRole("link", { name: "Compare" }).press("Enter");
+  await expect(page).toHaveURL(/\/compare$/);
+  await page.getByRole("button", { name: "Let both answer" }).press("Enter");
+  await expect(page.getByText("Must be 1 to 20 prompts")).toBeVisible();
+  await page.getByLabel("Prompts").fill(`Why?\n${"x".repeat(4001)}`);
+  await page.getByRole("button", { name: "Let both answer" }).press("Enter");
+  await expect(page.getByText("Must each have 1 to 4000 characters")).toBeVisible();
+  await page.getByLabel("Prompts").fill("");
+  await page.getByLabel("Prompts").pressSequentially("What is stored on shelf 3?\nWhat is stored on shelf 30?");
+  await looked(page, "compare");
+  await page.getByRole("button", { name: "Let both answer" }).press("Enter");
+  await expect(page).toHaveURL(/\/comparisons\//);
+  await expect(page.getByText("All answered")).toBeVisible({ timeout: 60_000 });
+  const first = page.getByRole("region", { name: "Prompt 1" });
+  await expect(first.getByRole("heading", { name: "Left", exact: true })).toBeVisible();
+  await first.getByRole("button", { name: "Left is better" }).press("Enter");
+  await expect(first.getByText("Voted: left is better.")).toBeVisible();
+  await expect(first.getByRole("heading", { name: /^Left .+ Better$/ })).toBeVisible();
+  const second = page.getByRole("region", { name: "Prompt 2" });
+  await second.getByRole("button", { name: "Both bad" }).press("Enter");
+  await expect(page.getByText("2 of 2")).toBeVisible();
+  await looked(page, "comparison");
+  await page.reload();
+  await expect(first.getByText("Voted: left is better.")).toBeVisible();
+
+  // The export, with what vouches for it.
+  await page.goto(`/models/${model_id}`);
+  const exports = page.locator("section", { has: page.getByRole("heading", { name: "For other programs" }) });
+  await exports.getByRole("button", { name: "Export GGUF adapter" }).press("Enter");
+  await expect(exports.getByText("160 of 160 words after 20 prompts are the same")).toBeVisible({ timeout: 60_000 });
+  const downloading = page.waitForEvent("download");
+  await exports.getByRole("link", { name: "Download GGUF adapter" }).press("Enter");
+  const bytes = readFileSync(await (await downloading).path());
+  const { sha256 } = (await api(`/models/${model_id}/exports`)).items[0];
+  expect(createHash("sha256").update(bytes).digest("hex")).toBe(sha256);
+  await exports.getByText("SHA-256 of the file").click();
+  await expect(exports.getByText(sha256)).toBeVisible();
+  await looked(page, "model");
+  await exports.getByRole("button", { name: "Delete the file: GGUF adapter" }).press("Enter");
+  await expect(exports.getByRole("button", { name: "Export GGUF adapter" })).toBeVisible();
+  expect(faults).toEqual([]);
+});
