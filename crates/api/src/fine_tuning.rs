@@ -133,7 +133,10 @@ impl<'a> Teller<'a> {
         FineTuningJob {
             id: name(job.id),
             object: "fine_tuning.job".to_owned(),
-            model: models::base_name(job.base_id),
+            model: match job.initial_model_id {
+                Some(id) => models::name(&job.base_name, &self.workspace, id),
+                None => models::base_name(job.base_id),
+            },
             created_at: job.created_at.timestamp(),
             finished_at: job.finished_at.map(|at| at.timestamp()),
             estimated_finish: None,

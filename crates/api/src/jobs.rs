@@ -246,6 +246,8 @@ impl Run {
                 train_loss,
                 initial_validation_loss,
                 validation_loss,
+                validation_token_accuracy,
+                generation,
                 steps,
                 files,
                 ..
@@ -255,6 +257,8 @@ impl Run {
                     train_loss,
                     initial_validation_loss,
                     validation_loss,
+                    token_accuracy: validation_token_accuracy,
+                    generation_overlap: generation.map(|check| check.overlap),
                     steps,
                     sha256: sha256.map(|file| file.sha256.clone()).unwrap_or_default(),
                     seed: job.parameters.seed,

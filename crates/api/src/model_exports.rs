@@ -6,6 +6,7 @@ use crate::{
     error::{AppError, AppResult},
     idempotency::{Answer, Turn},
     jobs::database,
+    models,
     state::App,
     storage::{self, Storage},
 };
@@ -221,7 +222,12 @@ impl Run {
         let (out, file) = (self.out(), self.directory.join(name));
         let packing = file.clone();
         let kind = export.kind;
+        let lineage = models::lineage(&self.app, &self.scope, export.model_id).await;
+        let card = models::card::card(&lineage.map_err(|error| io::Error::other(error.detail))?);
         let packed = tokio::task::spawn_blocking(move || {
+            if kind != ModelExportKind::Gguf {
+                std::fs::write(out.join("README.md"), card)?;
+            }
             match kind {
                 ModelExportKind::Peft | ModelExportKind::Merged => drop(storage::pack(&out, &packing)?),
                 ModelExportKind::Gguf => std::fs::rename(out.join(name), &packing)?,

@@ -1,4 +1,6 @@
-//! What the names of models on OpenAI's wire stand for.
+//! What the names of models on OpenAI's wire stand for, what models come from, and their deletion.
+
+pub mod card;
 
 use crate::{
     error::{AppError, AppResult},
@@ -7,6 +9,8 @@ use crate::{
 use cerebros_common::{
     errors::ErrorCode,
     ids::{AgentId, BaseId, ModelId},
+    models::Lineage,
+    wire::Paging,
 };
 use cerebros_db::{self as db, DbError, Scope};
 use std::fmt::Display;
@@ -82,6 +86,39 @@ pub fn not_found(name: &str) -> impl Fn(DbError) -> AppError + '_ {
     move |error| match error {
         DbError::NotFound(_) => unknown(name),
         other => other.into(),
+    }
+}
+
+/// Gathers what a model comes from, and what came of it.
+pub async fn lineage(app: &App, scope: &Scope, id: ModelId) -> AppResult<Lineage> {
+    let model = db::models::find(scope, &app.db, id).await?.model;
+    let job = db::jobs::find(scope, &app.db, model.job_id).await?;
+    let validation_dataset = match job.validation_dataset_id {
+        Some(id) => present(db::datasets::find(scope, &app.db, id).await)?,
+        None => None,
+    };
+    let mut agents = Vec::new();
+    for id in db::models::served_by(scope, &app.db, id).await? {
+        agents.extend(present(db::agents::find(scope, &app.db, id).await)?);
+    }
+    let exports = db::model_exports::list(scope, &app.db, id, Paging::new(None, None)).await?;
+    Ok(Lineage {
+        dataset: present(db::datasets::find(scope, &app.db, model.dataset_id).await)?,
+        validation_dataset,
+        base: db::bases::find(scope, &app.db, model.base_id).await?,
+        earlier: db::models::earlier(scope, &app.db, job.id).await?,
+        later: db::models::later(scope, &app.db, job.id).await?,
+        job,
+        model,
+        agents,
+        exports: exports.items,
+    })
+}
+
+fn present<T>(found: Result<T, DbError>) -> Result<Option<T>, DbError> {
+    match found {
+        Err(DbError::NotFound(_)) => Ok(None),
+        found => found.map(Some),
     }
 }
 

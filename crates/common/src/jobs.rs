@@ -21,6 +21,8 @@ pub struct Job {
     pub validation_dataset_id: Option<DatasetId>,
     pub base_id: BaseId,
     pub base_name: String,
+    /// The model whose adapter it goes on from; null for a fresh adapter, and once that model is deleted.
+    pub initial_model_id: Option<ModelId>,
     pub parameters: JobParameters,
     pub status: JobStatus,
     /// Jobs that run before this one, of all workspaces; null unless queued.
@@ -372,6 +374,11 @@ pub struct NewJob {
     #[cfg_attr(feature = "openapi", schema(value_type = Option<DatasetId>))]
     pub validation_dataset_id: Option<DatasetId>,
     pub base_id: BaseId,
+    /// A model of the same base whose adapter it goes on from; without it, the adapter is fresh. `rank`, `alpha`,
+    /// `rank_stabilized` and `target_modules` must be those that the model was trained with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<ModelId>))]
+    pub initial_model_id: Option<ModelId>,
     /// The agent that gets the model once it is trained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<AgentId>))]

@@ -397,14 +397,17 @@ async fn note_parts(write: &Write, id: Uuid, work: &mut Work) -> Result<(), DbEr
     Ok(())
 }
 
-async fn stop_jobs(write: &mut Write, dataset_id: Uuid, work: &mut Work) -> Result<(), DbError> {
-    for id in ids(
-        write.connection(),
-        "select id from jobs where dataset_id = $1 or validation_dataset_id = $1",
-        dataset_id,
+/// The jobs of some, and all that go on from their models.
+pub(super) fn lines(which: &str) -> String {
+    format!(
+        "with recursive line (id) as (select id from jobs where {which} union \
+         select j.id from jobs j join line on j.parent_id = line.id) select id from line"
     )
-    .await?
-    {
+}
+
+async fn stop_jobs(write: &mut Write, dataset_id: Uuid, work: &mut Work) -> Result<(), DbError> {
+    let sql = lines("dataset_id = $1 or validation_dataset_id = $1");
+    for id in ids(write.connection(), &sql, dataset_id).await? {
         work.jobs.push(JobId(id));
         let job = match jobs::request_cancel(write, JobId(id)).await {
             // It is over already.
@@ -419,12 +422,8 @@ async fn stop_jobs(write: &mut Write, dataset_id: Uuid, work: &mut Work) -> Resu
 }
 
 async fn flag_models(write: &mut Write, dataset_id: Uuid) -> Result<Vec<Uuid>, DbError> {
-    let models = ids(
-        write.connection(),
-        "select id from models where dataset_id = $1",
-        dataset_id,
-    )
-    .await?;
+    let sql = format!("select id from models where job_id in ({})", lines("dataset_id = $1"));
+    let models = ids(write.connection(), &sql, dataset_id).await?;
     for id in &models {
         let sql = "update models set source_deleted_at = $2 where id = $1 and source_deleted_at is null";
         if execute(write, sql, [(*id).into(), convert::now().into()]).await? > 0 {

@@ -7,7 +7,7 @@ pub use history::{Happening, Mark, history};
 pub use progress::{append_log, checkpoints, log, metrics, put_checkpoint, put_metric};
 
 use crate::{
-    Db, DbError, Scope, Way, Write, convert, datasets,
+    Db, DbError, Scope, Way, Write, convert, datasets, models,
     notifications::{self, Audience},
     paging::page,
 };
@@ -122,9 +122,13 @@ fn stop(row: &row::Model) -> Option<Stop> {
 /// Adds a queued job. The caller has checked that dataset, base and agent belong to the workspace.
 ///
 /// # Errors
-/// `DbError::Conflict` when a dataset has lost its content.
+/// `DbError::Conflict` when a dataset has lost its content, as [`models::require_servable`] for the model to go on from.
 pub async fn insert(write: &mut Write, new: &NewJob, label: &JobLabel) -> Result<LabelledJob, DbError> {
     require_content(write, new.dataset_id, new.validation_dataset_id).await?;
+    let parent = match new.initial_model_id {
+        Some(id) => Some(models::require_servable(write, id).await?.0),
+        None => None,
+    };
     let now = convert::now();
     let metadata = label.metadata.as_ref();
     let row = row::Model {
@@ -134,6 +138,7 @@ pub async fn insert(write: &mut Write, new: &NewJob, label: &JobLabel) -> Result
         dataset_id: new.dataset_id.0,
         validation_dataset_id: new.validation_dataset_id.map(|id| id.0),
         base_id: new.base_id.0,
+        parent_id: parent,
         parameters: convert::json("job parameters", &new.parameters)?,
         status: convert::name(&JobStatus::Queued)?,
         cancel_requested: false,
@@ -163,6 +168,7 @@ pub async fn insert(write: &mut Write, new: &NewJob, label: &JobLabel) -> Result
         Some("dataset_id"),
         row.validation_dataset_id.map(|_| "validation_dataset_id"),
         Some("base_id"),
+        row.parent_id.map(|_| "initial_model_id"),
         Some("parameters"),
         row.suffix.as_ref().map(|_| "suffix"),
         row.metadata.as_ref().map(|_| "metadata"),
@@ -379,6 +385,9 @@ async fn requeue(
     }
     let validation = current.validation_dataset_id.map(DatasetId);
     require_content(write, DatasetId(current.dataset_id), validation).await?;
+    if let Some(parent) = current.parent_id {
+        models::require_made(write, JobId(parent)).await?;
+    }
     let agent_id = current.agent_id.map(AgentId);
     let turn = current.turn + 1;
     let mut row = current.into_active_model();
@@ -417,6 +426,7 @@ struct Around {
     dataset_name: String,
     base_name: String,
     model_id: Option<Uuid>,
+    initial_model_id: Option<Uuid>,
     ahead: i64,
 }
 
@@ -438,6 +448,7 @@ async fn wire(connection: &impl ConnectionTrait, row: row::Model) -> Result<Job,
     let status: JobStatus = convert::parse_name("job status", &row.status)?;
     let sql = "select d.name as dataset_name, b.name as base_name, \
                (select m.id from models m where m.job_id = $1) as model_id, \
+               (select m.id from models m, jobs me where me.id = $1 and m.job_id = me.parent_id) as initial_model_id, \
                (select count(*) from jobs j, jobs me where me.id = $1 and (j.status = 'running' or j.status = 'queued' \
                and (j.queued_at < me.queued_at or j.queued_at = me.queued_at and j.id < me.id))) as ahead \
                from datasets d, bases b where d.id = $2 and b.id = $3";
@@ -455,6 +466,7 @@ async fn wire(connection: &impl ConnectionTrait, row: row::Model) -> Result<Job,
         validation_dataset_id: row.validation_dataset_id.map(DatasetId),
         base_id: BaseId(row.base_id),
         base_name: around.base_name,
+        initial_model_id: around.initial_model_id.map(ModelId),
         parameters: convert::parse_json("job parameters", &row.parameters)?,
         status,
         queue_position: (status == JobStatus::Queued).then_some(convert::unsigned(around.ahead)),
@@ -489,6 +501,8 @@ mod row {
         pub dataset_id: Uuid,
         pub validation_dataset_id: Option<Uuid>,
         pub base_id: Uuid,
+        /// The job whose model it goes on from.
+        pub parent_id: Option<Uuid>,
         pub parameters: String,
         pub status: String,
         pub cancel_requested: bool,

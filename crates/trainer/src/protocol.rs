@@ -7,7 +7,7 @@ pub mod export;
 pub mod infer;
 pub mod job;
 
-pub use events::{AdapterFile, Event, EventLine, FailureCode, LogLevel};
+pub use events::{AdapterFile, Event, EventLine, FailureCode, GenerationCheck, LogLevel};
 pub use export::{Certificate, ExportFormat, ExportOutcome};
 pub use infer::{FinishReason, Generate, InferErrorCode, InferRequest, InferResponse, Logits};
 pub use job::{JobSpec, Parameters, ParametersError, Precision, Projection, RateSchedule};

@@ -16,6 +16,7 @@ mod optimizer;
 mod output;
 mod plan;
 mod run;
+mod sample;
 mod schedule;
 mod step;
 pub(crate) mod watch;

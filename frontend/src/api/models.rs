@@ -1,11 +1,12 @@
 //! Trained models.
 
-use super::{Answer, delete, get, list};
+use super::{Answer, delete, exchange, get, list};
 use cerebros_common::{
     ids::ModelId,
-    models::{Model, ModelQuery},
+    models::{Lineage, Model, ModelQuery},
     wire::Page,
 };
+use gloo_net::http::Method;
 
 pub async fn list_models(query: ModelQuery) -> Answer<Page<Model>> {
     list("/models", &query).await
@@ -13,6 +14,19 @@ pub async fn list_models(query: ModelQuery) -> Answer<Page<Model>> {
 
 pub async fn find_model(id: ModelId) -> Answer<Model> {
     get(&format!("/models/{id}")).await
+}
+
+pub async fn find_lineage(id: ModelId) -> Answer<Lineage> {
+    get(&format!("/models/{id}/lineage")).await
+}
+
+/// Markdown.
+pub async fn find_card(id: ModelId) -> Answer<String> {
+    exchange(Method::GET, &format!("/models/{id}/card"), None, None).await
+}
+
+pub fn card_address(id: ModelId) -> String {
+    super::address(&format!("/models/{id}/card"))
 }
 
 pub async fn delete_model(id: ModelId) -> Answer<()> {

@@ -5,6 +5,7 @@ pub mod find;
 pub mod form;
 mod form_bases;
 mod form_parameters;
+mod form_start;
 pub mod list;
 pub mod new;
 pub mod watch;

@@ -40,8 +40,19 @@ pub async fn read(app: &App, scope: &Scope, new: &NewFineTuningJob) -> AppResult
             "must be empty: no integration is served. The metrics are in the job's events and its result file";
         return Err(AppError::field("integrations", "invalid_value", message));
     }
-    let parameters = parameters(new)?;
-    let base_id = base(app, scope, &new.model).await?;
+    let mut parameters = parameters(new)?;
+    let (base_id, initial_model_id) = match models::named(&new.model) {
+        Some(Named::Model(id)) => {
+            let model = db::models::find(scope, &app.db, id).await;
+            let model = model.map_err(models::not_found(&new.model))?.model;
+            keep_adapter(
+                &mut parameters,
+                &db::jobs::find(scope, &app.db, model.job_id).await?.parameters,
+            );
+            (model.base_id, Some(id))
+        }
+        _ => (base(app, scope, &new.model).await?, None),
+    };
     let (dataset_id, mut validating) = rows(app, scope, &new.training_file, "training_file").await?;
     let validation_dataset_id = match &new.validation_file {
         Some(id) => {
@@ -56,6 +67,7 @@ pub async fn read(app: &App, scope: &Scope, new: &NewFineTuningJob) -> AppResult
             dataset_id,
             validation_dataset_id,
             base_id,
+            initial_model_id,
             agent_id: None,
             parameters,
         },
@@ -65,6 +77,14 @@ pub async fn read(app: &App, scope: &Scope, new: &NewFineTuningJob) -> AppResult
         },
         validating,
     })
+}
+
+/// Whoever goes on from an adapter keeps its shape.
+fn keep_adapter(parameters: &mut JobParameters, before: &JobParameters) {
+    parameters.rank = before.rank;
+    parameters.alpha = before.alpha;
+    parameters.rank_stabilized = before.rank_stabilized;
+    parameters.target_modules.clone_from(&before.target_modules);
 }
 
 /// The base by its id among the models, or the newest that has the name.
@@ -83,7 +103,8 @@ async fn base(app: &App, scope: &Scope, name: &str) -> AppResult<BaseId> {
     let ready = base.filter(|base| base.status == BaseStatus::Ready);
     ready.map(|base| base.id).ok_or_else(|| {
         models::no_model(format!(
-            "`{name}` is no base to train on in this workspace. `GET /v1/models` lists them as `base:...`."
+            "`{name}` is no base to train on in this workspace, nor a model to go on from. `GET /v1/models` lists them as \
+             `base:...` and `ft:...`."
         ))
     })
 }

@@ -1,6 +1,6 @@
 //! What a job would do, need and cost, counted by the trainer's own code in a child.
 
-use super::prepare;
+use super::prepare::{self, Parts};
 use crate::{
     error::{AppError, AppResult},
     state::App,
@@ -40,7 +40,13 @@ pub async fn estimate(app: &App, scope: &Scope, new: &NewJob) -> AppResult<JobEs
 }
 
 async fn run(app: &App, scope: &Scope, new: &NewJob, directory: &Path) -> AppResult<EstimateOutcome> {
-    let source = prepare::source(app, scope, new.base_id, new.dataset_id, new.validation_dataset_id).await?;
+    let parts = Parts {
+        base_id: new.base_id,
+        dataset_id: new.dataset_id,
+        validation_dataset_id: new.validation_dataset_id,
+        initial_model_id: new.initial_model_id,
+    };
+    let source = prepare::source(app, scope, &parts).await?;
     let written = prepare::fill(app, directory, source, Uuid::nil(), &new.parameters).await;
     written.map_err(AppError::io)?;
     let output = directory.join("plan.json");

@@ -15,6 +15,8 @@ pub struct Adapter {
     pub train_loss: f64,
     pub initial_validation_loss: Option<f64>,
     pub validation_loss: Option<f64>,
+    pub token_accuracy: Option<f64>,
+    pub generation_overlap: Option<f64>,
     pub steps: u64,
     pub sha256: String,
     pub seed: u64,
@@ -58,6 +60,8 @@ pub async fn store(app: &App, scope: &Scope, job: &Job, adapter: &Adapter) -> Re
         train_loss: adapter.train_loss,
         initial_validation_loss: adapter.initial_validation_loss,
         validation_loss: adapter.validation_loss,
+        token_accuracy: adapter.token_accuracy,
+        generation_overlap: adapter.generation_overlap,
         size_bytes,
         sha256: adapter.sha256.clone(),
     })

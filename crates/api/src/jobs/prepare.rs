@@ -4,11 +4,11 @@ use super::directory as job_directory;
 use crate::{bases, datasets::form_of, state::App};
 use cerebros_common::{
     bases::BaseStatus,
-    ids::{BaseId, DatasetId},
+    ids::{BaseId, DatasetId, ModelId},
     jobs::{Job, JobFailure, JobParameters, PrecisionChoice, RateSchedule, TargetModule},
 };
 use cerebros_datasets::{Options, format::Form};
-use cerebros_db::{self as db, DbError, Scope, bases::LocatedBase, datasets::LocatedDataset};
+use cerebros_db::{self as db, DbError, Scope, bases::LocatedBase, datasets::LocatedDataset, models::StoredModel};
 use cerebros_queue::TaskError;
 use cerebros_trainer::protocol::{self, JobSpec, Parameters, Projection, VERSION};
 use std::{
@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 const ROWS: &str = "dataset.jsonl";
 const VALIDATION_ROWS: &str = "validation.jsonl";
+const INITIAL: &str = "initial";
 const SPEC: &str = "job.json";
 /// About every so many steps a kill costs at most the work since.
 const CHECKPOINT_EVERY_STEPS: u32 = 20;
@@ -30,9 +31,13 @@ pub async fn directory(app: &App, scope: &Scope, job: &Job) -> Result<Result<(),
     if tokio::fs::try_exists(directory.join(SPEC)).await.unwrap_or(false) {
         return Ok(Ok(()));
     }
-    let source = source(app, scope, job.base_id, job.dataset_id, job.validation_dataset_id)
-        .await
-        .map_err(super::database)?;
+    let parts = Parts {
+        base_id: job.base_id,
+        dataset_id: job.dataset_id,
+        validation_dataset_id: job.validation_dataset_id,
+        initial_model_id: job.initial_model_id,
+    };
+    let source = source(app, scope, &parts).await.map_err(super::database)?;
     if source.base.base.status != BaseStatus::Ready {
         return Ok(Err(failure(
             "invalid_base",
@@ -55,36 +60,48 @@ pub async fn directory(app: &App, scope: &Scope, job: &Job) -> Result<Result<(),
 }
 
 /// What a job is made of.
+pub struct Parts {
+    pub base_id: BaseId,
+    pub dataset_id: DatasetId,
+    pub validation_dataset_id: Option<DatasetId>,
+    pub initial_model_id: Option<ModelId>,
+}
+
+/// Where that is.
 pub struct Source {
     base: LocatedBase,
     dataset: LocatedDataset,
     validation: Option<LocatedDataset>,
+    initial: Option<StoredModel>,
 }
 
-pub async fn source(
-    app: &App,
-    scope: &Scope,
-    base_id: BaseId,
-    dataset_id: DatasetId,
-    validation_id: Option<DatasetId>,
-) -> Result<Source, DbError> {
-    let validation = match validation_id {
+pub async fn source(app: &App, scope: &Scope, parts: &Parts) -> Result<Source, DbError> {
+    let validation = match parts.validation_dataset_id {
         Some(id) => Some(db::datasets::find_for_training(scope, &app.db, id).await?),
         None => None,
     };
+    let initial = match parts.initial_model_id {
+        Some(id) => Some(db::models::find(scope, &app.db, id).await?),
+        None => None,
+    };
     Ok(Source {
-        base: db::bases::find_located(scope, &app.db, base_id).await?,
-        dataset: db::datasets::find_for_training(scope, &app.db, dataset_id).await?,
+        base: db::bases::find_located(scope, &app.db, parts.base_id).await?,
+        dataset: db::datasets::find_for_training(scope, &app.db, parts.dataset_id).await?,
         validation,
+        initial,
     })
 }
 
-/// Writes the accepted rows and, as the last, the job file.
+/// Writes the accepted rows, the adapter to go on from and, as the last, the job file.
 pub async fn fill(app: &App, directory: &Path, source: Source, id: Uuid, parameters: &JobParameters) -> io::Result<()> {
     let rows = app.storage.local(&source.dataset.blob_key).await?;
     let form = form_of(&source.dataset.dataset);
     let measured = match &source.validation {
         Some(located) => Some((app.storage.local(&located.blob_key).await?, form_of(&located.dataset))),
+        None => None,
+    };
+    let initial = match &source.initial {
+        Some(stored) => Some(app.storage.unpacked(&stored.blob_key).await?),
         None => None,
     };
     let spec = JobSpec {
@@ -93,7 +110,7 @@ pub async fn fill(app: &App, directory: &Path, source: Source, id: Uuid, paramet
         base_dir: bases::directory(&app.config, &source.base),
         dataset: PathBuf::from(ROWS),
         validation_dataset: measured.as_ref().map(|_| PathBuf::from(VALIDATION_ROWS)),
-        initial_adapter: None,
+        initial_adapter: initial.as_ref().map(|_| PathBuf::from(INITIAL)),
         parameters: trainer_parameters(parameters, app.config.training_threads),
     };
     let directory = directory.to_owned();
@@ -102,6 +119,9 @@ pub async fn fill(app: &App, directory: &Path, source: Source, id: Uuid, paramet
         write_rows(rows.path(), form, &directory.join(ROWS))?;
         if let Some((measured, form)) = measured {
             write_rows(measured.path(), form, &directory.join(VALIDATION_ROWS))?;
+        }
+        if let Some(initial) = initial {
+            copy_files(&initial, &directory.join(INITIAL))?;
         }
         write_spec(&directory, &spec)
     })
@@ -173,6 +193,16 @@ fn write_rows(dataset: &Path, form: Form, to: &Path) -> io::Result<()> {
     )?;
     result?;
     out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+}
+
+/// The adapter is small, and the job outlives the place that it is unpacked in.
+fn copy_files(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        fs::copy(entry.path(), to.join(entry.file_name()))?;
+    }
+    Ok(())
 }
 
 /// Writes the job file, as the last, at once.

@@ -11,12 +11,12 @@ use actix_web::{get, post, web};
 use cerebros_common::{
     bases::BaseStatus,
     datasets::{Dataset, DatasetStatus},
-    ids::JobId,
-    jobs::{Checkpoint, Job, JobCursor, JobEstimate, JobLogLine, JobQuery, MetricPoint, NewJob},
+    ids::{JobId, ModelId},
+    jobs::{Checkpoint, Job, JobCursor, JobEstimate, JobLogLine, JobParameters, JobQuery, MetricPoint, NewJob},
     wire::{CursorPage, Envelope, Page},
 };
 use cerebros_db::{
-    self as db, Scope, Way,
+    self as db, DbError, Scope, Way,
     jobs::{JobLabel, Stop},
 };
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -51,7 +51,8 @@ async fn list_jobs(app: web::Data<App>, Viewer(scope): Viewer, query: Query<JobQ
 
 /// Train
 ///
-/// Queues LoRA fine-tuning of a base on a dataset. With `agent_id`, the agent answers with the model once it is trained.
+/// Queues LoRA fine-tuning of a base on a dataset, with a fresh adapter or going on from a model's. With `agent_id`, the agent
+/// answers with the model once it is trained.
 #[utoipa::path(
     tag = "jobs",
     params(IdempotencyKeyHeader),
@@ -113,7 +114,43 @@ async fn require_ready(app: &App, scope: &Scope, new: &NewJob) -> AppResult<()> 
             "The base is not ready. Wait until it is, or choose another one.",
         ));
     }
-    Ok(())
+    match new.initial_model_id {
+        Some(id) => require_same_adapter(app, scope, id, new).await,
+        None => Ok(()),
+    }
+}
+
+/// An adapter keeps its shape, and fits its base alone.
+async fn require_same_adapter(app: &App, scope: &Scope, id: ModelId, new: &NewJob) -> AppResult<()> {
+    let model = db::models::find(scope, &app.db, id).await?.model;
+    if model.source_deleted_at.is_some() {
+        return Err(DbError::SourceDeleted.into());
+    }
+    if model.base_id != new.base_id {
+        let message = format!("must be the base of the model to go on from, `{}`", model.base_name);
+        return Err(AppError::field("base_id", "mismatch", message));
+    }
+    let before = db::jobs::find(scope, &app.db, model.job_id).await?.parameters;
+    let after = &new.parameters;
+    let modules = |parameters: &JobParameters| serde_json::to_string(&parameters.target_modules).unwrap_or_default();
+    let all = [
+        ("rank", before.rank.to_string(), after.rank.to_string()),
+        ("alpha", before.alpha.to_string(), after.alpha.to_string()),
+        (
+            "rank_stabilized",
+            before.rank_stabilized.to_string(),
+            after.rank_stabilized.to_string(),
+        ),
+        ("target_modules", modules(&before), modules(after)),
+    ];
+    match all.iter().find(|(_, before, after)| before != after) {
+        Some((name, before, _)) => Err(AppError::field(
+            &format!("parameters.{name}"),
+            "mismatch",
+            format!("must be {before}, as in the model to go on from"),
+        )),
+        None => Ok(()),
+    }
 }
 
 fn require_rows(dataset: &Dataset) -> AppResult<()> {

@@ -7,10 +7,10 @@ use crate::{
     models, respond,
     state::App,
 };
-use actix_web::{delete, get, web};
+use actix_web::{HttpResponse, delete, get, http::header, web};
 use cerebros_common::{
     ids::ModelId,
-    models::{Model, ModelQuery},
+    models::{Lineage, Model, ModelQuery},
     wire::{Envelope, Page},
 };
 use cerebros_db as db;
@@ -20,6 +20,8 @@ pub fn configure(config: &mut ServiceConfig) {
     config
         .service(list_models)
         .service(find_model)
+        .service(find_lineage)
+        .service(find_model_card)
         .service(download_adapter)
         .service(delete_model);
 }
@@ -44,6 +46,36 @@ async fn list_models(app: web::Data<App>, Viewer(scope): Viewer, query: Query<Mo
 #[get("/models/{id}")]
 async fn find_model(app: web::Data<App>, Viewer(scope): Viewer, id: Id<ModelId>) -> AppResult {
     Ok(respond::ok(db::models::find(&scope, &app.db, id.0).await?.model))
+}
+
+/// Find a model's lineage
+///
+/// Dataset, base and job that it comes from; agents and exports that came of it.
+#[utoipa::path(
+    tag = "models",
+    params(("id" = ModelId, Path)),
+    responses((status = 200, description = "The lineage", body = Envelope<Lineage>)),
+)]
+#[get("/models/{id}/lineage")]
+async fn find_lineage(app: web::Data<App>, Viewer(scope): Viewer, id: Id<ModelId>) -> AppResult {
+    Ok(respond::ok(models::lineage(&app, &scope, id.0).await?))
+}
+
+/// Download a model's card
+///
+/// Markdown, made of what is known. Its intended use is left for a person to write.
+#[utoipa::path(
+    tag = "models",
+    params(("id" = ModelId, Path)),
+    responses((status = 200, description = "The card", body = String, content_type = "text/markdown")),
+)]
+#[get("/models/{id}/card")]
+async fn find_model_card(app: web::Data<App>, Viewer(scope): Viewer, id: Id<ModelId>) -> AppResult {
+    let card = models::card::card(&models::lineage(&app, &scope, id.0).await?);
+    Ok(HttpResponse::Ok()
+        .content_type("text/markdown; charset=utf-8")
+        .insert_header((header::CONTENT_DISPOSITION, download::disposition("README.md")))
+        .body(card))
 }
 
 /// Download a model's adapter

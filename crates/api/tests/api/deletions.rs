@@ -4,7 +4,7 @@ use crate::{
     examples::all,
     helpers::{Client, Kind, ServerProcess, TestServer},
     members,
-    training::{built_in_base, end_of},
+    training::{built_in_base, end_of, ready_dataset, rows},
 };
 use cerebros_api::admin::{verify_audit, verify_receipt};
 use cerebros_common::{
@@ -512,10 +512,20 @@ async fn what_learned_from_a_deleted_document_answers_no_more(server: TestServer
     let made = make(&member).await;
     let path = format!("/api/v1/agents/{}", made.agent.id);
     assert_eq!(member.get(&path).await.data::<Agent>().model_id, Some(made.model.id));
+    // Trained further on something else, a model still knows it.
+    let other = ready_dataset(&member, &rows(4)).await;
+    let further = json!({
+        "dataset_id": other.id, "base_id": made.model.base_id, "initial_model_id": made.model.id,
+        "parameters": {"rank": 2, "epochs": 1, "max_seq_length": 64},
+    });
+    let further: Job = member.post("/api/v1/jobs", further).await.data();
+    let further = end_of(&member, &further).await.model_id.unwrap();
     let deleted = member.delete(&format!("/api/v1/documents/{}", made.document.id)).await;
     assert_eq!(deleted.status, StatusCode::NO_CONTENT);
     let model: Model = member.get(&format!("/api/v1/models/{}", made.model.id)).await.data();
     assert!(model.source_deleted_at.is_some() && !model.serving);
+    let further: Model = member.get(&format!("/api/v1/models/{further}")).await.data();
+    assert!(further.source_deleted_at.is_some());
     let agent: Agent = member.get(&path).await.data();
     assert_eq!(agent.model_id, None);
     let chosen = member

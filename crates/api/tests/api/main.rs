@@ -40,6 +40,7 @@ mod invitations;
 mod jobs;
 mod legal;
 mod limits;
+mod lineage;
 mod links;
 mod llm;
 mod lost_updates;

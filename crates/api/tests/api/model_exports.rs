@@ -91,6 +91,11 @@ async fn a_model_is_written_in_each_form_and_vouched_for(server: TestServer) {
             assert!(names.iter().any(|name| name == "model.safetensors"), "{names:?}");
             assert!(String::from_utf8(config).unwrap().contains("float32"));
         } else if kind == "peft" {
+            let card = member.get(&format!("/api/v1/models/{}/card", model.id)).await;
+            assert_eq!(card.header("content-type"), Some("text/markdown; charset=utf-8"));
+            let (_, readme) = in_archive(whole.bytes.clone(), "README.md");
+            assert_eq!(readme, card.bytes);
+            says_what_is_known(&card.text, &model);
             let (_, weights) = in_archive(whole.bytes, "adapter_model.safetensors");
             assert_eq!(hex::encode(Sha256::digest(weights)), model.sha256);
         }
@@ -109,6 +114,15 @@ async fn a_model_is_written_in_each_form_and_vouched_for(server: TestServer) {
     );
     let unknown = ask(&member, &model, "onnx").await.problem();
     assert_eq!(unknown.error, ErrorCode::InvalidRequest);
+}
+
+fn says_what_is_known(card: &str, model: &Model) {
+    let stars = format!("{} of 5", model.quality.stars.unwrap());
+    let seed = format!("| Seed | {} |", model.seed);
+    let hash = format!("`{}`", model.sha256);
+    for part in [&stars, &seed, &hash, "MIT OR Apache-2.0", "Not written yet", "Shelves"] {
+        assert!(card.contains(part), "{part} is missing in {card}");
+    }
 }
 
 /// A download that broke off goes on, and is not sent again to whoever has it.

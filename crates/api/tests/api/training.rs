@@ -9,7 +9,7 @@ use cerebros_common::{
     datasets::{Dataset, DatasetStatus},
     errors::ErrorCode,
     jobs::{Job, JobLogLine, JobStatus, MetricPoint, Precision},
-    models::Model,
+    models::{Lineage, Model},
     wire::{CursorPage, Page},
 };
 use reqwest::{Method, StatusCode};
@@ -87,6 +87,18 @@ async fn a_job_makes_a_model_that_answers(server: TestServer) {
     let job = end_of(&member, &job).await;
     let model = model_of(&member, &job).await;
     assert!(model.validation_loss.unwrap() < model.initial_validation_loss.unwrap());
+    let quality = &model.quality;
+    let parts = [quality.loss, quality.token_accuracy, quality.generation];
+    assert!(
+        parts
+            .iter()
+            .all(|part| part.is_some_and(|part| (0.0..=1.0).contains(&part))),
+        "{quality:?}"
+    );
+    assert!(
+        quality.loss > Some(0.0) && quality.stars.is_some() && quality.missing.is_none(),
+        "{quality:?}"
+    );
 
     let points: CursorPage<MetricPoint> = member.get(&format!("/api/v1/jobs/{}/metrics", job.id)).await.data();
     let steps: Vec<u64> = points.items.iter().map(|point| point.step).collect();
@@ -118,6 +130,14 @@ async fn a_job_makes_a_model_that_answers(server: TestServer) {
     let live: Agent = member.get(&format!("/api/v1/agents/{}", agent.id)).await.data();
     assert_eq!((live.status, live.model_id), (AgentStatus::Ready, Some(model.id)));
     chat_answers(&member, &format!("agent:{}", agent.id)).await;
+    let lineage: Lineage = member.get(&format!("/api/v1/models/{}/lineage", model.id)).await.data();
+    assert_eq!((lineage.job.id, lineage.base.id), (job.id, model.base_id));
+    assert_eq!(lineage.dataset.unwrap().sha256, dataset.sha256);
+    assert_eq!(
+        lineage.agents.iter().map(|agent| agent.id).collect::<Vec<_>>(),
+        [agent.id]
+    );
+    assert!(lineage.exports.is_empty());
 
     let path = format!("/api/v1/models/{}", model.id);
     assert_eq!(member.delete(&path).await.problem().error, ErrorCode::Conflict);

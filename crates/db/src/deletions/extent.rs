@@ -1,6 +1,6 @@
 //! What goes with a subject: counts, bytes, and what else it touches.
 
-use super::one;
+use super::{lines, one};
 use crate::{Actor, DbError, Scope, convert};
 use cerebros_common::{
     deletions::{Affected, DeletionCounts, DeletionPreview, DeletionSubject, DeletionTarget},
@@ -80,9 +80,8 @@ pub(super) async fn extent(
         };
     }
     let datasets = format!("select id, name from datasets where {derived} order by id desc");
-    let models = format!(
-        "select id, name from models where dataset_id in (select id from datasets where {derived}) order by id desc"
-    );
+    let learned = lines(&format!("dataset_id in (select id from datasets where {derived})"));
+    let models = format!("select id, name from models where job_id in ({learned}) order by id desc");
     Ok(DeletionPreview {
         subject,
         id,

@@ -70,6 +70,11 @@ pub enum Event {
         initial_validation_loss: Option<f64>,
         /// Of the adapter that is the result.
         validation_loss: Option<f64>,
+        /// Of the adapter that is the result.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        validation_token_accuracy: Option<f64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        generation: Option<GenerationCheck>,
         steps: u64,
         /// The evaluation that the adapter stands at, where the job keeps the best.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,6 +90,14 @@ pub enum Event {
         /// What a person can do about it, in a sentence.
         remedy: String,
     },
+}
+
+/// What the result says to held-out prompts, always by the likeliest token.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct GenerationCheck {
+    pub rows: u32,
+    /// 0 to 1: the mean share of the tokens of the rows' own answers that it says too.
+    pub overlap: f64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,10 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use super::checkpoint::{Identity, Progress};
-use super::failure::Failure;
+use super::failure::Stop;
 use super::files;
 use crate::model::adapter::{Adapter, CONFIG_FILE, WEIGHTS_FILE};
-use crate::protocol::{Event, Parameters, Precision, RateSchedule};
+use crate::protocol::{Event, GenerationCheck, Parameters, Precision, RateSchedule};
 
 const ADAPTER_DIR: &str = "adapter";
 const RESULT_FILE: &str = "result.json";
@@ -21,7 +21,9 @@ pub fn finished(job_dir: &Path) -> Option<Event> {
     }
 }
 
-/// Writes the adapter, `best` where the job kept one, then the result; returns the `done` event.
+/// Writes the adapter, `best` where the job kept one, then the result; returns the `done` event. `check` looks at the
+/// adapter as it was written.
+#[expect(clippy::too_many_arguments, reason = "all that a job leaves")]
 pub fn write(
     job_dir: &Path,
     adapter: &Adapter,
@@ -30,7 +32,8 @@ pub fn write(
     identity: &Identity,
     progress: Progress,
     steps: u64,
-) -> Result<Event, Failure> {
+    check: impl FnOnce(&Path) -> Result<Option<GenerationCheck>, Stop>,
+) -> Result<Event, Stop> {
     let weights = match best {
         Some(weights) => weights,
         None => adapter.weights_file()?,
@@ -44,10 +47,13 @@ pub fn write(
         ),
     ];
     files::write_directory(&job_dir.join(ADAPTER_DIR), &contents)?;
+    let validation = progress.kept_validation();
     let done = Event::Done {
         train_loss: progress.loss_sum / progress.loss_tokens.max(1) as f64,
         initial_validation_loss: progress.initial_validation.map(|validation| validation.loss),
-        validation_loss: progress.kept_validation().map(|validation| validation.loss),
+        validation_loss: validation.map(|validation| validation.loss),
+        validation_token_accuracy: validation.map(|validation| validation.accuracy),
+        generation: check(&job_dir.join(ADAPTER_DIR))?,
         steps,
         best_step: progress.best.map(|best| best.step),
         adapter_dir: ADAPTER_DIR.into(),

@@ -16,7 +16,7 @@ use super::optimizer::{Moments, Update, clip_factor, global_norm};
 use super::schedule::Schedule;
 use super::step::Learner;
 use super::watch::Interrupt;
-use super::{divergence, files, job, output};
+use super::{divergence, files, job, output, sample};
 use crate::base::inspect::base_name;
 use crate::base::weights::{self, Dtype, Weights};
 use crate::base::{BaseInfo, LlamaConfig, inspect_base};
@@ -107,6 +107,11 @@ pub fn run(job_dir: &Path, spec: &JobSpec, emitter: &Emitter, interrupt: &Interr
                 &run.identity,
                 run.progress,
                 run.step,
+                |written| {
+                    let llama = &run.learner.llama;
+                    let adapter = Adapter::load(written, &llama.config)?;
+                    sample::check(llama, &adapter, &run.rows.validation, interrupt)
+                },
             )?;
             emitter.emit(done);
             Ok(())

@@ -1,6 +1,6 @@
 //! One model: where it comes from, how well it learned, and the adapter itself.
 
-use super::exports::Exports;
+use super::{card::CardPanel, exports::Exports, lineage::LineagePanel, quality::QualityPanel};
 use crate::{
     address::Address,
     api::models::{adapter_address, delete_model, find_model},
@@ -13,7 +13,7 @@ use crate::{
         may::May,
         page_head::{Fact, PageHead, Panel},
         tag::{Colour, Tag},
-        time::{Ago, Day},
+        time::Day,
     },
     format,
     forms::Sending,
@@ -40,10 +40,12 @@ fn OneModel(id: ModelId) -> impl IntoView {
         <Loaded remote=model let:model>
             <Head model />
             <div class="space-y-6">
+                <QualityPanel model />
                 <Losses model />
-                <Lineage model />
+                <LineagePanel model />
                 <Artifact model />
                 <Exports model />
+                <CardPanel model />
             </div>
         </Loaded>
     }
@@ -73,6 +75,14 @@ fn Head(model: Signal<Model>) -> impl IntoView {
                     <Icon icon=icondata::LuTrash2 />
                     "Delete"
                 </button>
+            </May>
+            <May role=Role::Editor>
+                <Show when=move || model.with(|model| model.source_deleted_at.is_none())>
+                    <a href=move || format!("/datasets/{}/train?from={id}", model.with(|model| model.dataset_id)) class="btn">
+                        <Icon icon=icondata::LuStepForward />
+                        "Train further"
+                    </a>
+                </Show>
             </May>
             <a href=format!("/models/{id}/compare") class="btn">
                 <Icon icon=icondata::LuColumns2 />
@@ -128,47 +138,6 @@ fn Losses(model: Signal<Model>) -> impl IntoView {
                         </Fact>
                         <Fact name="Training loss">{format::loss(model.train_loss)}</Fact>
                         <Fact name="Steps">{format::count(model.steps)}</Fact>
-                    </dl>
-                }
-            }}
-        </Panel>
-    }
-}
-
-#[component]
-fn Lineage(model: Signal<Model>) -> impl IntoView {
-    view! {
-        <Panel title="Where it comes from">
-            {move || {
-                let model = model.get();
-                let agent = model.agent_id;
-                view! {
-                    <dl class="grid grid-cols-1 gap-4 min-[420px]:grid-cols-2 md:grid-cols-4">
-                        <Fact name="Dataset">
-                            <a class="link-plain" href=format!("/datasets/{}", model.dataset_id)>
-                                {model.dataset_name}
-                            </a>
-                        </Fact>
-                        <Fact name="Job">
-                            <a class="link-plain" href=format!("/training/{}", model.job_id)>
-                                "Training job"
-                            </a>
-                        </Fact>
-                        <Fact name="Base">{model.base_name}</Fact>
-                        <Fact name="Seed">{model.seed}</Fact>
-                        {agent
-                            .map(|agent| {
-                                view! {
-                                    <Fact name="Assistant">
-                                        <a class="link-plain" href=format!("/assistants/{agent}")>
-                                            "Open the assistant"
-                                        </a>
-                                    </Fact>
-                                }
-                            })}
-                        <Fact name="Trained">
-                            <Ago at=model.created_at />
-                        </Fact>
                     </dl>
                 }
             }}

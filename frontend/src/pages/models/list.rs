@@ -53,6 +53,7 @@ pub fn ModelsPage() -> impl IntoView {
                         <tr>
                             <th scope="col">"Name"</th>
                             <th scope="col">"Base"</th>
+                            <th scope="col">"Stars"</th>
                             <th scope="col">"Validation loss"</th>
                             <th scope="col">"Size"</th>
                             <th scope="col">"Use"</th>
@@ -86,6 +87,7 @@ fn Row(model: Model) -> impl IntoView {
                 </a>
             </td>
             <td class="whitespace-nowrap">{model.base_name}</td>
+            <td class="whitespace-nowrap">{model.quality.stars.map_or_else(|| "–".to_owned(), |stars| format!("{stars} of 5"))}</td>
             <td class="font-mono whitespace-nowrap">{loss}</td>
             <td class="whitespace-nowrap">{format::size(model.size_bytes)}</td>
             <td>

@@ -4,8 +4,10 @@ use super::{
     estimate::Estimate,
     form_bases::Bases,
     form_parameters::{Parameters, Typed},
+    form_start::Start,
 };
 use crate::{
+    address::Address,
     api::{ApiError, bases::list_bases, jobs::estimate_job},
     browser,
     components::{button::Button, error_view::Alert, icon::Icon, loaded::Loaded},
@@ -15,7 +17,7 @@ use crate::{
 use cerebros_common::{
     bases::{BaseQuery, BaseSource, BaseStatus},
     events::EventKind,
-    ids::{BaseId, DatasetId},
+    ids::{BaseId, DatasetId, ModelId},
     jobs::{FittingParameters, JobEstimate, JobParameters, NewJob},
 };
 use leptos::prelude::*;
@@ -23,6 +25,14 @@ use std::time::Duration;
 
 /// How long one has typed no more before it is counted anew.
 const QUIET: Duration = Duration::from_millis(500);
+
+/// What a person wants trained, whatever it is trained on.
+#[derive(Debug, Clone)]
+pub struct Choice {
+    pub base_id: BaseId,
+    pub initial_model_id: Option<ModelId>,
+    pub parameters: JobParameters,
+}
 
 #[component]
 pub fn TrainForm(
@@ -33,7 +43,7 @@ pub fn TrainForm(
     /// What it would be trained on, once that is known.
     #[prop(optional, into)]
     dataset: Option<DatasetId>,
-    train: Callback<(BaseId, JobParameters)>,
+    train: Callback<Choice>,
 ) -> impl IntoView {
     let bases = Remote::new(|| {
         list_bases(BaseQuery {
@@ -57,7 +67,8 @@ pub fn TrainForm(
         }
     });
     let typed = Typed::new(&JobParameters::default());
-    let estimate = dataset.map(|dataset| estimated(dataset, chosen, typed, blocked));
+    let start = RwSignal::new(Address::of_page().untracked("from").unwrap_or_default());
+    let estimate = dataset.map(|dataset| estimated(dataset, chosen, start, typed, blocked));
     let apply = Callback::new(move |fitting: FittingParameters| {
         if let Ok(parameters) = untrack(|| typed.read()) {
             typed.set(&JobParameters {
@@ -70,11 +81,15 @@ pub fn TrainForm(
     });
     let submit = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
-        let Some(base) = chosen.get_untracked() else { return };
+        let Some(base_id) = chosen.get_untracked() else { return };
         match untrack(|| typed.read()).and_then(|parameters| check(&parameters).map(|()| parameters)) {
             Ok(parameters) => {
                 error.set(None);
-                train.run((base, parameters));
+                train.run(Choice {
+                    base_id,
+                    initial_model_id: start.with_untracked(|start| start.parse().ok()),
+                    parameters,
+                });
             }
             Err(fault) => error.set(Some(fault)),
         }
@@ -84,6 +99,7 @@ pub fn TrainForm(
             <Loaded remote=bases let:page>
                 <Bases bases=Signal::derive(move || page.get().items) chosen added=Callback::new(move |()| bases.refetch()) />
             </Loaded>
+            <Start chosen start typed error />
             <Parameters typed error />
             {estimate.map(|estimate| view! { <Estimate estimate apply /> })}
             <Alert error=Signal::derive(move || error.get().filter(|error| error.fields().is_empty())) />
@@ -113,6 +129,7 @@ pub fn TrainForm(
 fn estimated(
     dataset_id: DatasetId,
     chosen: RwSignal<Option<BaseId>>,
+    start: RwSignal<String>,
     typed: Typed,
     blocked: Signal<Option<&'static str>>,
 ) -> Remote<Option<JobEstimate>> {
@@ -123,6 +140,7 @@ fn estimated(
             dataset_id,
             base_id,
             validation_dataset_id: None,
+            initial_model_id: start.with(|start| start.parse().ok()),
             agent_id: None,
             parameters,
         })

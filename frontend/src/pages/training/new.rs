@@ -1,6 +1,6 @@
 //! Training on a dataset, without an assistant.
 
-use super::form::TrainForm;
+use super::form::{Choice, TrainForm};
 use crate::{
     address::Address,
     api::{datasets::find_dataset, jobs::create_job},
@@ -10,13 +10,7 @@ use crate::{
     pages::by_id::by_id,
     remote::Remote,
 };
-use cerebros_common::{
-    datasets::DatasetStatus,
-    events::EventKind,
-    ids::{BaseId, DatasetId},
-    jobs::{JobParameters, NewJob},
-    workspaces::Role,
-};
+use cerebros_common::{datasets::DatasetStatus, events::EventKind, ids::DatasetId, jobs::NewJob, workspaces::Role};
 use leptos::prelude::*;
 
 /// `/datasets/{id}/train`
@@ -34,13 +28,14 @@ fn OnDataset(id: DatasetId) -> impl IntoView {
     let dataset = Remote::new(move || find_dataset(id))
         .live(move |event| event.kind == EventKind::DatasetChanged && event.id == id.0);
     let sending = Sending::new();
-    let train = Callback::new(move |(base_id, parameters): (BaseId, JobParameters)| {
+    let train = Callback::new(move |choice: Choice| {
         let body = NewJob {
             dataset_id: id,
             validation_dataset_id: None,
-            base_id,
+            base_id: choice.base_id,
+            initial_model_id: choice.initial_model_id,
             agent_id: None,
-            parameters,
+            parameters: choice.parameters,
         };
         sending.submit(body, create_job, move |job| {
             address.leave_for(&format!("/training/{}", job.id))

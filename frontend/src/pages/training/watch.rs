@@ -264,6 +264,9 @@ fn Facts(job: Signal<Job>) -> impl IntoView {
                             <a class="link-plain" href=format!("/datasets/{}", job.dataset_id)>{job.dataset_name}</a>
                         </Fact>
                         <Fact name="Base">{job.base_name}</Fact>
+                        {job
+                            .initial_model_id
+                            .map(|id| view! { <Fact name="Goes on from"><a class="link-plain" href=format!("/models/{id}")>"A model"</a></Fact> })}
                         {agent.map(|agent| view! { <Fact name="Assistant"><a class="link-plain" href=format!("/assistants/{agent}")>"Open"</a></Fact> })}
                         <Fact name="Ordered"><Ago at=job.created_at /></Fact>
                         {job

@@ -17,14 +17,17 @@ use crate::{
     events::Events,
     format,
     forms::Sending,
-    pages::training::{form::TrainForm, watch::Watch},
+    pages::training::{
+        form::{Choice, TrainForm},
+        watch::Watch,
+    },
 };
 use cerebros_common::{
     agents::Agent,
     datasets::{DatasetStatus, NewDataset},
     events::EventKind,
-    ids::{AgentId, BaseId, JobId},
-    jobs::{JobParameters, NewJob},
+    ids::{AgentId, JobId},
+    jobs::NewJob,
     workspaces::Role,
 };
 use chrono::Utc;
@@ -94,8 +97,8 @@ fn Preparing() -> impl IntoView {
 fn Start(agent: Signal<Agent>, order: Order) -> impl IntoView {
     let approved = move || agent.with(|agent| agent.examples.approved);
     let review = move || agent.with(|agent| format!("/assistants/{}/wizard/2", agent.id));
-    let train = Callback::new(move |(base, parameters): (BaseId, JobParameters)| {
-        order.place(agent.with_untracked(|agent| agent.name.clone()), base, parameters);
+    let train = Callback::new(move |choice: Choice| {
+        order.place(agent.with_untracked(|agent| agent.name.clone()), choice);
     });
     view! {
         <div class="panel mb-6 flex flex-wrap items-center gap-4 p-4">
@@ -164,7 +167,7 @@ impl Order {
         format!("training-{}", self.agent)
     }
 
-    fn place(self, name: String, base_id: BaseId, parameters: JobParameters) {
+    fn place(self, name: String, choice: Choice) {
         let agent_id = self.agent;
         let day = Utc::now().format("%-d %b %Y, %H:%M");
         let name: String = name.chars().take(90).collect();
@@ -176,9 +179,10 @@ impl Order {
             self.keep(Some(NewJob {
                 dataset_id: dataset.id,
                 validation_dataset_id: None,
-                base_id,
+                base_id: choice.base_id,
+                initial_model_id: choice.initial_model_id,
                 agent_id: Some(agent_id),
-                parameters,
+                parameters: choice.parameters,
             }));
             self.advance();
         });
