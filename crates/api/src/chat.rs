@@ -1,6 +1,7 @@
 //! Chat completions: which model is meant, and the answer in OpenAI's shapes.
 
 pub mod call;
+mod calls;
 pub mod citations;
 mod heard;
 pub mod question;

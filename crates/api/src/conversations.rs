@@ -32,6 +32,14 @@ pub async fn check(app: &App, scope: &Scope, request: &ChatCompletionRequest, ta
             "must be a conversation with this assistant".to_owned(),
         );
     }
+    let is_plain = request
+        .messages
+        .iter()
+        .all(|message| message.role != ChatRole::Tool && message.tool_calls.is_none());
+    if request.tools.is_some() || !is_plain {
+        let message = "must be absent where functions are called: such conversations are not kept".to_owned();
+        return refused("conversation_id", message);
+    }
     if request.messages.len() >= MAX_MESSAGES {
         let message = format!("must be fewer than {MAX_MESSAGES}: begin a new conversation");
         return refused("messages", message);
@@ -45,7 +53,7 @@ pub async fn keep_question(app: &App, scope: &Scope, request: &ChatCompletionReq
         return Ok(None);
     };
     let messages = request.messages.iter();
-    let said: Vec<(ChatRole, String)> = messages.map(|message| (message.role, message.content.text())).collect();
+    let said: Vec<(ChatRole, String)> = messages.map(|message| (message.role, message.text())).collect();
     let mut write = app.db.write(scope).await?;
     let place = db::conversations::say(&mut write, id, &said).await?;
     write.commit().await?;

@@ -139,6 +139,9 @@ fn refused(code: InferErrorCode, message: String) -> AppError {
         InferErrorCode::InvalidFormat => {
             AppError::new(ErrorCode::InvalidRequest, message).about("response_format", "invalid_schema")
         }
+        InferErrorCode::InvalidTools => {
+            AppError::new(ErrorCode::InvalidRequest, message).about("tools", "invalid_tools")
+        }
         InferErrorCode::TooMany => AppError::new(ErrorCode::TooManyRequests, message).retry_after(5),
         InferErrorCode::Busy => AppError::unavailable(message, 5),
         InferErrorCode::InvalidBase | InferErrorCode::InvalidAdapter => AppError::conflict(message),

@@ -51,6 +51,13 @@ pub struct ChatCompletionRequest {
     /// Default `text`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_format: Option<ResponseFormat>,
+    /// Functions that the model may call: at most 128, where the base's chat template can tell them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(max_items = 128))]
+    pub tools: Option<Vec<Tool>>,
+    /// Default `auto` where there are tools.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool_choice: Option<ToolChoice>,
     /// An addition to OpenAI's wire. True searches the assistant's work products and reference documents for the last
     /// question and lets the model read the best passages; the answer then says which ones, in `citations`. Default
     /// false.
@@ -110,7 +117,94 @@ pub struct StreamOptions {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ChatMessage {
     pub role: ChatRole,
-    pub content: ChatContent,
+    /// Null only beside `tool_calls`.
+    #[serde(default)]
+    pub content: Option<ChatContent>,
+    /// What the assistant called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool_calls: Option<Vec<ToolCall>>,
+    /// Which call a `tool` message answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool_call_id: Option<String>,
+}
+
+impl ChatMessage {
+    pub fn text(&self) -> String {
+        self.content.as_ref().map(ChatContent::text).unwrap_or_default()
+    }
+}
+
+/// Something that the model may call. Whoever asks calls it, and says in a `tool` message what came of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Tool {
+    Function { function: ToolFunction },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ToolFunction {
+    /// Letters, digits, `_` and `-`, up to 64.
+    pub name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// A JSON schema of its arguments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    pub parameters: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// Whether a function is called.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(untagged)]
+pub enum ToolChoice {
+    Mode(ToolMode),
+    Tool(ChosenTool),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ToolMode {
+    None,
+    /// As the model likes.
+    Auto,
+    /// Some function: the answer keeps to its schema token by token.
+    Required,
+}
+
+/// This one: the answer keeps to its schema token by token.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ChosenTool {
+    Function { function: ChosenFunction },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ChosenFunction {
+    pub name: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ToolCall {
+    pub id: String,
+    /// `function`
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub function: CalledFunction,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CalledFunction {
+    pub name: String,
+    /// A JSON object, as text.
+    pub arguments: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,6 +215,8 @@ pub enum ChatRole {
     Developer,
     User,
     Assistant,
+    /// What came of a call.
+    Tool,
 }
 
 /// A string, or text parts.
@@ -204,7 +300,10 @@ pub struct TopLogprob {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AssistantMessage {
     pub role: ChatRole,
-    pub content: String,
+    /// Null where it does nothing but call.
+    pub content: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool_calls: Option<Vec<ToolCall>>,
     /// Always null.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub refusal: Option<()>,
@@ -272,6 +371,7 @@ pub struct UrlCitation {
 pub enum FinishReason {
     Stop,
     Length,
+    ToolCalls,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -314,12 +414,24 @@ pub struct Delta {
     pub role: Option<ChatRole>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
+    /// Each whole, in one piece.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool_calls: Option<Vec<ToolCallDelta>>,
     /// In the last piece.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub annotations: Option<Vec<Annotation>>,
     /// In the first piece.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub citations: Option<Vec<Citation>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ToolCallDelta {
+    /// Among the calls of the answer, from 0.
+    pub index: u32,
+    #[serde(flatten)]
+    pub call: ToolCall,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

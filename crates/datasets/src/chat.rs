@@ -12,6 +12,14 @@ pub struct ChatRow {
     pub other: serde_json::Map<String, serde_json::Value>,
 }
 
+impl ChatRow {
+    /// The functions that can be called in it.
+    pub fn tools(&self) -> &[serde_json::Value] {
+        let tools = self.other.get("tools").and_then(serde_json::Value::as_array);
+        tools.map_or(&[], Vec::as_slice)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Message {
     pub role: Role,

@@ -5,12 +5,13 @@ pub mod template;
 use std::ops::Range;
 use std::path::Path;
 
-use cerebros_datasets::chat::{Message, Role};
+use cerebros_datasets::chat::{ChatRow, Message, Role};
+use serde_json::Value;
 use tokenizers::Tokenizer;
 
 use crate::base::inspect::chat_template_source;
 use crate::base::{BaseError, CONFIG_LIMIT, LlamaConfig, TOKENIZER_LIMIT, config::TokenIds, read_bounded};
-pub use template::{ChatTemplate, Moment, TemplateError};
+pub use template::{CALL_TAG, CHATML, ChatTemplate, Moment, TemplateError};
 
 /// A base's tokenizer, chat template and end-of-text tokens.
 pub struct Chat {
@@ -87,8 +88,8 @@ impl Chat {
     }
 
     /// The ids of a prompt that the assistant is to answer.
-    pub fn encode_prompt(&self, messages: &[Message]) -> Result<Vec<u32>, ChatError> {
-        let text = self.template.render(messages, true)?;
+    pub fn encode_prompt(&self, messages: &[Message], tools: &[Value]) -> Result<Vec<u32>, ChatError> {
+        let text = self.template.render(messages, tools, true)?;
         self.encode_text(&text)
     }
 
@@ -103,9 +104,9 @@ impl Chat {
     }
 
     /// The ids of a whole conversation, cut at `limit`, with the positions of what the assistant says in it.
-    pub fn encode_row(&self, messages: &[Message], limit: usize) -> Result<EncodedRow, ChatError> {
-        let text = self.template.render(messages, false)?;
-        let spans = self.assistant_spans(messages, &text)?;
+    pub fn encode_row(&self, row: &ChatRow, limit: usize) -> Result<EncodedRow, ChatError> {
+        let text = self.template.render(&row.messages, row.tools(), false)?;
+        let spans = self.assistant_spans(row, &text)?;
         let encoding = self
             .tokenizer
             .encode(text.as_str(), false)
@@ -135,17 +136,18 @@ impl Chat {
 
     /// The byte ranges of `text` that the assistant's weighted messages fill: what rendering a message adds to the prompt
     /// that asks for it. Where a template rewrites earlier turns, only what the renderings share counts.
-    fn assistant_spans(&self, messages: &[Message], text: &str) -> Result<Vec<Range<usize>>, ChatError> {
+    fn assistant_spans(&self, row: &ChatRow, text: &str) -> Result<Vec<Range<usize>>, ChatError> {
+        let (messages, tools) = (&row.messages, row.tools());
         let mut spans = Vec::new();
         for (index, message) in messages.iter().enumerate() {
             if message.role != Role::Assistant || message.weight == Some(0) {
                 continue;
             }
-            let start = common_prefix(&self.template.render(&messages[..index], true)?, text);
+            let start = common_prefix(&self.template.render(&messages[..index], tools, true)?, text);
             let end = if index + 1 == messages.len() {
                 text.len()
             } else {
-                common_prefix(&self.template.render(&messages[..=index], false)?, text)
+                common_prefix(&self.template.render(&messages[..=index], tools, false)?, text)
             };
             if start < end {
                 spans.push(start..end);

@@ -2,7 +2,7 @@
 
 use super::{
     Target, citations,
-    heard::{self, Said},
+    heard::{self, Piece, Said},
 };
 use crate::{
     conversations,
@@ -14,7 +14,7 @@ use bytes::Bytes;
 use cerebros_common::{
     chat::{
         Annotation, AssistantMessage, ChatChoice, ChatCompletion, ChatCompletionChunk, ChatCompletionRequest, ChatRole,
-        ChoiceLogprobs, ChunkChoice, Delta, FinishReason, Usage,
+        ChoiceLogprobs, ChunkChoice, Delta, FinishReason, ToolCallDelta, Usage,
     },
     ids::{AgentId, ModelId},
     search::Passage,
@@ -87,6 +87,11 @@ impl Call {
         request: &ChatCompletionRequest,
     ) -> AppResult<Begun> {
         let choices = question.n;
+        let named = question
+            .tools
+            .iter()
+            .filter_map(|tool| tool["function"]["name"].as_str());
+        let functions = named.map(str::to_owned).collect();
         let result = async {
             let mut answer = self.app.inference.ask(question).await?;
             let mut first = answer.next().await?;
@@ -100,7 +105,7 @@ impl Call {
             Ok(Begun {
                 answer,
                 first,
-                said: Said::new(choices, citations, kept),
+                said: Said::new(choices, functions, citations, kept),
             })
         };
         let result = result.await;
@@ -119,7 +124,7 @@ impl Call {
         } = begun;
         let mut piece = first;
         loop {
-            said.hear(&piece);
+            said.hear(piece);
             if said.is_over() {
                 break;
             }
@@ -140,7 +145,8 @@ impl Call {
             message: AssistantMessage {
                 role: ChatRole::Assistant,
                 annotations: self.annotations(&heard.text, &said),
-                content: heard.text.clone(),
+                content: Some(heard.text.clone()).filter(|text| heard.calls.is_empty() || !text.is_empty()),
+                tool_calls: Some(heard.calls.clone()).filter(|calls| !calls.is_empty()),
                 refusal: None,
                 citations: said.citations.clone(),
             },
@@ -198,10 +204,11 @@ impl Call {
             }
         }
         loop {
-            said.hear(&piece);
-            let next = self.chunk_of(piece, said);
-            if said.is_over() {
-                let mut rest = vec![next];
+            let heard = said.hear(piece);
+            let over = said.is_over();
+            let next = self.chunk_of(heard, said);
+            if over {
+                let mut rest = Vec::from_iter(next);
                 if include_usage {
                     rest.push(self.message(Vec::new(), Some(said.usage())));
                 }
@@ -209,7 +216,9 @@ impl Call {
                 let outcome = Outcome::Answered;
                 return Ended { outcome, rest };
             }
-            if send.send(next).await.is_err() {
+            if let Some(next) = next
+                && send.send(next).await.is_err()
+            {
                 return Ended::silent(Outcome::Cancelled);
             }
             piece = tokio::select! {
@@ -229,30 +238,30 @@ impl Call {
         }
     }
 
-    fn chunk_of(&self, piece: InferResponse, said: &Said) -> Bytes {
-        match piece {
-            InferResponse::Token { choice, text, logprobs } => {
-                let delta = Delta {
-                    content: Some(text),
-                    ..Delta::default()
-                };
-                let logprobs =
-                    logprobs.map(|logprobs| heard::logprobs(logprobs.into_iter().map(heard::token).collect()));
-                self.chunk(choice, delta, None, logprobs)
-            }
-            InferResponse::Done { choice, .. } => {
-                let heard = said.choices.get(choice);
-                let closing = Delta {
-                    annotations: heard.and_then(|heard| self.annotations(&heard.text, said)),
-                    ..Delta::default()
-                };
-                self.chunk(choice, closing, heard.and_then(|heard| heard.finish), None)
-            }
-            other => {
-                tracing::error!(answer = ?other, "the inference child said something unexpected");
-                Bytes::new()
-            }
+    /// `None` where a piece has nothing to tell yet.
+    fn chunk_of(&self, piece: Piece, said: &Said) -> Option<Bytes> {
+        let Piece {
+            choice,
+            text,
+            logprobs,
+            calls,
+            finish,
+        } = piece;
+        if text.is_empty() && logprobs.is_none() && finish.is_none() {
+            return None;
         }
+        let heard = said.choices.get(choice)?;
+        let calls: Vec<ToolCallDelta> = (0..)
+            .zip(calls)
+            .map(|(index, call)| ToolCallDelta { index, call })
+            .collect();
+        let delta = Delta {
+            content: Some(text).filter(|text| finish.is_none() || !text.is_empty()),
+            tool_calls: Some(calls).filter(|calls| !calls.is_empty()),
+            annotations: finish.and_then(|_| self.annotations(&heard.text, said)),
+            ..Delta::default()
+        };
+        Some(self.chunk(choice, delta, finish, logprobs.map(heard::logprobs)))
     }
 
     /// Keeps the answer, or as much of it as was heard.

@@ -18,7 +18,7 @@ const KINDS: [DocumentKind; 2] = [DocumentKind::WorkProduct, DocumentKind::Refer
 /// The best passages for the last question.
 pub async fn look_up(app: &App, scope: &Scope, agent_id: AgentId, messages: &[ChatMessage]) -> AppResult<Vec<Passage>> {
     let asked = messages.iter().rfind(|message| message.role == ChatRole::User);
-    let Some(question) = asked.map(|message| message.content.text()) else {
+    let Some(question) = asked.map(|message| message.text()) else {
         return Ok(Vec::new());
     };
     search::passages(app, scope, Some(agent_id), &KINDS, &question, PASSAGES).await

@@ -1,7 +1,8 @@
 //! As much of the answers to a question as there is.
 
+use super::calls::Listener;
 use crate::conversations::Kept;
-use cerebros_common::chat::{ChoiceLogprobs, Citation, FinishReason, TokenLogprob, TopLogprob, Usage};
+use cerebros_common::chat::{ChoiceLogprobs, Citation, FinishReason, TokenLogprob, ToolCall, TopLogprob, Usage};
 use cerebros_trainer::protocol::{
     self, InferResponse,
     infer::{LogProbability, TokenLogProbability},
@@ -18,7 +19,10 @@ pub struct Said {
 
 #[derive(Debug, Clone, Default)]
 pub struct Heard {
+    /// Without the calls.
     pub text: String,
+    pub calls: Vec<ToolCall>,
+    listener: Listener,
     /// `None` where nothing was asked for.
     pub logprobs: Option<Vec<TokenLogprob>>,
     /// `None` while it goes on.
@@ -26,27 +30,50 @@ pub struct Heard {
     tokens: usize,
 }
 
+/// What a piece adds to one of the answers.
+#[derive(Debug, Default)]
+pub struct Piece {
+    pub choice: usize,
+    pub text: String,
+    pub logprobs: Option<Vec<TokenLogprob>>,
+    pub calls: Vec<ToolCall>,
+    pub finish: Option<FinishReason>,
+}
+
 impl Said {
-    pub fn new(choices: usize, citations: Option<Vec<Citation>>, kept: Option<Kept>) -> Self {
+    /// `functions` are the names of those that may be called.
+    pub fn new(choices: usize, functions: Vec<String>, citations: Option<Vec<Citation>>, kept: Option<Kept>) -> Self {
+        let heard = Heard {
+            listener: Listener::new(functions),
+            ..Heard::default()
+        };
         Self {
-            choices: vec![Heard::default(); choices],
+            choices: vec![heard; choices],
             prompt_tokens: 0,
             citations,
             kept,
         }
     }
 
-    pub fn hear(&mut self, piece: &InferResponse) {
+    /// Takes a piece in, and gives what it adds.
+    pub fn hear(&mut self, piece: InferResponse) -> Piece {
         match piece {
             InferResponse::Token { choice, text, logprobs } => {
-                let Some(heard) = self.choices.get_mut(*choice) else {
-                    return;
+                let Some(heard) = self.choices.get_mut(choice) else {
+                    return Piece::default();
                 };
-                heard.text.push_str(text);
                 heard.tokens += 1;
-                if let Some(more) = logprobs {
-                    let logprobs = heard.logprobs.get_or_insert_default();
-                    logprobs.extend(more.iter().cloned().map(token));
+                let text = heard.listener.push(&text);
+                heard.text.push_str(&text);
+                let logprobs: Option<Vec<_>> = logprobs.map(|all| all.into_iter().map(token).collect());
+                if let Some(more) = &logprobs {
+                    heard.logprobs.get_or_insert_default().extend_from_slice(more);
+                }
+                Piece {
+                    choice,
+                    text,
+                    logprobs,
+                    ..Piece::default()
                 }
             }
             InferResponse::Done {
@@ -55,17 +82,31 @@ impl Said {
                 prompt_tokens,
                 completion_tokens,
             } => {
-                let Some(heard) = self.choices.get_mut(*choice) else {
-                    return;
+                let Some(heard) = self.choices.get_mut(choice) else {
+                    return Piece::default();
                 };
+                let outcome = heard.listener.finish();
+                heard.text.push_str(&outcome.text);
+                heard.calls.clone_from(&outcome.calls);
                 heard.finish = Some(match finish_reason {
+                    _ if !outcome.calls.is_empty() => FinishReason::ToolCalls,
                     protocol::FinishReason::Stop => FinishReason::Stop,
                     protocol::FinishReason::Length => FinishReason::Length,
                 });
-                heard.tokens = *completion_tokens;
-                self.prompt_tokens = *prompt_tokens;
+                heard.tokens = completion_tokens;
+                self.prompt_tokens = prompt_tokens;
+                Piece {
+                    choice,
+                    text: outcome.text,
+                    logprobs: None,
+                    calls: outcome.calls,
+                    finish: heard.finish,
+                }
             }
-            _ => {}
+            other => {
+                tracing::error!(answer = ?other, "the inference child said something unexpected");
+                Piece::default()
+            }
         }
     }
 
@@ -88,7 +129,7 @@ pub fn logprobs(content: Vec<TokenLogprob>) -> ChoiceLogprobs {
     ChoiceLogprobs { content, refusal: None }
 }
 
-pub fn token(token: TokenLogProbability) -> TokenLogprob {
+fn token(token: TokenLogProbability) -> TokenLogprob {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let top = |LogProbability { bytes, logprob }| TopLogprob {
         token: text(&bytes),

@@ -3,20 +3,25 @@
 use super::{Target, citations};
 use crate::error::{AppError, AppResult};
 use cerebros_common::{
-    chat::{ChatCompletionRequest, ChatMessage, ChatRole, ResponseFormat, Stop},
+    chat::{
+        ChatCompletionRequest, ChatContent, ChatMessage, ChatRole, ChosenTool, ResponseFormat, Stop, Tool, ToolChoice,
+        ToolMode,
+    },
     search::Passage,
 };
 use cerebros_datasets::chat::{Message, Role};
 use cerebros_db::{Actor, Scope};
 use cerebros_trainer::protocol::infer::{Format, Generate};
+use serde_json::{Map, json};
+use std::collections::HashSet;
 
 const DEFAULT_MAX_TOKENS: u32 = 256;
 const MAX_STOPS: usize = 4;
 const MAX_CHOICES: u32 = 8;
 const MAX_TOP_LOGPROBS: u32 = 20;
+const MAX_TOOLS: usize = 128;
 /// What would change the answer, and is not done here.
-const NOT_SERVED: [&str; 8] = [
-    "tools",
+const NOT_SERVED: [&str; 7] = [
     "functions",
     "function_call",
     "logit_bias",
@@ -53,11 +58,18 @@ pub fn question(
     if n > 1 && request.conversation_id.is_some() {
         return Err(refused("n", "must be 1 in a conversation that is kept"));
     }
+    let tools = match request.tool_choice {
+        Some(ToolChoice::Mode(ToolMode::None)) => &[],
+        _ => request.tools.as_deref().unwrap_or_default(),
+    };
+    check_tools(tools)?;
     Ok(Generate {
         base_dir: target.base_dir.clone(),
         adapter_dir: target.adapter_dir.clone(),
         client: client(scope),
-        messages: request.messages.iter().map(message).collect(),
+        messages: messages(&request.messages)?,
+        call_one_of: call_one_of(request.tool_choice.as_ref(), tools)?,
+        tools: tools.iter().map(|tool| json!(tool)).collect(),
         max_tokens: usize::try_from(max_tokens).unwrap_or(usize::MAX),
         temperature: bounded("temperature", request.temperature, 1.0, 0.0, 2.0)?,
         top_p: top_p(request)?,
@@ -152,18 +164,82 @@ fn format(request: &ChatCompletionRequest) -> Option<Format> {
     }
 }
 
+fn check_tools(tools: &[Tool]) -> AppResult<()> {
+    if tools.len() > MAX_TOOLS {
+        return Err(refused("tools", "must be at most 128"));
+    }
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let mut names = HashSet::new();
+    for (index, Tool::Function { function }) in tools.iter().enumerate() {
+        let path = format!("tools.{index}.function.name");
+        let name = &function.name;
+        if !(1..=64).contains(&name.len()) || !name.chars().all(fits) {
+            return Err(refused(&path, "must be 1 to 64 letters, digits, `_` or `-`"));
+        }
+        if !names.insert(name) {
+            return Err(refused(&path, "must differ from the names of the other tools"));
+        }
+    }
+    Ok(())
+}
+
+/// The functions of which the answer has to be a call; none where it is free.
+fn call_one_of(choice: Option<&ToolChoice>, tools: &[Tool]) -> AppResult<Vec<String>> {
+    let names = tools.iter().map(|Tool::Function { function }| function.name.clone());
+    let wanted: Vec<String> = match choice {
+        None | Some(ToolChoice::Mode(ToolMode::None | ToolMode::Auto)) => return Ok(Vec::new()),
+        Some(ToolChoice::Mode(ToolMode::Required)) => names.collect(),
+        Some(ToolChoice::Tool(ChosenTool::Function { function })) => {
+            names.filter(|name| *name == function.name).collect()
+        }
+    };
+    match wanted.is_empty() {
+        true => Err(refused("tool_choice", "must be one of the `tools`")),
+        false => Ok(wanted),
+    }
+}
+
+fn messages(all: &[ChatMessage]) -> AppResult<Vec<Message>> {
+    for (index, message) in all.iter().enumerate() {
+        let calls = message.tool_calls.as_ref().is_some_and(|calls| !calls.is_empty());
+        if calls && message.role != ChatRole::Assistant {
+            let path = format!("messages.{index}.tool_calls");
+            return Err(refused(&path, "must be absent: only the assistant calls functions"));
+        }
+        if message.content.is_none() && !calls {
+            return Err(refused(
+                &format!("messages.{index}.content"),
+                "must be a text or text parts",
+            ));
+        }
+        if message.role == ChatRole::Tool && message.tool_call_id.is_none() {
+            let path = format!("messages.{index}.tool_call_id");
+            return Err(refused(&path, "must be the id of the call that this message answers"));
+        }
+    }
+    Ok(all.iter().map(message).collect())
+}
+
 fn message(message: &ChatMessage) -> Message {
+    let mut other = Map::new();
+    if let Some(calls) = &message.tool_calls {
+        other.insert("tool_calls".to_owned(), json!(calls));
+    }
+    if let Some(id) = &message.tool_call_id {
+        other.insert("tool_call_id".to_owned(), json!(id));
+    }
     let role = match message.role {
         ChatRole::System => Role::System,
         ChatRole::Developer => Role::Developer,
         ChatRole::User => Role::User,
         ChatRole::Assistant => Role::Assistant,
+        ChatRole::Tool => Role::Tool,
     };
     Message {
         role,
-        content: Some(message.content.text()),
+        content: message.content.as_ref().map(ChatContent::text),
         reasoning_content: None,
         weight: None,
-        other: serde_json::Map::new(),
+        other,
     }
 }

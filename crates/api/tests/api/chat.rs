@@ -7,7 +7,7 @@ use crate::{
 };
 use cerebros_common::{
     agents::Agent,
-    chat::{ChatCompletion, ChatCompletionChunk, Citation, WireError},
+    chat::{ChatCompletion, ChatCompletionChunk, Citation, FinishReason, WireError},
     documents::DocumentText,
     jobs::JobStatus,
 };
@@ -17,6 +17,7 @@ on_both_databases!(
     an_answer_cites_what_the_model_has_read,
     only_assistants_read_documents,
     answers_are_as_many_and_as_formed_as_asked_for,
+    functions_are_called,
 );
 
 const QUESTION: &str = "When does the harbour gate open?";
@@ -131,7 +132,7 @@ async fn answers_are_as_many_and_as_formed_as_asked_for(server: TestServer) {
     let texts: Vec<&str> = whole
         .choices
         .iter()
-        .map(|choice| choice.message.content.as_str())
+        .map(|choice| choice.message.content.as_deref().unwrap())
         .collect();
     for (choice, text) in whole.choices.iter().zip(&texts) {
         let value: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
@@ -163,4 +164,76 @@ async fn answers_are_as_many_and_as_formed_as_asked_for(server: TestServer) {
         }
     }
     assert_eq!(heard.each_ref().map(String::as_str), texts[..], "the same, streamed");
+}
+
+async fn functions_are_called(server: TestServer) {
+    let member = server.member().await;
+    let base = crate::training::built_in_base(&member).await;
+    let tool = |name: &str| {
+        json!({"type": "function", "function": {"name": name, "description": "Of a gate.", "parameters": {
+            "type": "object", "properties": {"gate": {"enum": ["north", "south"]}, "hour": {"type": "integer"}},
+            "required": ["gate"], "additionalProperties": false,
+        }}})
+    };
+    let mut body = json!({
+        "model": format!("base:{}", base.id), "messages": [{"role": "user", "content": QUESTION}], "max_tokens": 120,
+        "seed": 3, "tools": [tool("open_gate"), tool("close_gate")], "tool_choice": "required", "parallel_tool_calls": false,
+    });
+    let whole = answer(&member, body.clone()).await;
+    let choice = &whole.choices[0];
+    assert_eq!(
+        (choice.finish_reason, &choice.message.content),
+        (FinishReason::ToolCalls, &None)
+    );
+    let calls = choice.message.tool_calls.clone().unwrap();
+    let [call] = &calls[..] else { panic!("{calls:?}") };
+    assert!(
+        ["open_gate", "close_gate"].contains(&call.function.name.as_str()),
+        "{call:?}"
+    );
+    let arguments: Value = serde_json::from_str(&call.function.arguments).unwrap();
+    assert!(
+        ["north", "south"].contains(&arguments["gate"].as_str().unwrap()),
+        "{arguments}"
+    );
+
+    // Streamed, and one that is named.
+    body["tool_choice"] = json!({"type": "function", "function": {"name": "close_gate"}});
+    body["stream"] = json!(true);
+    let stream = member.post("/v1/chat/completions", body.clone()).await.text;
+    let data = stream.lines().filter_map(|line| line.strip_prefix("data: "));
+    let chunks: Vec<ChatCompletionChunk> = data
+        .take_while(|data| *data != "[DONE]")
+        .map(|data| serde_json::from_str(data).unwrap())
+        .collect();
+    let choices: Vec<_> = chunks.iter().flat_map(|chunk| &chunk.choices).collect();
+    assert!(
+        choices
+            .iter()
+            .all(|choice| choice.delta.content.as_deref().unwrap_or_default().is_empty())
+    );
+    let last = choices.last().unwrap();
+    assert_eq!(last.finish_reason, Some(FinishReason::ToolCalls));
+    let called = &last.delta.tool_calls.as_ref().unwrap()[0];
+    assert_eq!((called.index, called.call.function.name.as_str()), (0, "close_gate"));
+
+    // What came of it goes back, and without a choice the answer is free.
+    let fields = body.as_object_mut().unwrap();
+    fields.remove("tool_choice");
+    fields.remove("stream");
+    body["max_tokens"] = json!(8);
+    body["messages"] = json!([
+        {"role": "user", "content": QUESTION},
+        {"role": "assistant", "content": null, "tool_calls": calls},
+        {"role": "tool", "tool_call_id": call.id, "content": "{\"done\": true}"},
+    ]);
+    let free = answer(&member, body.clone()).await;
+    assert!(free.choices[0].message.tool_calls.is_none() && free.choices[0].message.content.is_some());
+    // `none` is as without tools.
+    body["tool_choice"] = json!("none");
+    let none = answer(&member, body.clone()).await.usage.prompt_tokens;
+    assert!(none < free.usage.prompt_tokens);
+    body.as_object_mut().unwrap().remove("tools");
+    body["tool_choice"] = json!(null);
+    assert_eq!(answer(&member, body).await.usage.prompt_tokens, none);
 }

@@ -66,7 +66,7 @@ async fn chat(client: &Client, model: &str, prompt: &str) -> String {
     });
     let answer = client.post("/v1/chat/completions", body).await;
     let whole: ChatCompletion = serde_json::from_str(&answer.text).unwrap();
-    whole.choices[0].message.content.clone()
+    whole.choices[0].message.content.clone().unwrap()
 }
 
 async fn a_model_and_its_base_are_compared_blindly(server: TestServer) {

@@ -48,7 +48,7 @@ fn question(agent: &Agent, conversation: &Conversation, said: &[(&str, &str)]) -
 async fn answer(client: &Client, body: Value) -> String {
     let answer = client.post("/v1/chat/completions", body).await;
     let whole: ChatCompletion = serde_json::from_str(&answer.text).unwrap_or_else(|_| panic!("{}", answer.text));
-    whole.choices[0].message.content.clone()
+    whole.choices[0].message.content.clone().unwrap()
 }
 
 fn said(transcript: &Transcript) -> Vec<(ChatRole, &str)> {

@@ -111,9 +111,7 @@ async fn what_does_not_fit_the_model_is_refused(server: TestServer) {
     assert_eq!(refused.error, ErrorCode::Conflict);
     assert!(refused.detail.contains("goes on from this model"), "{}", refused.detail);
     let path = format!("/api/v1/jobs/{}", before.id);
-    member
-        .wait(&path, |job: &Job| job.status != JobStatus::Running)
-        .await;
+    member.wait(&path, |job: &Job| job.status != JobStatus::Running).await;
     let cancelled: Job = member.post_nothing(&format!("{path}/cancel")).await.data();
     assert_eq!(cancelled.status, JobStatus::Cancelled);
     let deleted = member.delete(&format!("/api/v1/models/{}", model.id)).await;
@@ -132,7 +130,10 @@ async fn openai_clients_go_on_from_a_model(server: TestServer) {
     });
     let answer = member.post("/v1/fine_tuning/jobs", order.clone()).await;
     let told: Value = serde_json::from_str(&answer.text).unwrap();
-    assert!(told["model"].as_str().unwrap().ends_with(&model.id.to_string()), "{told}");
+    assert!(
+        told["model"].as_str().unwrap().ends_with(&model.id.to_string()),
+        "{told}"
+    );
     let id = told["id"].as_str().unwrap().strip_prefix("ftjob-").unwrap();
     let job: Job = member.get(&format!("/api/v1/jobs/{id}")).await.data();
     assert_eq!((job.initial_model_id, job.parameters.rank), (Some(model.id), 4));

@@ -162,7 +162,13 @@ async fn chat_answers(member: &Client, model: &str) {
     });
     let whole: ChatCompletion =
         serde_json::from_str(&member.post("/v1/chat/completions", body.clone()).await.text).unwrap();
-    assert!(!whole.choices[0].message.content.is_empty());
+    assert!(
+        whole.choices[0]
+            .message
+            .content
+            .as_ref()
+            .is_some_and(|text| !text.is_empty())
+    );
     assert_eq!(
         whole.usage.total_tokens,
         whole.usage.prompt_tokens + whole.usage.completion_tokens
@@ -179,7 +185,8 @@ async fn chat_answers(member: &Client, model: &str) {
         .filter_map(|choice| choice.delta.content.clone())
         .collect();
     assert_eq!(
-        text, whole.choices[0].message.content,
+        Some(text),
+        whole.choices[0].message.content,
         "greedy answers are the same, streamed or not"
     );
     assert_eq!(chunks.last().unwrap().usage, Some(whole.usage));
@@ -327,9 +334,22 @@ async fn bad_chats_are_refused_as_openai_words_it(server: TestServer) {
         ("logit_bias", json!({"50256": -100}), 400, "logit_bias"),
         (
             "tools",
-            json!([{"type": "function", "function": {"name": "f"}}]),
+            json!([{"type": "function", "function": {"name": "not a name"}}]),
             400,
-            "tools",
+            "tools.0.function.name",
+        ),
+        ("tool_choice", json!("required"), 400, "tool_choice"),
+        (
+            "messages",
+            json!([{"role": "user", "content": null}]),
+            400,
+            "messages.0.content",
+        ),
+        (
+            "messages",
+            json!([{"role": "tool", "content": "4"}]),
+            400,
+            "messages.0.tool_call_id",
         ),
         (
             "response_format",

@@ -11,6 +11,7 @@ use rand_chacha::rand_core::SeedableRng;
 use serde_json::{Map, Value, json};
 
 use super::{BaseError, BaseInfo, inspect_base};
+use crate::chat::CHATML;
 
 pub const TINY_BASE_NAME: &str = "cerebros-tiny";
 
@@ -28,8 +29,6 @@ const PAD: u32 = 256;
 const BOS: u32 = 257;
 const END_OF_TURN: u32 = 259;
 const VOCAB: usize = 260;
-
-const CHAT_TEMPLATE: &str = "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
 
 const README: &str = "---
 license: MIT OR Apache-2.0
@@ -134,7 +133,7 @@ fn tokenizer_config() -> Value {
     json!({
         "add_bos_token": false,
         "bos_token": "<|bos|>",
-        "chat_template": CHAT_TEMPLATE,
+        "chat_template": CHATML,
         "clean_up_tokenization_spaces": false,
         "eos_token": "<|im_end|>",
         "model_max_length": CONTEXT,

@@ -5,9 +5,31 @@ use chrono::{DateTime, Utc};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Serde};
 use minijinja::{Environment, Error, ErrorKind, Value, context};
+use serde_json::Value as Json;
 
-/// ChatML, for bases that bring no template.
-const FALLBACK: &str = "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+/// ChatML, for bases that bring no template. Functions and calls of them stand in it as Hermes models and Qwen have them.
+pub const CHATML: &str = concat!(
+    "{% if tools %}{{ '<|im_start|>system\\n' }}",
+    "{% if messages and messages[0]['role'] == 'system' %}{{ messages[0]['content'] + '\\n\\n' }}{% endif %}",
+    "{{ 'These functions can be called:\\n<tools>' }}",
+    "{% for tool in tools %}{{ '\\n' }}{{ tool | tojson }}{% endfor %}",
+    "{{ '\\n</tools>\\nA call is written as\\n<tool_call>\\n{\"name\": ..., \"arguments\": ...}\\n</tool_call><|im_end|>\\n' }}",
+    "{% endif %}",
+    "{% for message in messages %}",
+    "{% if not (tools and loop.first and message['role'] == 'system') %}",
+    "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] }}",
+    "{% for call in message['tool_calls'] or [] %}",
+    "{% if message['content'] or not loop.first %}{{ '\\n' }}{% endif %}",
+    "{{ '<tool_call>\\n{\"name\": ' }}{{ call['function']['name'] | tojson }}",
+    "{{ ', \"arguments\": ' }}{{ call['function']['arguments'] | tojson }}{{ '}\\n</tool_call>' }}",
+    "{% endfor %}",
+    "{{ '<|im_end|>\\n' }}",
+    "{% endif %}",
+    "{% endfor %}",
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}",
+);
+/// What opens a call where the template has this way of writing it.
+pub const CALL_TAG: &str = "<tool_call>";
 
 /// A template that loops for ever ends here.
 const FUEL: u64 = 20_000_000;
@@ -22,6 +44,10 @@ pub enum Moment {
 
 pub struct ChatTemplate {
     environment: Environment<'static>,
+    /// Whether it says which functions can be called.
+    pub tells_tools: bool,
+    /// Whether it writes calls in tags.
+    pub tags_calls: bool,
     special_tokens: Vec<(&'static str, String)>,
 }
 
@@ -37,11 +63,7 @@ impl From<Error> for TemplateError {
 
 impl ChatTemplate {
     /// `tokenizer_config` names the special tokens that templates use.
-    pub fn new(
-        source: Option<&str>,
-        tokenizer_config: &serde_json::Value,
-        moment: Moment,
-    ) -> Result<Self, TemplateError> {
+    pub fn new(source: Option<&str>, tokenizer_config: &Json, moment: Moment) -> Result<Self, TemplateError> {
         let mut environment = Environment::new();
         environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
         environment.set_fuel(Some(FUEL));
@@ -49,30 +71,42 @@ impl ChatTemplate {
         environment.add_filter("tojson", to_json);
         environment.add_function("raise_exception", raise_exception);
         environment.add_function("strftime_now", move |format: &str| strftime(moment, format));
-        environment.add_template_owned("chat", plain_jinja(source.unwrap_or(FALLBACK)))?;
+        let source = source.unwrap_or(CHATML);
+        environment.add_template_owned("chat", plain_jinja(source))?;
         let special_tokens = ["bos_token", "eos_token", "pad_token", "unk_token"]
             .into_iter()
             .filter_map(|name| Some((name, super::special_text(&tokenizer_config[name])?)))
             .collect();
         Ok(Self {
             environment,
+            tells_tools: source.contains("tools"),
+            tags_calls: source.contains(CALL_TAG),
             special_tokens,
         })
     }
 
-    pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String, TemplateError> {
+    /// `tools` are functions that can be called, as OpenAI's chat wire has them.
+    pub fn render(
+        &self,
+        messages: &[Message],
+        tools: &[Json],
+        add_generation_prompt: bool,
+    ) -> Result<String, TemplateError> {
         let messages: Vec<Value> = messages.iter().map(message_value).collect();
         let special: Value = self
             .special_tokens
             .iter()
             .map(|(name, text)| (*name, text.as_str()))
             .collect();
-        let values = context! { messages, add_generation_prompt, ..special };
+        // Templates ask whether there are any.
+        let tools = (!tools.is_empty()).then(|| Value::from(Serde(tools)));
+        let values = context! { messages, tools, add_generation_prompt, ..special };
         Ok(self.environment.get_template("chat")?.render(values)?)
     }
 }
 
-/// The message as a template sees it. Absent content is the empty string: most templates add it to other strings.
+/// The message as a template sees it. Absent content is the empty string: most templates add it to other strings. Arguments
+/// of calls, a text on OpenAI's wire, are the object that templates expect.
 fn message_value(message: &Message) -> Value {
     let mut value = serde_json::json!(message);
     if value["content"].is_null() {
@@ -80,6 +114,14 @@ fn message_value(message: &Message) -> Value {
     }
     if let Some(fields) = value.as_object_mut() {
         fields.remove("weight");
+    }
+    let calls = value.get_mut("tool_calls").and_then(Json::as_array_mut);
+    for call in calls.into_iter().flatten() {
+        let arguments = &mut call["function"]["arguments"];
+        let parsed = arguments.as_str().and_then(|text| serde_json::from_str(text).ok());
+        if let Some(object @ Json::Object(_)) = parsed {
+            *arguments = object;
+        }
     }
     Value::from(Serde(value))
 }
@@ -150,5 +192,52 @@ impl serde_json::ser::Formatter for PythonFormatter {
 
     fn begin_object_value<W: ?Sized + std::io::Write>(&mut self, writer: &mut W) -> std::io::Result<()> {
         writer.write_all(b": ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a broken template fails the test")]
+
+    use super::*;
+    use serde_json::json;
+
+    fn rendered(messages: Json, tools: &[Json]) -> String {
+        let template = ChatTemplate::new(None, &Json::Null, Moment::Fixed).unwrap();
+        let messages: Vec<Message> = serde_json::from_value(messages).unwrap();
+        template.render(&messages, tools, true).unwrap()
+    }
+
+    #[test]
+    fn functions_and_calls_stand_where_hermes_models_have_them() {
+        let plain = json!([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Rain?"}]);
+        assert_eq!(
+            rendered(plain.clone(), &[]),
+            "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nRain?<|im_end|>\n<|im_start|>assistant\n"
+        );
+        let tool = json!({"type": "function", "function": {"name": "rain", "parameters": {"type": "object"}}});
+        let told = rendered(plain, std::slice::from_ref(&tool));
+        let start = "<|im_start|>system\nBe brief.\n\nThese functions can be called:\n<tools>\n\
+                     {\"function\": {\"name\": \"rain\", \"parameters\": {\"type\": \"object\"}}, \"type\": \"function\"}\n\
+                     </tools>\nA call is written as\n<tool_call>\n";
+        assert!(told.starts_with(start), "{told}");
+        assert!(told.ends_with("<|im_end|>\n<|im_start|>user\nRain?<|im_end|>\n<|im_start|>assistant\n"));
+        assert_eq!(told.matches("Be brief.").count(), 1);
+        // OpenAI's wire has arguments as text, templates want the object.
+        let call =
+            json!({"id": "call_1", "type": "function", "function": {"name": "rain", "arguments": "{\"at\": [1]}"}});
+        let called = json!([
+            {"role": "user", "content": "Rain?"},
+            {"role": "assistant", "content": null, "tool_calls": [call.clone(), call]},
+            {"role": "tool", "tool_call_id": "call_1", "content": "no"},
+        ]);
+        let one = "<tool_call>\n{\"name\": \"rain\", \"arguments\": {\"at\": [1]}}\n</tool_call>";
+        assert_eq!(
+            rendered(called, &[]),
+            format!(
+                "<|im_start|>user\nRain?<|im_end|>\n<|im_start|>assistant\n{one}\n{one}<|im_end|>\n\
+                 <|im_start|>tool\nno<|im_end|>\n<|im_start|>assistant\n"
+            )
+        );
     }
 }

@@ -10,8 +10,7 @@ use crate::base::{BaseError, inspect_base};
 use crate::chat::{Chat, ChatError, Moment};
 use crate::model::Llama;
 use crate::model::adapter::{Adapter, AdapterError, WEIGHTS_FILE};
-use crate::protocol::InferErrorCode;
-use crate::protocol::infer::Format;
+use crate::protocol::{Generate, InferErrorCode};
 
 const BASES: u64 = 2;
 /// Bytes of adapters that stay in memory.
@@ -73,9 +72,17 @@ impl LoadedBase {
         self.vocabulary.get_or_init(made).as_ref().map_err(Clone::clone)
     }
 
-    /// What holds an answer to a form.
-    pub fn grammar(&self, format: &Format) -> Result<Grammar, InferError> {
-        self.vocabulary()?.grammar(format)
+    /// What holds an answer to a form; `None` where it is free.
+    pub fn grammar(&self, request: &Generate) -> Result<Option<Grammar>, InferError> {
+        if !request.call_one_of.is_empty() {
+            let tagged = self.chat.template.tags_calls;
+            return self
+                .vocabulary()?
+                .call(&request.tools, &request.call_one_of, tagged)
+                .map(Some);
+        }
+        let format = request.format.as_ref();
+        format.map(|format| self.vocabulary()?.grammar(format)).transpose()
     }
 
     /// What a token stands for; nothing for one with a special meaning.

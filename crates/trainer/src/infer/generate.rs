@@ -77,10 +77,16 @@ type Sink<'a> = &'a mut dyn FnMut(InferResponse) -> Result<(), Ended>;
 /// Streams the answers, one after the other, into `send`, which fails when the client has gone.
 pub fn generate(model: &Model, request: &Generate, pace: &mut Pace, send: Sink) -> Result<(), Ended> {
     let chat = &model.base.chat;
+    if !(request.tools.is_empty() || chat.template.tells_tools) {
+        let error = InferError::new(
+            InferErrorCode::InvalidTools,
+            "The chat template of this model's base has no place for functions.",
+        );
+        return Err(Ended::Failed(error));
+    }
     let (prompt, used) = passages::prompt(chat, request, context_length(model)).map_err(InferError::chat)?;
     let limit = request.max_tokens.min(room(model, prompt.len())?);
-    let grammar = request.format.as_ref().map(|format| model.base.grammar(format));
-    let grammar = grammar.transpose()?;
+    let grammar = model.base.grammar(request)?;
     if !request.passages.is_empty() {
         send(InferResponse::Passages { used })?;
     }

@@ -9,7 +9,7 @@ use llguidance::{Matcher, ParserFactory};
 use serde_json::{Value, json};
 
 use super::engine::InferError;
-use crate::chat::Chat;
+use crate::chat::{CALL_TAG, Chat};
 use crate::protocol::InferErrorCode;
 use crate::protocol::infer::Format;
 
@@ -41,7 +41,30 @@ impl Vocabulary {
             Format::JsonObject => json!({"type": "object"}),
             Format::JsonSchema { schema } => schema.as_ref().clone(),
         };
-        let grammar = TopLevelGrammar::from_json_schema(compact(schema));
+        self.parser(TopLevelGrammar::from_json_schema(compact(schema)))
+    }
+
+    /// A call of one of the functions that are named, as the chat template writes it.
+    pub fn call(&self, tools: &[Value], names: &[String], tagged: bool) -> Result<Grammar, InferError> {
+        let functions = tools.iter().map(|tool| &tool["function"]);
+        let named = functions.filter(|function| names.iter().any(|name| function["name"] == name.as_str()));
+        let calls: Vec<Value> = named.map(call_schema).collect();
+        let schema = compact(json!({ "anyOf": calls }));
+        let grammar = if tagged {
+            let close = CALL_TAG.replace('<', "</");
+            TopLevelGrammar::from_lark(format!(
+                "start: \"{CALL_TAG}\\n\" call \"\\n{close}\"\ncall: %json {schema}\n"
+            ))
+        } else {
+            TopLevelGrammar::from_json_schema(schema)
+        };
+        self.parser(grammar).map_err(|InferError { message, .. }| InferError {
+            code: InferErrorCode::InvalidTools,
+            message,
+        })
+    }
+
+    fn parser(&self, grammar: TopLevelGrammar) -> Result<Grammar, InferError> {
         let parser = self.factory.create_parser(grammar);
         let parser = parser.map_err(|error| InferError::new(InferErrorCode::InvalidFormat, first_line(&error)))?;
         Ok(Grammar(Matcher::new(Ok(parser))))
@@ -69,6 +92,19 @@ impl Grammar {
     pub fn take(&mut self, id: u32) -> Result<(), InferError> {
         self.0.consume_token(id).map_err(internal)
     }
+}
+
+fn call_schema(function: &Value) -> Value {
+    let arguments = match &function["parameters"] {
+        Value::Null => json!({"type": "object"}),
+        parameters => parameters.clone(),
+    };
+    json!({
+        "type": "object",
+        "properties": {"name": {"const": function["name"]}, "arguments": arguments},
+        "required": ["name", "arguments"],
+        "additionalProperties": false,
+    })
 }
 
 /// One space after `,` and `:` and none elsewhere: an answer does not get lost in white space.

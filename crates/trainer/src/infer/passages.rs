@@ -9,13 +9,13 @@ use crate::protocol::infer::Passage;
 /// The prompt's ids, and how many of the passages stand in it: as many as leave half of the context to the conversation
 /// and room for an answer.
 pub fn prompt(chat: &Chat, request: &Generate, context: usize) -> Result<(Vec<u32>, usize), ChatError> {
-    let bare = chat.encode_prompt(&request.messages)?;
+    let bare = chat.encode_prompt(&request.messages, &request.tools)?;
     let answer = request.max_tokens.min(context / 4);
     for used in (1..=request.passages.len()).rev() {
         let Some(messages) = with_passages(&request.messages, &request.passages[..used]) else {
             break;
         };
-        let prompt = chat.encode_prompt(&messages)?;
+        let prompt = chat.encode_prompt(&messages, &request.tools)?;
         if prompt.len() <= bare.len() + context / 2 && prompt.len() + answer <= context {
             return Ok((prompt, used));
         }

@@ -49,6 +49,12 @@ pub struct Generate {
     pub top_logprobs: Option<usize>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<Format>,
+    /// Functions that the answer may call, as OpenAI's chat wire has them. The base's chat template has to tell them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<serde_json::Value>,
+    /// Names of functions of which the answer has to be a call; empty where it is free.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub call_one_of: Vec<String>,
     /// What the last question may be answered from, best first. As many are put before it as the context has room for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub passages: Vec<Passage>,
@@ -149,6 +155,8 @@ pub enum InferErrorCode {
     ContextLength,
     /// No answer can be held to the schema.
     InvalidFormat,
+    /// The base's chat template cannot tell which functions there are, or no answer can be held to their schemas.
+    InvalidTools,
     /// Too many requests of this client wait.
     TooMany,
     /// Too many requests wait.

@@ -96,7 +96,7 @@ impl Rows {
     }
 
     fn add(&mut self, row: &ChatRow, number: u64, chat: &Chat, limit: usize) {
-        match chat.encode_row(&row.messages, limit) {
+        match chat.encode_row(row, limit) {
             Ok(row) => {
                 self.truncated += u64::from(row.truncated);
                 if row.trainable.is_empty() {

@@ -229,7 +229,9 @@ impl Talk {
     fn request(self, asked: Turn) -> ChatCompletionRequest {
         let say = |role, text: String| ChatMessage {
             role,
-            content: ChatContent::Text(text),
+            content: Some(ChatContent::Text(text)),
+            tool_calls: None,
+            tool_call_id: None,
         };
         let mut messages = Vec::new();
         for turn in self.turns.get_untracked() {
