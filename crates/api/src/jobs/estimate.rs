@@ -40,7 +40,16 @@ pub async fn estimate(app: &App, scope: &Scope, new: &NewJob) -> AppResult<JobEs
 }
 
 async fn run(app: &App, scope: &Scope, new: &NewJob, directory: &Path) -> AppResult<EstimateOutcome> {
-    let source = prepare::source(app, scope, new.base_id, new.dataset_id, new.validation_dataset_id).await?;
+    let choice = new.parameters.method;
+    let source = prepare::source(
+        app,
+        scope,
+        new.base_id,
+        new.dataset_id,
+        new.validation_dataset_id,
+        choice,
+    )
+    .await?;
     let written = prepare::fill(app, directory, source, Uuid::nil(), &new.parameters).await;
     written.map_err(AppError::io)?;
     let output = directory.join("plan.json");
@@ -65,6 +74,7 @@ fn wire(app: &App, estimate: Estimate) -> JobEstimate {
     let size = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
     JobEstimate {
         plan: JobPlan {
+            method: super::wire_method(estimate.method),
             total_steps: estimate.total_steps,
             train_rows: estimate.train_rows,
             validation_rows: estimate.validation_rows,

@@ -5,7 +5,7 @@ use crate::{bases, datasets::form_of, state::App};
 use cerebros_common::{
     bases::BaseStatus,
     ids::{BaseId, DatasetId},
-    jobs::{Job, JobFailure, JobParameters, PrecisionChoice, RateSchedule, TargetModule},
+    jobs::{Job, JobFailure, JobParameters, MethodChoice, PrecisionChoice, RateSchedule, TargetModule, TrainingMethod},
 };
 use cerebros_datasets::{Options, format::Form};
 use cerebros_db::{self as db, DbError, Scope, bases::LocatedBase, datasets::LocatedDataset};
@@ -30,9 +30,23 @@ pub async fn directory(app: &App, scope: &Scope, job: &Job) -> Result<Result<(),
     if tokio::fs::try_exists(directory.join(SPEC)).await.unwrap_or(false) {
         return Ok(Ok(()));
     }
-    let source = source(app, scope, job.base_id, job.dataset_id, job.validation_dataset_id)
-        .await
-        .map_err(super::database)?;
+    let choice = job.parameters.method;
+    let source = match source(
+        app,
+        scope,
+        job.base_id,
+        job.dataset_id,
+        job.validation_dataset_id,
+        choice,
+    )
+    .await
+    {
+        Ok(source) => source,
+        Err(DbError::Conflict(message)) => {
+            return Ok(Err(failure("invalid_dataset", &message, "Train on another dataset.")));
+        }
+        Err(error) => return Err(super::database(error)),
+    };
     if source.base.base.status != BaseStatus::Ready {
         return Ok(Err(failure(
             "invalid_base",
@@ -59,6 +73,7 @@ pub struct Source {
     base: LocatedBase,
     dataset: LocatedDataset,
     validation: Option<LocatedDataset>,
+    method: TrainingMethod,
 }
 
 pub async fn source(
@@ -67,15 +82,21 @@ pub async fn source(
     base_id: BaseId,
     dataset_id: DatasetId,
     validation_id: Option<DatasetId>,
+    choice: MethodChoice,
 ) -> Result<Source, DbError> {
     let validation = match validation_id {
         Some(id) => Some(db::datasets::find_for_training(scope, &app.db, id).await?),
         None => None,
     };
+    let dataset = db::datasets::find_for_training(scope, &app.db, dataset_id).await?;
+    let measured = validation.as_ref().map(|located| located.dataset.rows_kind);
+    let method = super::method(choice, dataset.dataset.rows_kind, measured)
+        .map_err(|misfit| DbError::Conflict(misfit.sentence()))?;
     Ok(Source {
         base: db::bases::find_located(scope, &app.db, base_id).await?,
-        dataset: db::datasets::find_for_training(scope, &app.db, dataset_id).await?,
+        dataset,
         validation,
+        method,
     })
 }
 
@@ -94,7 +115,7 @@ pub async fn fill(app: &App, directory: &Path, source: Source, id: Uuid, paramet
         dataset: PathBuf::from(ROWS),
         validation_dataset: measured.as_ref().map(|_| PathBuf::from(VALIDATION_ROWS)),
         initial_adapter: None,
-        parameters: trainer_parameters(parameters, app.config.training_threads),
+        parameters: trainer_parameters(parameters, source.method, app.config.training_threads),
     };
     let directory = directory.to_owned();
     let written = tokio::task::spawn_blocking(move || {
@@ -110,9 +131,14 @@ pub async fn fill(app: &App, directory: &Path, source: Source, id: Uuid, paramet
 }
 
 /// The trainer's form of a job's parameters.
-fn trainer_parameters(parameters: &JobParameters, threads: u32) -> Parameters {
+fn trainer_parameters(parameters: &JobParameters, method: TrainingMethod, threads: u32) -> Parameters {
     let size = |value: u32| usize::try_from(value).unwrap_or(usize::MAX);
     Parameters {
+        method: match method {
+            TrainingMethod::Supervised => protocol::Method::Supervised,
+            TrainingMethod::Dpo => protocol::Method::Dpo,
+        },
+        beta: parameters.beta,
         rank: size(parameters.rank),
         alpha: parameters.alpha,
         rank_stabilized: parameters.rank_stabilized,

@@ -33,6 +33,9 @@ pub fn TrainForm(
     /// What it would be trained on, once that is known.
     #[prop(optional, into)]
     dataset: Option<DatasetId>,
+    /// Whether its rows are pairs of answers.
+    #[prop(optional, into)]
+    pairs: Signal<bool>,
     train: Callback<(BaseId, JobParameters)>,
 ) -> impl IntoView {
     let bases = Remote::new(|| {
@@ -84,7 +87,7 @@ pub fn TrainForm(
             <Loaded remote=bases let:page>
                 <Bases bases=Signal::derive(move || page.get().items) chosen added=Callback::new(move |()| bases.refetch()) />
             </Loaded>
-            <Parameters typed error />
+            <Parameters typed error pairs />
             {estimate.map(|estimate| view! { <Estimate estimate apply /> })}
             <Alert error=Signal::derive(move || error.get().filter(|error| error.fields().is_empty())) />
             <div class="flex flex-wrap items-center justify-end gap-4">

@@ -11,7 +11,7 @@ use crate::{
     remote::Remote,
 };
 use cerebros_common::{
-    datasets::DatasetStatus,
+    datasets::{DatasetStatus, RowsKind},
     events::EventKind,
     ids::{BaseId, DatasetId},
     jobs::{JobParameters, NewJob},
@@ -61,6 +61,7 @@ fn OnDataset(id: DatasetId) -> impl IntoView {
                     busy=sending.busy
                     error=sending.error
                     dataset=id
+                    pairs=Signal::derive(move || dataset.get().rows_kind == Some(RowsKind::Preferences))
                     blocked=Signal::derive(move || (dataset.get().status != DatasetStatus::Ready).then_some("This dataset is not ready to train on."))
                     train
                 />
