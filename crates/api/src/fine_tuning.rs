@@ -14,7 +14,7 @@ use crate::{
 use cerebros_common::{
     datasets::DatasetStatus,
     errors::ErrorCode,
-    fine_tuning::{FineTuningError, FineTuningJob, FineTuningStatus, Method, Supervised},
+    fine_tuning::{FineTuningError, FineTuningJob, FineTuningStatus},
     ids::{DatasetId, JobId},
     jobs::{Job, JobFailure, JobMetadata, JobStatus},
 };
@@ -151,10 +151,7 @@ impl<'a> Teller<'a> {
             training_file: files::name(job.dataset_id),
             validation_file: job.validation_dataset_id.map(files::name),
             hyperparameters,
-            method: Method {
-                kind: "supervised".to_owned(),
-                supervised: Supervised { hyperparameters },
-            },
+            method: order::method(job),
             seed: job.parameters.seed,
             trained_tokens: plan.map(|plan| plan.train_tokens * u64::from(job.parameters.epochs)),
             error: job.failure.as_ref().map(error),

@@ -7,16 +7,18 @@ mod child;
 mod estimate;
 mod files;
 mod finish;
+mod method;
 mod prepare;
 pub mod results;
 
 pub use estimate::estimate;
+pub use method::{Misfit, method};
 
 use crate::{error::AppResult, state::App, webhooks};
 use cerebros_common::{
     agents::TrainingState,
     ids::{JobId, WorkspaceId},
-    jobs::{Job, JobFailure, JobPlan, JobStatus, MetricPoint, Precision},
+    jobs::{Job, JobFailure, JobPlan, JobStatus, MetricPoint, Precision, TrainingMethod},
 };
 use cerebros_db::{
     self as db, DbError, Scope, Write,
@@ -312,6 +314,7 @@ impl Run {
     async fn store_one(&self, write: &mut Write, event: Event) -> Result<bool, DbError> {
         match event {
             Event::Started {
+                method: found_method,
                 total_steps,
                 train_rows,
                 validation_rows,
@@ -325,6 +328,7 @@ impl Run {
                 ..
             } => {
                 let plan = JobPlan {
+                    method: wire_method(found_method),
                     total_steps,
                     train_rows,
                     validation_rows,
@@ -358,6 +362,8 @@ impl Run {
                 token_accuracy,
                 validation_loss,
                 validation_token_accuracy,
+                rewards,
+                validation_rewards,
             } => {
                 let trained = step > 0;
                 let point = MetricPoint {
@@ -371,6 +377,10 @@ impl Run {
                     token_accuracy,
                     validation_loss,
                     validation_token_accuracy,
+                    reward_margin: rewards.map(|rewards| rewards.margin),
+                    reward_accuracy: rewards.map(|rewards| rewards.accuracy),
+                    validation_reward_margin: validation_rewards.map(|rewards| rewards.margin),
+                    validation_reward_accuracy: validation_rewards.map(|rewards| rewards.accuracy),
                 };
                 db::jobs::put_metric(write, self.id, &point).await?;
                 Ok(false)
@@ -471,5 +481,13 @@ fn precision(found: protocol::Precision) -> Precision {
     match found {
         protocol::Precision::Fp32 => Precision::Fp32,
         protocol::Precision::Bf16 => Precision::Bf16,
+    }
+}
+
+/// The wire's form of how the trainer learns.
+fn wire_method(found: protocol::Method) -> TrainingMethod {
+    match found {
+        protocol::Method::Supervised => TrainingMethod::Supervised,
+        protocol::Method::Dpo => TrainingMethod::Dpo,
     }
 }

@@ -101,7 +101,7 @@ impl DatasetFormat {
 pub enum RowsKind {
     /// Jobs train on these.
     Conversations,
-    /// A prompt with a better and a worse answer.
+    /// A prompt with a better and a worse answer: jobs train on these by DPO.
     Preferences,
     Texts,
 }

@@ -40,7 +40,7 @@ pub struct NewFineTuningJob {
     pub metadata: Option<JobMetadata>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<NewMethod>,
-    /// As `method.supervised.hyperparameters`, which wins.
+    /// As those of `method`, which win.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hyperparameters: Option<NewHyperparameters>,
     /// Must be empty or absent: none is served.
@@ -64,16 +64,25 @@ fn metadata_fits(metadata: &JobMetadata) -> Result<(), ValidationError> {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewMethod {
-    /// Only `supervised` is served.
+    /// `supervised`, from conversations, or `dpo`, from pairs of answers.
     #[serde(rename = "type")]
     pub kind: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub supervised: Option<NewSupervised>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dpo: Option<NewDpo>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewSupervised {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hyperparameters: Option<NewHyperparameters>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NewDpo {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hyperparameters: Option<NewHyperparameters>,
 }
@@ -91,6 +100,9 @@ pub struct NewHyperparameters {
     /// Above 0, at most 500, times 0.0002; `auto` is 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub learning_rate_multiplier: Option<Choice>,
+    /// Of `dpo` alone: 0.001 to 10; `auto` is 0.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beta: Option<Choice>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -151,10 +163,28 @@ pub enum FineTuningStatus {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Method {
-    /// `supervised`
+    /// `supervised` or `dpo`; the member of that name has the settings.
     #[serde(rename = "type")]
     pub kind: String,
-    pub supervised: Supervised,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supervised: Option<Supervised>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dpo: Option<Dpo>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Dpo {
+    pub hyperparameters: DpoHyperparameters,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DpoHyperparameters {
+    pub n_epochs: u32,
+    pub batch_size: u32,
+    pub learning_rate_multiplier: f64,
+    pub beta: f64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

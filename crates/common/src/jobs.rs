@@ -63,10 +63,14 @@ impl JobStatus {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct JobPlan {
+    /// How is learned; it follows from what the rows are.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(inline, required = true))]
+    pub method: TrainingMethod,
     pub total_steps: u64,
     pub train_rows: u64,
     pub validation_rows: u64,
-    /// Tokens of the training rows, once.
+    /// Tokens of the training rows, once; of a pair of answers, those of both with the prompt before each.
     pub train_tokens: u64,
     /// Those that the loss is taken on.
     pub trainable_tokens: u64,
@@ -124,6 +128,14 @@ pub struct JobFailure {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct JobParameters {
+    /// How is learned. `auto` follows from the dataset: `supervised` from conversations, `dpo` from pairs of a better and a worse
+    /// answer. Naming one refuses a dataset of the other kind.
+    #[cfg_attr(feature = "openapi", schema(inline, default = "auto"))]
+    pub method: MethodChoice,
+    /// Of DPO alone: how closely the model stays to where it starts. More holds it tighter.
+    #[validate(range(min = 0.001, max = 10.0, message = "must be 0.001 to 10"))]
+    #[cfg_attr(feature = "openapi", schema(minimum = 0.001, maximum = 10, default = 0.1))]
+    pub beta: f64,
     /// LoRA rank: how much the adapter can learn.
     #[validate(range(min = 1, max = 256, message = "must be 1 to 256"))]
     #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 256, default = 16))]
@@ -200,6 +212,8 @@ pub struct JobParameters {
 impl Default for JobParameters {
     fn default() -> Self {
         Self {
+            method: MethodChoice::Auto,
+            beta: 0.1,
             rank: 16,
             alpha: 32,
             rank_stabilized: false,
@@ -297,6 +311,29 @@ pub enum RateSchedule {
     Cosine,
 }
 
+/// How is learned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum TrainingMethod {
+    /// What the assistant says in conversations becomes likelier.
+    #[default]
+    Supervised,
+    /// Of two answers the better one becomes likelier beside the worse one: direct preference optimisation.
+    Dpo,
+}
+
+/// What a person may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum MethodChoice {
+    /// What suits the rows.
+    Auto,
+    Supervised,
+    Dpo,
+}
+
 /// What matrices are kept and multiplied in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -336,6 +373,18 @@ pub struct MetricPoint {
     pub validation_loss: Option<f64>,
     /// Part of validation tokens whose likeliest prediction is right.
     pub validation_token_accuracy: Option<f64>,
+    /// How far the reward of the better answer lies above that of the worse one, on average over pairs. A reward is `beta`
+    /// times what an answer's log-probability has gained since the start. Of DPO alone, as are the next three.
+    #[serde(default)]
+    pub reward_margin: Option<f64>,
+    /// Part of the step's pairs whose better answer has the higher reward.
+    #[serde(default)]
+    pub reward_accuracy: Option<f64>,
+    /// Of the validation pairs.
+    #[serde(default)]
+    pub validation_reward_margin: Option<f64>,
+    #[serde(default)]
+    pub validation_reward_accuracy: Option<f64>,
 }
 
 /// A state that training can go on from.

@@ -20,6 +20,14 @@ impl ChatRow {
     }
 }
 
+/// A better and a worse answer to one prompt: the canonical row of preferences. Other members are left out.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct PairRow {
+    pub prompt: Vec<Message>,
+    pub chosen: Vec<Message>,
+    pub rejected: Vec<Message>,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Message {
     pub role: Role,

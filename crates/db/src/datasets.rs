@@ -64,9 +64,8 @@ pub struct Validation {
 pub const ERASED: &str =
     "This dataset held text of something that was deleted, so its content is gone. Build another one.";
 
-const PREFERENCES: &str = "This dataset holds pairs of a better and a worse answer. Jobs train on conversations: choose \
-                           another dataset.";
-const TEXTS: &str = "This dataset holds plain texts. Jobs train on conversations: choose another dataset.";
+const TEXTS: &str = "This dataset holds plain texts. Jobs train on conversations or on pairs of answers: choose another \
+                     dataset.";
 
 /// Findings per insert: 8 values each stay well below the databases' limits on parameters.
 const FINDINGS_AT_ONCE: usize = 200;
@@ -136,14 +135,13 @@ pub async fn find_with_content(scope: &Scope, db: &Db, id: DatasetId) -> Result<
 /// A dataset that training may read.
 ///
 /// # Errors
-/// `DbError::Conflict` unless it is ready and holds conversations.
+/// `DbError::Conflict` unless it is ready and holds conversations or pairs of answers.
 pub async fn find_for_training(scope: &Scope, db: &Db, id: DatasetId) -> Result<LocatedDataset, DbError> {
     let located = find_located(scope, db, id).await?;
     let message = match located.dataset.status {
         DatasetStatus::Ready => match located.dataset.rows_kind {
-            Some(RowsKind::Preferences) => PREFERENCES.to_owned(),
             Some(RowsKind::Texts) => TEXTS.to_owned(),
-            Some(RowsKind::Conversations) | None => return Ok(located),
+            Some(RowsKind::Conversations | RowsKind::Preferences) | None => return Ok(located),
         },
         DatasetStatus::Uploading | DatasetStatus::Validating => "This dataset is still being validated.".to_owned(),
         DatasetStatus::Erased => ERASED.to_owned(),

@@ -5,7 +5,7 @@ pub mod template;
 use std::ops::Range;
 use std::path::Path;
 
-use cerebros_datasets::chat::{ChatRow, Message, Role};
+use cerebros_datasets::chat::{Message, PairRow, Role};
 use serde_json::Value;
 use tokenizers::Tokenizer;
 
@@ -30,9 +30,16 @@ pub struct EncodedRow {
     /// Positions of `tokens` that are learned: those of the assistant's words, never the first.
     pub trainable: Vec<usize>,
     pub truncated: bool,
+    /// The worse answer to the same prompt, where the row is a pair.
+    pub rejected: Option<Box<EncodedRow>>,
 }
 
 impl EncodedRow {
+    /// The row itself and, of a pair, the worse answer.
+    pub fn sequences(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(self.rejected.as_deref())
+    }
+
     /// Tokens that a pass reads: those before the last learned one.
     pub fn used(&self) -> usize {
         self.trainable.last().copied().unwrap_or(0)
@@ -103,10 +110,17 @@ impl Chat {
         Ok(encoding.get_ids().to_vec())
     }
 
-    /// The ids of a whole conversation, cut at `limit`, with the positions of what the assistant says in it.
-    pub fn encode_row(&self, row: &ChatRow, limit: usize) -> Result<EncodedRow, ChatError> {
-        let text = self.template.render(&row.messages, row.tools(), false)?;
-        let spans = self.assistant_spans(row, &text)?;
+    /// The ids of a whole conversation, cut at `limit`, with the positions of what the assistant says in it from message
+    /// `first` on. `tools` are functions that can be called in it.
+    pub fn encode_row(
+        &self,
+        messages: &[Message],
+        tools: &[Value],
+        first: usize,
+        limit: usize,
+    ) -> Result<EncodedRow, ChatError> {
+        let text = self.template.render(messages, tools, false)?;
+        let spans = self.assistant_spans(messages, tools, first, &text)?;
         let encoding = self
             .tokenizer
             .encode(text.as_str(), false)
@@ -124,6 +138,19 @@ impl Chat {
             tokens,
             trainable,
             truncated: encoding.len() > limit,
+            rejected: None,
+        })
+    }
+
+    /// Both answers of a pair, each with its prompt, cut at `limit`.
+    pub fn encode_pair(&self, pair: &PairRow, limit: usize) -> Result<EncodedRow, ChatError> {
+        let encode = |answer: &[Message]| {
+            let messages = [pair.prompt.as_slice(), answer].concat();
+            self.encode_row(&messages, &[], pair.prompt.len(), limit)
+        };
+        Ok(EncodedRow {
+            rejected: Some(Box::new(encode(&pair.rejected)?)),
+            ..encode(&pair.chosen)?
         })
     }
 
@@ -134,12 +161,18 @@ impl Chat {
         }
     }
 
-    /// The byte ranges of `text` that the assistant's weighted messages fill: what rendering a message adds to the prompt
-    /// that asks for it. Where a template rewrites earlier turns, only what the renderings share counts.
-    fn assistant_spans(&self, row: &ChatRow, text: &str) -> Result<Vec<Range<usize>>, ChatError> {
-        let (messages, tools) = (&row.messages, row.tools());
+    /// The byte ranges of `text` that the assistant's weighted messages fill, from message `first` on: what rendering a
+    /// message adds to the prompt that asks for it. Where a template rewrites earlier turns, only what the renderings share
+    /// counts.
+    fn assistant_spans(
+        &self,
+        messages: &[Message],
+        tools: &[Value],
+        first: usize,
+        text: &str,
+    ) -> Result<Vec<Range<usize>>, ChatError> {
         let mut spans = Vec::new();
-        for (index, message) in messages.iter().enumerate() {
+        for (index, message) in messages.iter().enumerate().skip(first) {
             if message.role != Role::Assistant || message.weight == Some(0) {
                 continue;
             }

@@ -1,8 +1,8 @@
 //! The trainer's process: one job directory in, event lines out. Restartable at any instant.
 //!
 //! The loss of a step is the cross-entropy summed over the trainable tokens of all its batches, divided by their number,
-//! as transformers' `Trainer` normalises it. The rate follows its
-//! schedules with warm-up.
+//! as transformers' `Trainer` normalises it; of pairs of answers, the mean of TRL's DPO loss over all pairs of the step. The
+//! rate follows its schedules with warm-up.
 
 mod checkpoint;
 mod data;
@@ -12,9 +12,11 @@ mod failure;
 pub(crate) mod files;
 mod job;
 pub mod memory;
+mod objective;
 mod optimizer;
 mod output;
 mod plan;
+mod preference;
 mod run;
 mod sample;
 mod schedule;

@@ -3,15 +3,18 @@
 use crate::{
     error::{AppError, AppResult},
     files,
+    jobs::{self, Misfit},
     models::{self, Named},
     state::App,
 };
 use cerebros_common::{
     bases::BaseStatus,
-    datasets::DatasetStatus,
-    fine_tuning::{Choice, Hyperparameters, NewFineTuningJob, NewHyperparameters},
-    ids::{BaseId, DatasetId},
-    jobs::{JobParameters, NewJob},
+    datasets::{Dataset, DatasetStatus, RowsKind},
+    fine_tuning::{
+        Choice, Dpo, DpoHyperparameters, Hyperparameters, Method, NewFineTuningJob, NewHyperparameters, Supervised,
+    },
+    ids::BaseId,
+    jobs::{Job, JobParameters, MethodChoice, NewJob, TrainingMethod},
     wire::{MAX_LIMIT, Paging},
 };
 use cerebros_db::{self as db, DbError, Scope, jobs::JobLabel};
@@ -20,6 +23,7 @@ use cerebros_db::{self as db, DbError, Scope, jobs::JobLabel};
 const LEARNING_RATE: f64 = 2e-4;
 const MAX_EPOCHS: u32 = 100;
 const MAX_BATCH_SIZE: u32 = 64;
+const BETAS: std::ops::RangeInclusive<f64> = 0.001..=10.0;
 const MULTIPLIERS: std::ops::RangeInclusive<f64> = 0.0005..=500.0;
 
 pub struct Order {
@@ -31,10 +35,6 @@ pub struct Order {
 
 /// Looks up what the request names and checks what it wants.
 pub async fn read(app: &App, scope: &Scope, new: &NewFineTuningJob) -> AppResult<Order> {
-    if new.method.as_ref().is_some_and(|method| method.kind != "supervised") {
-        let message = "must be `supervised`: no other method is served";
-        return Err(AppError::field("method.type", "invalid_value", message));
-    }
     if new.integrations.as_ref().is_some_and(|all| !all.is_empty()) {
         let message =
             "must be empty: no integration is served. The metrics are in the job's events and its result file";
@@ -53,19 +53,23 @@ pub async fn read(app: &App, scope: &Scope, new: &NewFineTuningJob) -> AppResult
         }
         _ => (base(app, scope, &new.model).await?, None),
     };
-    let (dataset_id, mut validating) = rows(app, scope, &new.training_file, "training_file").await?;
-    let validation_dataset_id = match &new.validation_file {
+    let (dataset, mut validating) = rows(app, scope, &new.training_file, "training_file").await?;
+    let measured = match &new.validation_file {
         Some(id) => {
-            let (id, also) = rows(app, scope, id, "validation_file").await?;
+            let (measured, also) = rows(app, scope, id, "validation_file").await?;
             validating |= also;
-            Some(id)
+            Some(measured)
         }
         None => None,
     };
+    if !validating {
+        let kind = measured.as_ref().map(|measured| measured.rows_kind);
+        parameters.method = suited(parameters.method, dataset.rows_kind, kind)?;
+    }
     Ok(Order {
         job: NewJob {
-            dataset_id,
-            validation_dataset_id,
+            dataset_id: dataset.id,
+            validation_dataset_id: measured.map(|measured| measured.id),
             base_id,
             initial_model_id,
             agent_id: None,
@@ -109,12 +113,22 @@ async fn base(app: &App, scope: &Scope, name: &str) -> AppResult<BaseId> {
     })
 }
 
+/// How is learned from rows that have been validated.
+fn suited(choice: MethodChoice, rows: Option<RowsKind>, measured: Option<Option<RowsKind>>) -> AppResult<MethodChoice> {
+    match jobs::method(choice, rows, measured) {
+        Ok(TrainingMethod::Supervised) => Ok(MethodChoice::Supervised),
+        Ok(TrainingMethod::Dpo) => Ok(MethodChoice::Dpo),
+        Err(Misfit::Method(message)) => Err(AppError::field("method.type", "invalid_value", message)),
+        Err(Misfit::Validation(message)) => Err(AppError::field("validation_file", "invalid_value", message)),
+    }
+}
+
 /// The dataset of a file, and whether it is still being validated.
-async fn rows(app: &App, scope: &Scope, id: &str, param: &str) -> AppResult<(DatasetId, bool)> {
+async fn rows(app: &App, scope: &Scope, id: &str, param: &str) -> AppResult<(Dataset, bool)> {
     let dataset = files::find_rows(app, scope, id, param).await?.dataset;
     match dataset.status {
-        DatasetStatus::Ready => Ok((dataset.id, false)),
-        DatasetStatus::Uploading | DatasetStatus::Validating => Ok((dataset.id, true)),
+        DatasetStatus::Ready => Ok((dataset, false)),
+        DatasetStatus::Uploading | DatasetStatus::Validating => Ok((dataset, true)),
         DatasetStatus::Error | DatasetStatus::Erased => {
             let reason = dataset.error.unwrap_or_default();
             let message = format!("names a file that cannot be used. {reason}");
@@ -124,8 +138,23 @@ async fn rows(app: &App, scope: &Scope, id: &str, param: &str) -> AppResult<(Dat
 }
 
 fn parameters(new: &NewFineTuningJob) -> AppResult<JobParameters> {
-    let supervised = new.method.as_ref().and_then(|method| method.supervised.as_ref());
-    let of_method = supervised.and_then(|supervised| supervised.hyperparameters.as_ref());
+    let (method, of_method) = match &new.method {
+        None => (MethodChoice::Auto, None),
+        Some(method) => match method.kind.as_str() {
+            "supervised" => (
+                MethodChoice::Supervised,
+                method.supervised.as_ref().and_then(|own| own.hyperparameters.as_ref()),
+            ),
+            "dpo" => (
+                MethodChoice::Dpo,
+                method.dpo.as_ref().and_then(|own| own.hyperparameters.as_ref()),
+            ),
+            _ => {
+                let message = "must be `supervised` or `dpo`: no other method is served";
+                return Err(AppError::field("method.type", "invalid_value", message));
+            }
+        },
+    };
     let none = NewHyperparameters::default();
     let wanted = of_method.or(new.hyperparameters.as_ref()).unwrap_or(&none);
     let defaults = JobParameters::default();
@@ -134,7 +163,14 @@ fn parameters(new: &NewFineTuningJob) -> AppResult<JobParameters> {
         Some(multiplier) if MULTIPLIERS.contains(&multiplier) => LEARNING_RATE * multiplier,
         Some(_) => return Err(refused("learning_rate_multiplier", "a number from 0.0005 to 500")),
     };
+    let beta = match number(wanted.beta.as_ref(), "beta")? {
+        None => defaults.beta,
+        Some(beta) if BETAS.contains(&beta) => beta,
+        Some(_) => return Err(refused("beta", "a number from 0.001 to 10")),
+    };
     Ok(JobParameters {
+        method,
+        beta,
         epochs: count(wanted.n_epochs.as_ref(), "n_epochs", MAX_EPOCHS)?.unwrap_or(defaults.epochs),
         batch_size: count(wanted.batch_size.as_ref(), "batch_size", MAX_BATCH_SIZE)?.unwrap_or(defaults.batch_size),
         learning_rate: rate,
@@ -175,6 +211,30 @@ pub fn hyperparameters(parameters: &JobParameters) -> Hyperparameters {
         batch_size: parameters.batch_size,
         // What was multiplied before comes out as it went in.
         learning_rate_multiplier: (multiplier * 1e6).round() / 1e6,
+    }
+}
+
+/// A job's method with its settings, as the wire tells of it.
+pub fn method(job: &Job) -> Method {
+    let hyperparameters = hyperparameters(&job.parameters);
+    let found = job.plan.as_ref().map(|plan| plan.method);
+    if found == Some(TrainingMethod::Dpo) || job.parameters.method == MethodChoice::Dpo {
+        let hyperparameters = DpoHyperparameters {
+            n_epochs: hyperparameters.n_epochs,
+            batch_size: hyperparameters.batch_size,
+            learning_rate_multiplier: hyperparameters.learning_rate_multiplier,
+            beta: job.parameters.beta,
+        };
+        return Method {
+            kind: "dpo".to_owned(),
+            supervised: None,
+            dpo: Some(Dpo { hyperparameters }),
+        };
+    }
+    Method {
+        kind: "supervised".to_owned(),
+        supervised: Some(Supervised { hyperparameters }),
+        dpo: None,
     }
 }
 

@@ -45,6 +45,7 @@ async fn run(app: &App, scope: &Scope, new: &NewJob, directory: &Path) -> AppRes
         dataset_id: new.dataset_id,
         validation_dataset_id: new.validation_dataset_id,
         initial_model_id: new.initial_model_id,
+        method: new.parameters.method,
     };
     let source = prepare::source(app, scope, &parts).await?;
     let written = prepare::fill(app, directory, source, Uuid::nil(), &new.parameters).await;
@@ -71,6 +72,7 @@ fn wire(app: &App, estimate: Estimate) -> JobEstimate {
     let size = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
     JobEstimate {
         plan: JobPlan {
+            method: super::wire_method(estimate.method),
             total_steps: estimate.total_steps,
             train_rows: estimate.train_rows,
             validation_rows: estimate.validation_rows,

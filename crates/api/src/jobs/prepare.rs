@@ -5,7 +5,7 @@ use crate::{bases, datasets::form_of, state::App};
 use cerebros_common::{
     bases::BaseStatus,
     ids::{BaseId, DatasetId, ModelId},
-    jobs::{Job, JobFailure, JobParameters, PrecisionChoice, RateSchedule, TargetModule},
+    jobs::{Job, JobFailure, JobParameters, MethodChoice, PrecisionChoice, RateSchedule, TargetModule, TrainingMethod},
 };
 use cerebros_datasets::{Options, format::Form};
 use cerebros_db::{self as db, DbError, Scope, bases::LocatedBase, datasets::LocatedDataset, models::StoredModel};
@@ -36,8 +36,15 @@ pub async fn directory(app: &App, scope: &Scope, job: &Job) -> Result<Result<(),
         dataset_id: job.dataset_id,
         validation_dataset_id: job.validation_dataset_id,
         initial_model_id: job.initial_model_id,
+        method: job.parameters.method,
     };
-    let source = source(app, scope, &parts).await.map_err(super::database)?;
+    let source = match source(app, scope, &parts).await {
+        Ok(source) => source,
+        Err(DbError::Conflict(message)) => {
+            return Ok(Err(failure("invalid_dataset", &message, "Train on another dataset.")));
+        }
+        Err(error) => return Err(super::database(error)),
+    };
     if source.base.base.status != BaseStatus::Ready {
         return Ok(Err(failure(
             "invalid_base",
@@ -65,6 +72,7 @@ pub struct Parts {
     pub dataset_id: DatasetId,
     pub validation_dataset_id: Option<DatasetId>,
     pub initial_model_id: Option<ModelId>,
+    pub method: MethodChoice,
 }
 
 /// Where that is.
@@ -73,6 +81,7 @@ pub struct Source {
     dataset: LocatedDataset,
     validation: Option<LocatedDataset>,
     initial: Option<StoredModel>,
+    method: TrainingMethod,
 }
 
 pub async fn source(app: &App, scope: &Scope, parts: &Parts) -> Result<Source, DbError> {
@@ -84,11 +93,16 @@ pub async fn source(app: &App, scope: &Scope, parts: &Parts) -> Result<Source, D
         Some(id) => Some(db::models::find(scope, &app.db, id).await?),
         None => None,
     };
+    let dataset = db::datasets::find_for_training(scope, &app.db, parts.dataset_id).await?;
+    let measured = validation.as_ref().map(|located| located.dataset.rows_kind);
+    let method = super::method(parts.method, dataset.dataset.rows_kind, measured)
+        .map_err(|misfit| DbError::Conflict(misfit.sentence()))?;
     Ok(Source {
         base: db::bases::find_located(scope, &app.db, parts.base_id).await?,
-        dataset: db::datasets::find_for_training(scope, &app.db, parts.dataset_id).await?,
+        dataset,
         validation,
         initial,
+        method,
     })
 }
 
@@ -111,7 +125,7 @@ pub async fn fill(app: &App, directory: &Path, source: Source, id: Uuid, paramet
         dataset: PathBuf::from(ROWS),
         validation_dataset: measured.as_ref().map(|_| PathBuf::from(VALIDATION_ROWS)),
         initial_adapter: initial.as_ref().map(|_| PathBuf::from(INITIAL)),
-        parameters: trainer_parameters(parameters, app.config.training_threads),
+        parameters: trainer_parameters(parameters, source.method, app.config.training_threads),
     };
     let directory = directory.to_owned();
     let written = tokio::task::spawn_blocking(move || {
@@ -130,9 +144,14 @@ pub async fn fill(app: &App, directory: &Path, source: Source, id: Uuid, paramet
 }
 
 /// The trainer's form of a job's parameters.
-fn trainer_parameters(parameters: &JobParameters, threads: u32) -> Parameters {
+fn trainer_parameters(parameters: &JobParameters, method: TrainingMethod, threads: u32) -> Parameters {
     let size = |value: u32| usize::try_from(value).unwrap_or(usize::MAX);
     Parameters {
+        method: match method {
+            TrainingMethod::Supervised => protocol::Method::Supervised,
+            TrainingMethod::Dpo => protocol::Method::Dpo,
+        },
+        beta: parameters.beta,
         rank: size(parameters.rank),
         alpha: parameters.alpha,
         rank_stabilized: parameters.rank_stabilized,

@@ -4,13 +4,14 @@ use crate::{
     error::{AppError, AppResult},
     extract::{Body, Id, Query, Trainer, Viewer},
     idempotency::{Answer, Begun, IdempotencyKeyHeader, Once},
-    jobs, respond,
+    jobs::{self, Misfit},
+    respond,
     state::App,
 };
 use actix_web::{get, post, web};
 use cerebros_common::{
     bases::BaseStatus,
-    datasets::{Dataset, DatasetStatus},
+    datasets::{Dataset, DatasetStatus, RowsKind},
     ids::{JobId, ModelId},
     jobs::{Checkpoint, Job, JobCursor, JobEstimate, JobLogLine, JobParameters, JobQuery, MetricPoint, NewJob},
     wire::{CursorPage, Envelope, Page},
@@ -51,8 +52,9 @@ async fn list_jobs(app: web::Data<App>, Viewer(scope): Viewer, query: Query<JobQ
 
 /// Train
 ///
-/// Queues LoRA fine-tuning of a base on a dataset, with a fresh adapter or going on from a model's. With `agent_id`, the agent
-/// answers with the model once it is trained.
+/// Queues LoRA fine-tuning of a base on a dataset, with a fresh adapter or going on from a model's: supervised on
+/// conversations, by direct preference optimisation (DPO) on pairs of a better and a worse answer. With `agent_id`, the
+/// agent answers with the model once it is trained.
 #[utoipa::path(
     tag = "jobs",
     params(IdempotencyKeyHeader),
@@ -104,10 +106,20 @@ async fn estimate_job(app: web::Data<App>, Trainer(scope): Trainer, body: Body<N
 }
 
 async fn require_ready(app: &App, scope: &Scope, new: &NewJob) -> AppResult<()> {
-    for id in [Some(new.dataset_id), new.validation_dataset_id].into_iter().flatten() {
+    let kind = async |id| -> AppResult<Option<RowsKind>> {
         require_rows(&db::datasets::find(scope, &app.db, id).await?)?;
-        db::datasets::find_for_training(scope, &app.db, id).await?;
-    }
+        let located = db::datasets::find_for_training(scope, &app.db, id).await?;
+        Ok(located.dataset.rows_kind)
+    };
+    let rows = kind(new.dataset_id).await?;
+    let measured = match new.validation_dataset_id {
+        Some(id) => Some(kind(id).await?),
+        None => None,
+    };
+    jobs::method(new.parameters.method, rows, measured).map_err(|misfit| match misfit {
+        Misfit::Method(message) => AppError::field("parameters.method", "invalid_value", message),
+        Misfit::Validation(message) => AppError::field("validation_dataset_id", "invalid_value", message),
+    })?;
     let base = db::bases::find(scope, &app.db, new.base_id).await?;
     if base.status != BaseStatus::Ready {
         return Err(AppError::conflict(

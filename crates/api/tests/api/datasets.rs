@@ -23,7 +23,7 @@ on_both_databases!(
     a_file_without_a_good_row_ends_in_error,
     every_format_is_detected_shown_and_written_in_the_others,
     a_repaired_file_and_a_whole_report_are_downloaded,
-    pairs_of_answers_are_kept_and_not_trained_on,
+    texts_are_kept_and_not_trained_on,
     validation_run_twice_finds_nothing_twice,
     a_file_that_is_too_large_leaves_nothing,
     bad_requests_are_refused,
@@ -389,20 +389,16 @@ async fn a_repaired_file_and_a_whole_report_are_downloaded(server: TestServer) {
     );
 }
 
-async fn pairs_of_answers_are_kept_and_not_trained_on(server: TestServer) {
+async fn texts_are_kept_and_not_trained_on(server: TestServer) {
     let member = server.member().await;
     let base = crate::training::built_in_base(&member).await;
-    for (file, word) in [
-        ("{\"prompt\": \"a\", \"chosen\": \"b\", \"rejected\": \"c\"}\n", "pairs"),
-        ("{\"text\": \"a\"}\n", "texts"),
-    ] {
-        let dataset = validated(&member, member.upload(UPLOAD, "x.jsonl", file.to_owned()).await).await;
-        assert_eq!(dataset.status, DatasetStatus::Ready);
-        let job = json!({"dataset_id": dataset.id, "base_id": base.id});
-        let problem = member.post("/api/v1/jobs", job).await.problem();
-        assert_eq!(problem.error, ErrorCode::Conflict);
-        assert!(problem.detail.contains(word), "{}", problem.detail);
-    }
+    let file = "{\"text\": \"a\"}\n".to_owned();
+    let dataset = validated(&member, member.upload(UPLOAD, "x.jsonl", file).await).await;
+    assert_eq!(dataset.status, DatasetStatus::Ready);
+    let job = json!({"dataset_id": dataset.id, "base_id": base.id});
+    let problem = member.post("/api/v1/jobs", job).await.problem();
+    assert_eq!(problem.error, ErrorCode::Conflict);
+    assert!(problem.detail.contains("texts"), "{}", problem.detail);
 }
 
 async fn validation_run_twice_finds_nothing_twice(server: TestServer) {

@@ -62,6 +62,30 @@ impl Dice {
         rows.concat()
     }
 
+    /// Pairs of answers, of which some are alike once they are cut.
+    fn pairs(&mut self, count: u64) -> String {
+        let mut pair = |index: u64| {
+            let long = if self.below(6) == 0 { 80 } else { 6 };
+            let mut prompt = vec![json!({"role": "user", "content": format!("{} {index}?", self.words(long))})];
+            if self.below(3) == 0 {
+                prompt.push(json!({"role": "assistant", "content": self.words(5)}));
+                prompt.push(json!({"role": "user", "content": self.words(5)}));
+            }
+            let start = if self.below(4) == 0 {
+                self.words(200)
+            } else {
+                String::new()
+            };
+            let mut answer =
+                |mark| json!([{"role": "assistant", "content": format!("{start}{}{mark}", self.words(20))}]);
+            format!(
+                "{}\n",
+                json!({"prompt": prompt, "chosen": answer("+"), "rejected": answer("-")})
+            )
+        };
+        (0..count).map(&mut pair).collect()
+    }
+
     fn parameters(&mut self) -> Value {
         let kept = [0.0, 0.1, 0.25][self.below(3) as usize];
         json!({
@@ -84,7 +108,12 @@ async fn an_estimate_is_what_the_trainer_counts(server: TestServer) {
     for seed in 0..count {
         let mut dice = Dice(seed);
         let size = 5 + dice.below(25);
-        let body = body(&member, &dice.rows(size), dice.parameters()).await;
+        let rows = if seed % 3 == 1 {
+            dice.pairs(size)
+        } else {
+            dice.rows(size)
+        };
+        let body = body(&member, &rows, dice.parameters()).await;
         let estimate: JobEstimate = member.post(ESTIMATE, body.clone()).await.data();
         let job: Job = member.post("/api/v1/jobs", body).await.data();
         let job = end_of(&member, &job).await;

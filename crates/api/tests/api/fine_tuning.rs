@@ -3,13 +3,14 @@
 use crate::{
     files::{body, create, items, processed, refusal, shaped},
     helpers::{Client, DEADLINE, TestServer},
-    training::{built_in_base, rows},
+    training::{built_in_base, pairs, rows},
 };
 use cerebros_common::jobs::{Job, JobStatus};
 use serde_json::{Value, json};
 
 on_both_databases!(
     a_file_becomes_a_model_that_answers,
+    pairs_of_answers_become_a_model_by_dpo,
     a_job_waits_for_its_files,
     a_job_is_paused_resumed_and_cancelled,
     jobs_are_listed_as_the_sdks_page,
@@ -138,6 +139,44 @@ async fn a_file_becomes_a_model_that_answers(server: TestServer) {
     let again = json!({"model": model, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 4});
     body(&member.post("/v1/chat/completions", again).await);
     look(&member, &job).await;
+}
+
+async fn pairs_of_answers_become_a_model_by_dpo(server: TestServer) {
+    let member = server.member().await;
+    let file = create(&member, &pairs(8, true)).await;
+    let wanted = json!({"beta": 0.3, "n_epochs": 2, "batch_size": 2, "learning_rate_multiplier": 5.0});
+    let method = json!({"type": "dpo", "dpo": {"hyperparameters": wanted}});
+    let job = start(
+        &member,
+        json!({"model": "cerebros-tiny", "training_file": file, "method": method}),
+    )
+    .await;
+    assert_eq!(job["method"], method);
+    let job = end(&member, &job).await;
+    assert_eq!(
+        (&job["status"], &job["method"]),
+        (&json!("succeeded"), &method),
+        "{job}"
+    );
+
+    // Without a method it follows from the rows; a method that does not suit them is refused, at once or once they are known.
+    let told = start(&member, json!({"model": "cerebros-tiny", "training_file": file})).await;
+    assert_eq!(told["method"]["type"], "dpo");
+    let answer = member.post(JOBS, order(&file, 1)).await;
+    assert_eq!(refusal(&answer), (400, Some("method.type".to_owned())));
+    let talks = create(&member, &rows(2000)).await;
+    let late = json!({"model": "cerebros-tiny", "training_file": talks, "method": {"type": "dpo"}});
+    let answer = member.post(JOBS, late).await;
+    if answer.status.is_client_error() {
+        assert_eq!(refusal(&answer), (400, Some("method.type".to_owned())));
+    } else {
+        let job = end(&member, &shaped("job", body(&answer))).await;
+        assert_eq!(
+            (&job["status"], &job["error"]["param"]),
+            (&json!("failed"), &json!("training_file"))
+        );
+    }
+    end(&member, &told).await;
 }
 
 /// The table of the steps, as a file.
@@ -278,6 +317,13 @@ async fn bad_orders_are_refused_as_openai_words_it(server: TestServer) {
         ("metadata", json!({"a": "x".repeat(513)}), 400, "metadata"),
         ("integrations", json!([{"type": "wandb"}]), 400, "integrations"),
         ("method", json!({"type": "dpo"}), 400, "method.type"),
+        ("method", json!({"type": "reinforcement"}), 400, "method.type"),
+        (
+            "method",
+            json!({"type": "dpo", "dpo": {"hyperparameters": {"beta": 0}}}),
+            400,
+            "hyperparameters.beta",
+        ),
         ("method", hyper("n_epochs", json!(0)), 400, "hyperparameters.n_epochs"),
         (
             "method",

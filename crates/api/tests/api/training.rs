@@ -8,7 +8,7 @@ use cerebros_common::{
     dashboard::Dashboard,
     datasets::{Dataset, DatasetStatus},
     errors::ErrorCode,
-    jobs::{Job, JobLogLine, JobStatus, MetricPoint, Precision},
+    jobs::{Job, JobLogLine, JobStatus, MetricPoint, Precision, TrainingMethod},
     models::{Lineage, Model},
     wire::{CursorPage, Page},
 };
@@ -21,6 +21,7 @@ on_both_databases!(
     a_cancelled_job_resumes_to_the_same_adapter,
     a_killed_trainer_is_started_again_and_ends_alike,
     a_job_trains_as_its_parameters_say_and_stops_early,
+    pairs_of_answers_are_trained_on_by_dpo,
     bad_jobs_are_refused,
     bad_chats_are_refused_as_openai_words_it,
     bases_are_added_by_directory_and_looked_into,
@@ -273,6 +274,74 @@ async fn a_job_trains_as_its_parameters_say_and_stops_early(server: TestServer) 
     assert_eq!(config["target_modules"], json!(["q_proj", "v_proj"]));
 }
 
+/// Pairs of answers as OpenAI's files have them, or TRL's.
+pub fn pairs(count: usize, openai: bool) -> String {
+    let row = |index: usize| {
+        let said = |role: &str, content: String| json!([{"role": role, "content": content}]);
+        let prompt = said("user", format!("What is stored on shelf {index}?"));
+        let better = said("assistant", format!("Shelf {index} holds binders."));
+        let worse = said("assistant", format!("Who knows, {index} is a number."));
+        let row = match openai {
+            true => {
+                json!({"input": {"messages": prompt}, "preferred_output": better, "non_preferred_output": worse})
+            }
+            false => json!({"prompt": prompt, "chosen": better, "rejected": worse}),
+        };
+        format!("{row}\n")
+    };
+    (0..count).map(row).collect()
+}
+
+async fn pairs_of_answers_are_trained_on_by_dpo(server: TestServer) {
+    let member = server.member().await;
+    let base = built_in_base(&member).await;
+    let mut adapters = Vec::new();
+    for openai in [true, false] {
+        let dataset = ready_dataset(&member, &pairs(12, openai)).await;
+        let parameters = json!({
+            "rank": 4, "learning_rate": 0.003, "epochs": 6, "batch_size": 2, "validation_fraction": 0.25, "beta": 0.2,
+        });
+        let body = json!({"dataset_id": dataset.id, "base_id": base.id, "parameters": parameters});
+        let job: Job = member.post("/api/v1/jobs", body).await.data();
+        let job = end_of(&member, &job).await;
+        let plan = job.plan.as_ref().unwrap();
+        assert_eq!(
+            (plan.method, plan.train_rows, plan.validation_rows),
+            (TrainingMethod::Dpo, 9, 3)
+        );
+        let points: CursorPage<MetricPoint> = member.get(&format!("/api/v1/jobs/{}/metrics", job.id)).await.data();
+        let (first, last) = (&points.items[0], points.items.last().unwrap());
+        assert!((first.validation_loss.unwrap() - 2.0_f64.ln()).abs() < 1e-6);
+        assert_eq!((first.reward_margin, last.token_accuracy), (None, None));
+        assert!(last.validation_loss.unwrap() < 0.6, "{last:?}");
+        assert!(last.validation_reward_margin.unwrap() > 0.1 && last.reward_margin.unwrap() > 0.1);
+        assert_eq!(last.validation_reward_accuracy, Some(1.0));
+        adapters.push(model_of(&member, &job).await.sha256);
+    }
+    assert_eq!(adapters[0], adapters[1], "the same pairs in either form");
+
+    let pairs = ready_dataset(&member, &pairs(4, true)).await;
+    let talks = ready_dataset(&member, &rows(4)).await;
+    for (rows, measured, method, path) in [
+        (&pairs, None, "supervised", "parameters.method"),
+        (&talks, None, "dpo", "parameters.method"),
+        (&pairs, Some(&talks), "auto", "validation_dataset_id"),
+        (&talks, Some(&pairs), "auto", "validation_dataset_id"),
+    ] {
+        let body = json!({
+            "dataset_id": rows.id, "base_id": base.id, "parameters": {"method": method},
+            "validation_dataset_id": measured.map(|measured| measured.id),
+        });
+        for route in ["/api/v1/jobs", "/api/v1/jobs/estimate"] {
+            let problem = member.post(route, body.clone()).await.problem();
+            assert_eq!(
+                (problem.error, problem.details[0].path.as_str()),
+                (ErrorCode::InvalidRequest, path)
+            );
+        }
+    }
+}
+
 async fn bad_jobs_are_refused(server: TestServer) {
     let member = server.member().await;
     let dataset = ready_dataset(&member, &rows(4)).await;
@@ -280,6 +349,8 @@ async fn bad_jobs_are_refused(server: TestServer) {
     let good = json!({"dataset_id": dataset.id, "base_id": base.id});
     for (pointer, value, path) in [
         ("rank", json!(0), "parameters.rank"),
+        ("beta", json!(0), "parameters.beta"),
+        ("method", json!("ppo"), "parameters.method"),
         ("dropout", json!(0.9), "parameters.dropout"),
         ("learning_rate", json!("fast"), "parameters.learning_rate"),
         ("colour", json!("red"), "parameters.colour"),

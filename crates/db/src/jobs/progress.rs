@@ -39,6 +39,10 @@ pub async fn put_metric(write: &mut Write, id: JobId, point: &MetricPoint) -> Re
         token_accuracy: Set(point.token_accuracy),
         validation_loss: Set(point.validation_loss),
         validation_token_accuracy: Set(point.validation_token_accuracy),
+        reward_margin: Set(point.reward_margin),
+        reward_accuracy: Set(point.reward_accuracy),
+        validation_reward_margin: Set(point.validation_reward_margin),
+        validation_reward_accuracy: Set(point.validation_reward_accuracy),
         at: Set(Some(convert::now())),
     };
     let replace = OnConflict::columns([metric::Column::JobId, metric::Column::Step])
@@ -52,6 +56,10 @@ pub async fn put_metric(write: &mut Write, id: JobId, point: &MetricPoint) -> Re
             metric::Column::TokenAccuracy,
             metric::Column::ValidationLoss,
             metric::Column::ValidationTokenAccuracy,
+            metric::Column::RewardMargin,
+            metric::Column::RewardAccuracy,
+            metric::Column::ValidationRewardMargin,
+            metric::Column::ValidationRewardAccuracy,
         ])
         .to_owned();
     metric::Entity::insert(metric)
@@ -221,6 +229,10 @@ pub(super) fn metric_wire(row: metric::Model) -> MetricPoint {
         token_accuracy: row.token_accuracy,
         validation_loss: row.validation_loss,
         validation_token_accuracy: row.validation_token_accuracy,
+        reward_margin: row.reward_margin,
+        reward_accuracy: row.reward_accuracy,
+        validation_reward_margin: row.validation_reward_margin,
+        validation_reward_accuracy: row.validation_reward_accuracy,
     }
 }
 
@@ -243,6 +255,10 @@ pub(super) mod metric {
         pub token_accuracy: Option<f64>,
         pub validation_loss: Option<f64>,
         pub validation_token_accuracy: Option<f64>,
+        pub reward_margin: Option<f64>,
+        pub reward_accuracy: Option<f64>,
+        pub validation_reward_margin: Option<f64>,
+        pub validation_reward_accuracy: Option<f64>,
         pub at: Option<DateTimeUtc>,
     }
 

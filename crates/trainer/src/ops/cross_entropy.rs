@@ -14,18 +14,22 @@ pub const CHUNK: usize = 12 << 20;
 pub struct CrossEntropy {
     /// Nats, over all rows.
     pub sum: f64,
+    /// Of each row.
+    pub losses: Vec<f64>,
     /// Rows whose target has the highest logit.
     pub correct: usize,
-    /// Of `scale · sum` with respect to the input, where asked for.
+    /// Of the sum of each row's loss times its scale, with respect to the input, where asked for.
     pub gradient: Option<Vec<f32>>,
 }
 
-/// `x` is `[rows, hidden]`, `head` `[vocabulary, hidden]`; one target per row.
-pub fn cross_entropy(x: &Tensor, head: &Weight, targets: &[u32], scale: Option<f32>) -> Result<CrossEntropy> {
+/// `x` is `[rows, hidden]`, `head` `[vocabulary, hidden]`; one target per row, and one scale where the gradient is asked
+/// for.
+pub fn cross_entropy(x: &Tensor, head: &Weight, targets: &[u32], scales: Option<&[f32]>) -> Result<CrossEntropy> {
     let (vocabulary, hidden) = head.shape()?;
     let step = (CHUNK / vocabulary).clamp(1, targets.len().max(1));
     let mut total = CrossEntropy {
-        gradient: scale.map(|_| Vec::with_capacity(x.elem_count())),
+        losses: Vec::with_capacity(targets.len()),
+        gradient: scales.map(|_| Vec::with_capacity(x.elem_count())),
         ..Default::default()
     };
     with_storage(x, |x, x_layout| {
@@ -36,7 +40,8 @@ pub fn cross_entropy(x: &Tensor, head: &Weight, targets: &[u32], scale: Option<f
             vectorized(
                 #[inline(always)]
                 || {
-                    for (row, target) in logits.chunks_exact_mut(vocabulary).zip(targets) {
+                    for (place, (row, target)) in logits.chunks_exact_mut(vocabulary).zip(targets).enumerate() {
+                        let scale = scales.map(|scales| scales[index * step + place]);
                         total.add_row(row, *target as usize, scale);
                     }
                 },
@@ -76,7 +81,9 @@ impl CrossEntropy {
             }
             sum += f64::from(lanes.iter().sum::<f32>());
         }
-        self.sum += sum.ln() + f64::from(highest) - f64::from(at_target);
+        let loss = sum.ln() + f64::from(highest) - f64::from(at_target);
+        self.sum += loss;
+        self.losses.push(loss);
         if let Some(scale) = scale {
             let factor = (f64::from(scale) / sum) as f32;
             logits.iter_mut().for_each(|value| *value *= factor);

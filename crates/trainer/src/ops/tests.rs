@@ -261,7 +261,7 @@ fn cross_entropy_gradient() {
     let x = variable(3, 6, 1);
     let head = weight(7, 6, 2);
     let targets = [1, 6, 0];
-    let loss = |x: &Tensor| cross_entropy(x, &head, &targets, Some(0.5)).unwrap();
+    let loss = |x: &Tensor| cross_entropy(x, &head, &targets, Some(&vec![0.5; targets.len()])).unwrap();
     let gradient = loss(&x).gradient.unwrap();
     let original = with_values(&x, |x| Ok(x.to_vec())).unwrap();
     for index in 0..original.len() {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{FailureCode, Precision};
+use super::{FailureCode, Method, Precision};
 
 /// What `plan` writes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,6 +19,7 @@ pub enum EstimateOutcome {
 /// Counts are those that the run's `started` event tells; memory and time are estimates.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
+    pub method: Method,
     pub total_steps: u64,
     pub train_rows: u64,
     pub validation_rows: u64,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Precision;
+use super::{Method, Precision};
 
 /// One line. `seq` counts from 1 in every run of the process; a resumed run tells the last 1,000 metrics before its checkpoint
 /// again, then repeats those since, with equal losses, rates and norms, so a receiver keys metrics by step.
@@ -18,15 +18,17 @@ pub struct EventLine {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
     Started {
+        #[serde(default)]
+        method: Method,
         total_steps: u64,
         train_rows: u64,
         validation_rows: u64,
-        /// Tokens of the training rows, after truncation.
+        /// Tokens of the training rows, after truncation; of a pair, of both its sequences.
         train_tokens: u64,
         /// Those of them that carry loss.
         trainable_tokens: u64,
         truncated_rows: u64,
-        /// Rows without any token to learn from.
+        /// Rows without any token to learn from, and pairs that are alike up to where they are cut.
         dropped_rows: u64,
         trainable_parameters: u64,
         /// What the base's matrices are kept and multiplied in.
@@ -40,7 +42,8 @@ pub enum Event {
         step: u64,
         /// Passes over the training rows, as a fraction.
         epoch: f64,
-        /// Mean cross-entropy (nats) over the trainable tokens of the step; at step 0 of the validation rows.
+        /// Mean over what the step learns from; at step 0 over the validation rows. The cross-entropy (nats) of tokens, or the
+        /// loss of pairs.
         loss: f64,
         learning_rate: f64,
         /// Global norm before clipping.
@@ -48,13 +51,19 @@ pub enum Event {
         tokens_per_second: f64,
         /// Resident memory of the process.
         memory_bytes: u64,
-        /// Share of the step's trainable tokens whose likeliest prediction was right; absent at step 0.
+        /// Share of the step's trainable tokens whose likeliest prediction was right; absent at step 0 and where pairs are
+        /// learned.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         token_accuracy: Option<f64>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         validation_loss: Option<f64>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         validation_token_accuracy: Option<f64>,
+        /// Where pairs are learned.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rewards: Option<Rewards>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        validation_rewards: Option<Rewards>,
     },
     Checkpoint {
         step: u64,
@@ -64,7 +73,7 @@ pub enum Event {
         message: String,
     },
     Done {
-        /// Mean over all training steps, weighted by trainable tokens.
+        /// Mean over all training steps, weighted by trainable tokens, or by pairs.
         train_loss: f64,
         /// Absent when no row was kept for validation.
         initial_validation_loss: Option<f64>,
@@ -98,6 +107,15 @@ pub struct GenerationCheck {
     pub rows: u32,
     /// 0 to 1: the mean share of the tokens of the rows' own answers that it says too.
     pub overlap: f64,
+}
+
+/// How far better answers are preferred. A reward is `beta` times what an answer's log-probability has gained since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Rewards {
+    /// Of the better answer over the worse one, on average.
+    pub margin: f64,
+    /// Share of the pairs whose better answer has the higher reward.
+    pub accuracy: f64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

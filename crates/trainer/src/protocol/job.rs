@@ -29,6 +29,10 @@ pub struct JobSpec {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Parameters {
+    /// What the rows are and how is learned from them.
+    pub method: Method,
+    /// How closely a model that learns from pairs stays to where it starts; more holds it tighter. Above 0 and at most 10.
+    pub beta: f64,
     /// Inner dimension of the adapter, 1 to 256.
     pub rank: usize,
     /// The adapter's output is scaled by `alpha / rank`; 1 to 1024.
@@ -77,6 +81,8 @@ pub struct Parameters {
 impl Default for Parameters {
     fn default() -> Self {
         Self {
+            method: Method::Supervised,
+            beta: 0.1,
             rank: 16,
             alpha: 32,
             rank_stabilized: false,
@@ -114,6 +120,11 @@ impl Parameters {
     /// Checks every field against its bounds; the first one outside is named.
     pub fn validate(&self) -> Result<(), ParametersError> {
         let checks = [
+            (
+                self.beta > 0.0 && self.beta <= 10.0,
+                "beta",
+                "a number above 0 and at most 10",
+            ),
             (within(self.rank, 1, 256), "rank", "a whole number from 1 to 256"),
             (within(self.alpha, 1, 1024), "alpha", "a whole number from 1 to 1024"),
             (within(self.dropout, 0.0, 0.5), "dropout", "a number from 0 to 0.5"),
@@ -194,6 +205,18 @@ impl Parameters {
 
 fn within<T: PartialOrd>(value: T, least: T, most: T) -> bool {
     value >= least && value <= most
+}
+
+/// How is learned, which follows from what the rows are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// Conversations: what the assistant says in them becomes likelier.
+    #[default]
+    Supervised,
+    /// Pairs of answers: the better one becomes likelier beside the worse one, measured from where training starts (direct
+    /// preference optimisation, sigmoid loss).
+    Dpo,
 }
 
 /// How numbers are kept and multiplied. Sums, the adapter and its optimizer are fp32 either way.

@@ -16,6 +16,8 @@ use crate::model::adapter::{CONFIG_FILE, Values, WEIGHTS_FILE, read_peft};
 use crate::protocol::{AdapterFile, Event, FailureCode, Parameters, Precision};
 
 const OPTIMIZER_FILE: &str = "optimizer.safetensors";
+/// What the objective computed once.
+const KNOWN_FILE: &str = "known.bin";
 const BEST_FILE: &str = "best.safetensors";
 const STATE_FILE: &str = "state.json";
 const KEPT: usize = 2;
@@ -124,6 +126,8 @@ pub struct Restored {
     pub moments: Vec<Moments>,
     /// The adapter's weights file as it was at the best evaluation.
     pub best: Option<Vec<u8>>,
+    /// What the objective computed once.
+    pub known: Option<Vec<u8>>,
 }
 
 fn directory(job_dir: &Path) -> PathBuf {
@@ -136,6 +140,7 @@ pub fn write(
     learner: &Learner,
     moments: &[Moments],
     best: Option<&[u8]>,
+    known: Option<Vec<u8>>,
     mut state: State,
 ) -> Result<(), Failure> {
     let mut contents = vec![
@@ -144,6 +149,7 @@ pub fn write(
         (OPTIMIZER_FILE, optimizer_file(learner, moments)),
     ];
     contents.extend(best.map(|weights| (BEST_FILE, weights.to_vec())));
+    contents.extend(known.map(|known| (KNOWN_FILE, known)));
     state.files = files::describe(&contents);
     contents.push((STATE_FILE, format!("{:#}\n", serde_json::json!(state)).into_bytes()));
     files::write_directory(&directory(job_dir).join(format!("step-{}", state.step)), &contents)?;
@@ -179,6 +185,8 @@ pub fn newest(
             .best
             .map(|_| fs::read(path.join(BEST_FILE)))
             .transpose()?;
+        let has_known = state.files.iter().any(|file| file.name == KNOWN_FILE);
+        let known = has_known.then(|| fs::read(path.join(KNOWN_FILE))).transpose()?;
         return Ok(Some(Restored {
             step: state.step,
             progress: state.progress,
@@ -186,6 +194,7 @@ pub fn newest(
             values,
             moments,
             best,
+            known,
         }));
     }
     Ok(None)

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-use cerebros_datasets::chat::ChatRow;
+use cerebros_datasets::chat::{ChatRow, PairRow};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -13,8 +13,8 @@ use sha2::{Digest, Sha256};
 
 use super::failure::{Failure, Stop};
 use super::watch::Interrupt;
-use crate::chat::{Chat, EncodedRow};
-use crate::protocol::{FailureCode, JobSpec, Parameters};
+use crate::chat::{Chat, ChatError, EncodedRow};
+use crate::protocol::{FailureCode, JobSpec, Method, Parameters};
 
 const LINE_LIMIT: usize = 16 << 20;
 /// Streams of the seed; epochs follow from here on.
@@ -27,7 +27,7 @@ pub struct Rows {
     pub train: Vec<EncodedRow>,
     pub validation: Vec<EncodedRow>,
     pub truncated: u64,
-    /// Rows without a token to learn from.
+    /// Rows without a token to learn from; pairs whose answers are alike up to where they are cut.
     pub dropped: u64,
     /// Why the first dropped row that the template refused was refused.
     pub refusal: Option<String>,
@@ -40,10 +40,11 @@ pub struct Rows {
 impl Rows {
     /// Those to train on and those to measure on; `limit` is in tokens.
     pub fn of_job(spec: &JobSpec, chat: &Chat, limit: usize, interrupt: &Interrupt) -> Result<Self, Stop> {
-        let mut rows = Self::read(&spec.dataset, chat, limit, interrupt)?;
+        let method = spec.parameters.method;
+        let mut rows = Self::read(&spec.dataset, method, chat, limit, interrupt)?;
         match &spec.validation_dataset {
             Some(path) => {
-                let measured = Self::read(path, chat, limit, interrupt)?;
+                let measured = Self::read(path, method, chat, limit, interrupt)?;
                 rows.validation = measured.train;
                 rows.validation_sha256 = Some(measured.sha256);
             }
@@ -52,8 +53,8 @@ impl Rows {
         Ok(rows)
     }
 
-    /// Reads chat rows, one JSON object a line.
-    fn read(path: &Path, chat: &Chat, limit: usize, interrupt: &Interrupt) -> Result<Self, Stop> {
+    /// Reads chat rows, or pairs of answers, one JSON object a line.
+    fn read(path: &Path, method: Method, chat: &Chat, limit: usize, interrupt: &Interrupt) -> Result<Self, Stop> {
         let file = File::open(path).map_err(|error| invalid(format!("The dataset cannot be read: {error}.")))?;
         let mut reader = BufReader::new(file);
         let mut hasher = Sha256::new();
@@ -84,9 +85,16 @@ impl Rows {
             if line.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
-            let row: ChatRow = serde_json::from_slice(&line)
-                .map_err(|error| invalid(format!("Line {number} of the dataset is no chat row: {error}.")))?;
-            rows.add(&row, number, chat, limit);
+            let encoded = match method {
+                Method::Supervised => serde_json::from_slice(&line)
+                    .map(|row: ChatRow| chat.encode_row(&row.messages, row.tools(), 0, limit))
+                    .map_err(|error| format!("is no chat row: {error}")),
+                Method::Dpo => serde_json::from_slice(&line)
+                    .map(|row: PairRow| chat.encode_pair(&row, limit))
+                    .map_err(|error| format!("is no pair of answers: {error}")),
+            };
+            let encoded = encoded.map_err(|why| invalid(format!("Line {number} of the dataset {why}.")))?;
+            rows.add(encoded, number);
         }
         rows.sha256 = hex::encode(hasher.finalize());
         if rows.train.is_empty() {
@@ -95,11 +103,12 @@ impl Rows {
         Ok(rows)
     }
 
-    fn add(&mut self, row: &ChatRow, number: u64, chat: &Chat, limit: usize) {
-        match chat.encode_row(row, limit) {
+    fn add(&mut self, row: Result<EncodedRow, ChatError>, number: u64) {
+        match row {
             Ok(row) => {
-                self.truncated += u64::from(row.truncated);
-                if row.trainable.is_empty() {
+                self.truncated += u64::from(row.sequences().any(|row| row.truncated));
+                let alike = row.rejected.as_ref().is_some_and(|worse| worse.tokens == row.tokens);
+                if alike || row.sequences().any(|row| row.trainable.is_empty()) {
                     self.dropped += 1;
                 } else {
                     self.train.push(row);

@@ -51,7 +51,11 @@ mod tests {
 
     fn reason(initial_validation: Option<f64>, losses: &[f64]) -> Option<String> {
         let mut progress = Progress {
-            initial_validation: initial_validation.map(|loss| Validation { loss, accuracy: 0.0 }),
+            initial_validation: initial_validation.map(|loss| Validation {
+                loss,
+                accuracy: 0.0,
+                margin: 0.0,
+            }),
             ..Progress::default()
         };
         for (loss, step) in losses.iter().zip(1..) {

@@ -7,7 +7,7 @@ use super::checkpoint::{Identity, Progress};
 use super::failure::Stop;
 use super::files;
 use crate::model::adapter::{Adapter, CONFIG_FILE, WEIGHTS_FILE};
-use crate::protocol::{Event, GenerationCheck, Parameters, Precision, RateSchedule};
+use crate::protocol::{Event, GenerationCheck, Method, Parameters, Precision, RateSchedule};
 
 const ADAPTER_DIR: &str = "adapter";
 const RESULT_FILE: &str = "result.json";
@@ -87,7 +87,7 @@ fn model_card(
     format!(
         "---\nbase_model: {base}\nlibrary_name: peft\npipeline_tag: text-generation\ntags:\n- lora\n---\n\
          # LoRA adapter for {base}\n\n\
-         Trained by Cerebros on response tokens of chat rows.\n\n\
+         Trained by Cerebros {method}.\n\n\
          | | |\n|---|---|\n\
          | base | {base} |\n| base SHA-256 | `{base_sha}` |\n| dataset SHA-256 | `{dataset_sha}` |\n\
          | rank, alpha, dropout | {rank}, {alpha}{stabilized}, {dropout} |\n| target modules | {targets} |\n\
@@ -96,6 +96,13 @@ fn model_card(
          ```python\nfrom peft import PeftModel\nfrom transformers import AutoModelForCausalLM\n\n\
          model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(\"{base}\"), \"path/to/this/directory\")\n```\n",
         base = config.base,
+        method = match parameters.method {
+            Method::Supervised => "on response tokens of chat rows".to_owned(),
+            Method::Dpo => format!(
+                "by direct preference optimisation (sigmoid loss, beta {}) on pairs of answers",
+                parameters.beta
+            ),
+        },
         base_sha = identity.base_sha256,
         dataset_sha = identity.dataset_sha256,
         rank = config.rank,

@@ -19,7 +19,7 @@ use crate::ops::bf16::{self, HalfMatrix};
 use crate::ops::linear::FrozenLinear;
 use crate::ops::weight::Weight;
 use crate::protocol::estimate::{Estimate, Fitting};
-use crate::protocol::{JobSpec, Parameters, Precision, Projection};
+use crate::protocol::{JobSpec, Method, Parameters, Precision, Projection};
 
 /// The shortest rows and smallest batches that are proposed.
 const SHORTEST: usize = 64;
@@ -51,16 +51,23 @@ pub fn estimate(job_dir: &Path, interrupt: &Interrupt) -> Result<Estimate, Stop>
         Ok(recompute) => (recompute, true),
         Err(_) => (true, false),
     };
-    let longest = rows.train.iter().chain(&rows.validation).map(|row| row.tokens.len());
+    let sequences = rows
+        .train
+        .iter()
+        .chain(&rows.validation)
+        .flat_map(EncodedRow::sequences);
+    let longest = sequences.map(|row| row.tokens.len());
     let longest = longest.max().unwrap_or(0);
     interrupt.check()?;
     let work = Work::of(&config, &rows, &plan, trainable_parameters as f64, recompute);
+    let sequences = || rows.train.iter().flat_map(EncodedRow::sequences);
     Ok(Estimate {
+        method: parameters.method,
         total_steps: plan.total_steps,
         train_rows: rows.train.len() as u64,
         validation_rows: rows.validation.len() as u64,
-        train_tokens: rows.train.iter().map(|row| row.tokens.len() as u64).sum(),
-        trainable_tokens: rows.train.iter().map(|row| row.trainable.len() as u64).sum(),
+        train_tokens: sequences().map(|row| row.tokens.len() as u64).sum(),
+        trainable_tokens: sequences().map(|row| row.trainable.len() as u64).sum(),
         truncated_rows: rows.truncated,
         dropped_rows: rows.dropped,
         duplicate_rows: duplicates(&rows),
@@ -82,7 +89,12 @@ pub fn estimate(job_dir: &Path, interrupt: &Interrupt) -> Result<Estimate, Stop>
 fn duplicates(rows: &Rows) -> u64 {
     let mut seen = HashSet::new();
     let all = rows.train.iter().chain(&rows.validation);
-    all.map(|row| u64::from(!seen.insert(row.tokens.as_slice()))).sum()
+    let tokens = |row| {
+        EncodedRow::sequences(row)
+            .map(|row| row.tokens.as_slice())
+            .collect::<Vec<_>>()
+    };
+    all.map(|row| u64::from(!seen.insert(tokens(row)))).sum()
 }
 
 /// The largest batch, then the longest rows, that fit. The rows of a step stay as many.
@@ -97,8 +109,13 @@ fn fitting(
         batch_size,
         gradient_accumulation_steps,
         max_seq_length,
+        method,
         ..
     } = spec.parameters;
+    let sequences = match method {
+        Method::Supervised => 1,
+        Method::Dpo => 2,
+    };
     let mut found = Fitting {
         batch_size,
         gradient_accumulation_steps,
@@ -114,7 +131,7 @@ fn fitting(
         } else {
             return None;
         }
-        let tokens = (found.batch_size * found.max_seq_length) as u64;
+        let tokens = (found.batch_size * sequences * found.max_seq_length) as u64;
         if needs.with_tokens(config, tokens).plan(available).is_ok() {
             return Some(found);
         }
@@ -136,20 +153,37 @@ impl Work {
         // Forward once; backward once for the inputs, and once more forward where layers are computed again. Frozen weights
         // have no gradient.
         let passes = if recompute { 3.0 } else { 2.0 };
+        let pairs = rows.train.iter().any(|row| row.rejected.is_some());
         let of_row = |row: &EncodedRow, passes: f64, learns: bool| {
             let (tokens, learned) = (row.used() as f64, row.trainable.len() as f64);
+            // Pairs are weighed by a first look at their logits.
+            let weighing = if learns && pairs { 2.0 * head * learned } else { 0.0 };
             let lora = if learns { 2.0 * adapter * tokens } else { 0.0 };
             // Attention looks back over half of the row, on average, twice; backward it takes twice as long.
             let looking = 2.0 * tokens * tokens * attention * if learns { passes + 1.0 } else { 1.0 };
-            passes * 2.0 * (linear + adapter) * tokens + lora + looking + passes.min(2.0) * 2.0 * head * learned
+            passes * 2.0 * (linear + adapter) * tokens
+                + lora
+                + weighing
+                + looking
+                + passes.min(2.0) * 2.0 * head * learned
         };
-        let train: f64 = rows.train.iter().map(|row| of_row(row, passes, true)).sum();
-        let validation: f64 = rows.validation.iter().map(|row| of_row(row, 1.0, false)).sum();
+        let of_all = |rows: &[EncodedRow], passes: f64, learns: bool| -> f64 {
+            let sequences = rows.iter().flat_map(EncodedRow::sequences);
+            sequences.map(|row| of_row(row, passes, learns)).sum()
+        };
+        let train = of_all(&rows.train, passes, true);
+        let validation = of_all(&rows.validation, 1.0, false);
+        // Of the model as training finds it.
+        let start = if pairs {
+            of_all(&rows.train, 1.0, false) + validation
+        } else {
+            0.0
+        };
         let epochs = (plan.total_steps / plan.steps_an_epoch.max(1)) as f64;
         let batches = rows.train.len().div_ceil(plan.batch_size) as f64 * epochs;
         let evaluations = rows.validation.len().div_ceil(plan.batch_size) as f64 * (epochs + 1.0);
         Self {
-            operations: train * epochs + validation * (epochs + 1.0),
+            operations: train * epochs + validation * (epochs + 1.0) + start,
             layers: (batches * (passes + 1.0) + evaluations) * config.layers as f64,
         }
     }

@@ -12,6 +12,7 @@ use super::data::{Plan, Rows};
 use super::emitter::Emitter;
 use super::failure::{Failure, Stop};
 use super::memory::{self, Needs};
+use super::objective::{Objective, Tally};
 use super::optimizer::{Moments, Update, clip_factor, global_norm};
 use super::schedule::Schedule;
 use super::step::Learner;
@@ -25,7 +26,7 @@ use crate::model::adapter::{Adapter, LoraConfig, Values, WEIGHTS_FILE, fresh_val
 use crate::model::{DropoutPlan, Llama};
 use crate::ops::bf16::Kernel;
 use crate::ops::cross_entropy::CHUNK;
-use crate::protocol::{Event, FailureCode, JobSpec, LogLevel, Parameters, Precision};
+use crate::protocol::{Event, FailureCode, JobSpec, LogLevel, Method, Parameters, Precision};
 
 /// `metric` lines that are told again on resumption: more than a pipe holds and a reader has not kept yet.
 const RECENT: usize = 1000;
@@ -35,8 +36,12 @@ const RECENT: usize = 1000;
 pub struct Validation {
     #[serde(with = "bits")]
     pub loss: f64,
+    /// Of tokens, or of pairs.
     #[serde(with = "bits")]
     pub accuracy: f64,
+    /// Of pairs.
+    #[serde(with = "bits", default)]
+    pub margin: f64,
 }
 
 /// Which of its training rows a job takes, by step and batch.
@@ -60,6 +65,7 @@ struct Run<'a> {
     rows: Rows,
     plan: Plan,
     schedule: Schedule,
+    objective: Objective,
     learner: Learner,
     moments: Vec<Moments>,
     progress: Progress,
@@ -80,6 +86,8 @@ pub struct StepFigures {
     loss: f64,
     #[serde(with = "bits")]
     accuracy: f64,
+    #[serde(with = "bits", default)]
+    margin: f64,
     #[serde(with = "bits")]
     grad_norm: f64,
     #[serde(with = "bits")]
@@ -156,6 +164,12 @@ impl<'a> Run<'a> {
             .map(|(name, _)| name)
             .collect();
         let restored = checkpoint::newest(job_dir, &names, parameters, &identity)?;
+        let start = match (&spec.initial_adapter, parameters.method) {
+            (Some(_), Method::Dpo) => Some(Adapter::new(lora.clone(), &config, values.clone(), false)?),
+            _ => None,
+        };
+        let known = restored.as_ref().and_then(|restored| restored.known.as_deref());
+        let objective = Objective::new(parameters, &rows, start, known);
         let llama = Llama::load_as(&spec.base_dir, precision)?;
         let build = |values: Values| -> Result<Learner, Stop> {
             Ok(Learner::new(
@@ -172,6 +186,7 @@ impl<'a> Run<'a> {
                 values,
                 moments,
                 best,
+                ..
             }) => (build(values)?, moments, progress, recent, best, step),
             None => {
                 let learner = build(values)?;
@@ -188,6 +203,7 @@ impl<'a> Run<'a> {
             rows,
             plan,
             schedule,
+            objective,
             learner,
             moments,
             progress,
@@ -199,13 +215,14 @@ impl<'a> Run<'a> {
     }
 
     fn announce(&self) {
-        let tokens = |row: &EncodedRow| row.tokens.len() as u64;
+        let sequences = || self.rows.train.iter().flat_map(EncodedRow::sequences);
         self.emitter.emit(Event::Started {
+            method: self.parameters.method,
             total_steps: self.plan.total_steps,
             train_rows: self.rows.train.len() as u64,
             validation_rows: self.rows.validation.len() as u64,
-            train_tokens: self.rows.train.iter().map(tokens).sum(),
-            trainable_tokens: self.rows.train.iter().map(|row| row.trainable.len() as u64).sum(),
+            train_tokens: sequences().map(|row| row.tokens.len() as u64).sum(),
+            trainable_tokens: sequences().map(|row| row.trainable.len() as u64).sum(),
             truncated_rows: self.rows.truncated,
             dropped_rows: self.rows.dropped,
             trainable_parameters: self
@@ -230,6 +247,7 @@ impl<'a> Run<'a> {
                 let untrained = StepFigures {
                     loss: validation.loss,
                     accuracy: 0.0,
+                    margin: 0.0,
                     grad_norm: 0.0,
                     rate: 0.0,
                     tokens_per_second: 0.0,
@@ -312,41 +330,34 @@ impl<'a> Run<'a> {
         let start = Instant::now();
         let rate = self.schedule.rate(self.step);
         let batches = self.plan.batches(self.step);
-        let rows_of = |batch: &[usize]| batch.iter().map(|row| &self.rows.train[*row]).collect::<Vec<_>>();
-        let trainable: usize = batches
-            .iter()
-            .flat_map(|batch| rows_of(batch))
-            .map(|row| row.trainable.len())
-            .sum();
-        let tokens: usize = batches
-            .iter()
-            .flat_map(|batch| rows_of(batch))
-            .map(|row| row.tokens.len())
-            .sum();
-        let scale = 1.0 / trainable as f32;
+        let rows = || batches.iter().flatten().map(|row| &self.rows.train[*row]);
+        let count = self.objective.count(rows());
+        let sequences = rows().flat_map(EncodedRow::sequences);
+        let tokens: usize = sequences.map(|row| row.tokens.len()).sum();
         let mut gradients = self.learner.zero_gradients();
-        let (mut sum, mut correct) = (0.0, 0);
+        let mut tally = Tally::default();
         for (index, batch) in batches.iter().enumerate() {
             self.interrupt.check()?;
             let dropout = self.dropout(index);
-            let loss = self
-                .learner
-                .accumulate(&rows_of(batch), scale, dropout, &mut gradients)?;
-            sum += loss.sum;
-            correct += loss.correct;
+            let (learner, rows) = (&self.learner, &self.rows.train);
+            let batch = self
+                .objective
+                .learn(learner, rows, batch, count, dropout, &mut gradients)?;
+            tally.add(batch);
         }
         let grad_norm = global_norm(&gradients);
-        let loss = sum / trainable as f64;
+        let loss = tally.loss();
         divergence::check(&mut self.progress, loss, grad_norm, self.step + 1)?;
         let factor = clip_factor(grad_norm, self.parameters.max_grad_norm);
         let update = Update::new(rate, self.parameters.weight_decay, self.step + 1);
         self.learner.update(update, &gradients, factor, &mut self.moments)?;
         self.step += 1;
-        self.progress.loss_sum += sum;
-        self.progress.loss_tokens += trainable as u64;
+        self.progress.loss_sum += tally.sum;
+        self.progress.loss_tokens += count as u64;
         Ok(StepFigures {
             loss,
-            accuracy: correct as f64 / trainable as f64,
+            accuracy: tally.accuracy(),
+            margin: tally.margin(),
             grad_norm,
             rate,
             tokens_per_second: tokens as f64 / start.elapsed().as_secs_f64().max(1e-9),
@@ -369,22 +380,24 @@ impl<'a> Run<'a> {
         })
     }
 
-    fn validate(&self) -> Result<Option<Validation>, Stop> {
-        let (mut sum, mut correct, mut tokens) = (0.0, 0, 0);
-        for batch in self.rows.validation.chunks(self.parameters.batch_size) {
+    fn validate(&mut self) -> Result<Option<Validation>, Stop> {
+        let mut tally = Tally::default();
+        let all: Vec<usize> = (0..self.rows.validation.len()).collect();
+        for batch in all.chunks(self.parameters.batch_size) {
             self.interrupt.check()?;
-            let loss = self.learner.evaluate(&batch.iter().collect::<Vec<_>>())?;
-            sum += loss.sum;
-            correct += loss.correct;
-            tokens += batch.iter().map(|row| row.trainable.len()).sum::<usize>();
+            tally.add(self.objective.measure(&self.learner, &self.rows.validation, batch)?);
         }
-        Ok((tokens > 0).then(|| Validation {
-            loss: sum / tokens as f64,
-            accuracy: correct as f64 / tokens as f64,
+        Ok((tally.count > 0).then(|| Validation {
+            loss: tally.loss(),
+            accuracy: tally.accuracy(),
+            margin: tally.margin(),
         }))
     }
 
     fn report(&mut self, figures: &StepFigures, validation: Option<Validation>) {
+        let rewards = |margin, accuracy| self.objective.rewards(margin, accuracy);
+        let by_token = self.parameters.method == Method::Supervised;
+        let trained = self.step > 0;
         let metric = Event::Metric {
             step: self.step,
             epoch: self.step as f64 / self.plan.steps_an_epoch as f64,
@@ -393,9 +406,11 @@ impl<'a> Run<'a> {
             grad_norm: figures.grad_norm,
             tokens_per_second: figures.tokens_per_second,
             memory_bytes: memory::resident_bytes(),
-            token_accuracy: (self.step > 0).then_some(figures.accuracy),
+            token_accuracy: (trained && by_token).then_some(figures.accuracy),
             validation_loss: validation.map(|validation| validation.loss),
-            validation_token_accuracy: validation.map(|validation| validation.accuracy),
+            validation_token_accuracy: validation.filter(|_| by_token).map(|validation| validation.accuracy),
+            rewards: rewards(figures.margin, figures.accuracy).filter(|_| trained),
+            validation_rewards: validation.and_then(|measured| rewards(measured.margin, measured.accuracy)),
         };
         if self.recent.len() == RECENT {
             self.recent.pop_front();
@@ -414,6 +429,7 @@ impl<'a> Run<'a> {
             &self.learner,
             &self.moments,
             self.best.as_deref(),
+            self.objective.known(),
             State::new(self.step, self.parameters, &self.identity, self.progress, &self.recent),
         )?;
         self.saved = self.step;
@@ -510,9 +526,10 @@ pub(super) fn needs(
     let lora: u64 = adapter.values().map(|values| values.len() as u64 * 16).sum();
     let all = rows.train.iter().chain(&rows.validation);
     let texts: u64 = all
+        .flat_map(EncodedRow::sequences)
         .map(|row| (row.tokens.len() * 4 + row.trainable.len() * 8) as u64)
         .sum();
-    let tokens = plan.most_in_a_batch(|row| rows.train[row].used());
+    let tokens = plan.most_in_a_batch(|row| rows.train[row].sequences().map(EncodedRow::used).sum());
     let logits = (config.vocab * tokens).min(CHUNK) as u64 * 4;
     Needs {
         fixed: base + lora + logits + texts + chat.memory_bytes() + memory::OVERHEAD,

@@ -24,6 +24,15 @@ pub struct Learner {
 /// One gradient per variable.
 pub type Gradients = Vec<Vec<f32>>;
 
+/// How much the loss of each token counts in the gradient.
+#[derive(Clone, Copy)]
+pub enum Scale<'a> {
+    /// The same for all.
+    Even(f32),
+    /// What follows from the losses of all.
+    Each(&'a dyn Fn(&[f64]) -> Vec<f32>),
+}
+
 /// Rows laid end to end, each only as far as its last learned token.
 struct Batch {
     tokens: Vec<u32>,
@@ -67,14 +76,11 @@ impl Learner {
             .collect()
     }
 
-    /// The loss of some rows, without gradients.
-    pub fn evaluate(&self, rows: &[&EncodedRow]) -> Result<CrossEntropy> {
+    /// The loss of some rows under an adapter, or under the base alone, without gradients.
+    pub fn evaluate_with(&self, adapter: Option<&Adapter>, rows: &[&EncodedRow]) -> Result<CrossEntropy> {
         let batch = Batch::new(rows);
         let sequences = Sequences::new(&self.llama.config, batch.lengths.iter().copied());
-        let overlay = Overlay {
-            adapter: Some(&self.adapter),
-            dropout: None,
-        };
+        let overlay = Overlay { adapter, dropout: None };
         let mut h = self.llama.embed(&batch.tokens)?;
         for layer in 0..self.llama.layers() {
             h = self.llama.block(layer, &h, overlay, &sequences)?.detach();
@@ -83,11 +89,11 @@ impl Learner {
         cross_entropy(&x, &self.llama.head, &batch.targets, None)
     }
 
-    /// Adds the gradient of `scale` times the rows' summed loss to `gradients`; returns that loss.
+    /// Adds the gradient of the rows' losses, each times its scale, to `gradients`; returns those losses.
     pub fn accumulate(
         &self,
         rows: &[&EncodedRow],
-        scale: f32,
+        scale: Scale,
         dropout: Option<DropoutPlan>,
         gradients: &mut Gradients,
     ) -> Result<CrossEntropy> {
@@ -167,11 +173,16 @@ impl Learner {
     }
 
     /// Loss, and its gradient with respect to the last layer's output.
-    fn head(&self, h: &Tensor, batch: &Batch, scale: f32) -> Result<(CrossEntropy, Tensor)> {
+    fn head(&self, h: &Tensor, batch: &Batch, scale: Scale) -> Result<(CrossEntropy, Tensor)> {
         let rows = gather(h, &batch.predicting)?;
         let norm: RmsNorm = self.llama.output_norm();
         let x = rows.apply_op1_no_bwd(&norm)?;
-        let mut loss = cross_entropy(&x, &self.llama.head, &batch.targets, Some(scale))?;
+        let head = &self.llama.head;
+        let scales = match scale {
+            Scale::Even(scale) => vec![scale; batch.targets.len()],
+            Scale::Each(of) => of(&cross_entropy(&x, head, &batch.targets, None)?.losses),
+        };
+        let mut loss = cross_entropy(&x, head, &batch.targets, Some(&scales))?;
         let gradient = loss.gradient.take().unwrap_or_default();
         let dx = Tensor::from_vec(gradient, x.shape(), &Device::Cpu)?;
         let d_rows = norm
@@ -268,11 +279,13 @@ mod tests {
             tokens: (60..90).collect(),
             trainable: (10..30).collect(),
             truncated: false,
+            rejected: None,
         };
         let other = EncodedRow {
             tokens: (30..40).collect(),
             trainable: vec![3, 4],
             truncated: false,
+            rejected: None,
         };
         let mut gradients = learner.zero_gradients();
         let dropout = Some(DropoutPlan {
@@ -280,7 +293,7 @@ mod tests {
             key: 5,
         });
         let loss = learner
-            .accumulate(&[&row, &other], 1.0 / 22.0, dropout, &mut gradients)
+            .accumulate(&[&row, &other], Scale::Even(1.0 / 22.0), dropout, &mut gradients)
             .unwrap();
         (loss.sum, gradients)
     }
@@ -302,18 +315,25 @@ mod tests {
             tokens: tokens.collect(),
             trainable: trainable.collect(),
             truncated: false,
+            rejected: None,
         };
         let rows = [row(60..90, 10..30), row(30..40, 3..5), row(97..170, 1..73)];
         let rows: Vec<&EncodedRow> = rows.iter().collect();
         let loss = |rows: &[&EncodedRow]| {
             let mut gradients = learner.zero_gradients();
-            let loss = learner.accumulate(rows, 1.0 / 94.0, None, &mut gradients).unwrap().sum;
+            let loss = learner
+                .accumulate(rows, Scale::Even(1.0 / 94.0), None, &mut gradients)
+                .unwrap()
+                .sum;
             (loss, gradients)
         };
         let (packed_loss, packed) = loss(&rows);
         let (mut alone_loss, mut alone) = (0.0, learner.zero_gradients());
         for row in &rows {
-            alone_loss += learner.accumulate(&[row], 1.0 / 94.0, None, &mut alone).unwrap().sum;
+            alone_loss += learner
+                .accumulate(&[row], Scale::Even(1.0 / 94.0), None, &mut alone)
+                .unwrap()
+                .sum;
         }
         assert!(
             (packed_loss - alone_loss).abs() / 94.0 < 1e-6,

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
-use cerebros_trainer::protocol::{Event, EventLine, JobSpec, Parameters, VERSION};
+use cerebros_trainer::protocol::{Event, EventLine, JobSpec, Method, Parameters, VERSION};
 use tempfile::TempDir;
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_cerebros-trainer");
@@ -73,19 +73,24 @@ pub struct Job {
 impl Job {
     /// A job on `rows` small conversations.
     pub fn new(parameters: Parameters, rows: usize) -> Self {
-        let text: String = (0..rows)
-            .map(|index| {
-                let answer = format!(
-                    "The report of month {index} says that sales grew by {} percent.",
-                    index * 7 % 10
-                );
-                let messages = serde_json::json!([
-                    { "role": "user", "content": format!("What about month {index}?") },
-                    { "role": "assistant", "content": answer },
-                ]);
-                format!("{}\n", serde_json::json!({ "messages": messages }))
-            })
-            .collect();
+        let row = |index: usize| {
+            let said = |role, content: String| serde_json::json!({ "role": role, "content": content });
+            let question = said("user", format!("What about month {index}?"));
+            let grown = index * 7 % 10;
+            let answer = said(
+                "assistant",
+                format!("The report of month {index} says that sales grew by {grown} percent."),
+            );
+            let row = match parameters.method {
+                Method::Supervised => serde_json::json!({ "messages": [question, answer] }),
+                Method::Dpo => {
+                    let worse = said("assistant", format!("Who knows what month {index} was like."));
+                    serde_json::json!({ "prompt": [question], "chosen": [answer], "rejected": [worse] })
+                }
+            };
+            format!("{row}\n")
+        };
+        let text: String = (0..rows).map(row).collect();
         Self::with_data(parameters, &text)
     }
 

@@ -5,17 +5,25 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
+use cerebros_trainer::protocol::{Event, Rewards};
 use serde::Deserialize;
 
 use crate::child::{metrics, run};
 
 #[derive(Deserialize)]
 struct Expected {
+    #[serde(default)]
     text: String,
     /// Of the text's last tokens.
+    #[serde(default)]
     last_logits: Vec<Vec<f32>>,
     losses: Vec<f64>,
     grad_norms: Vec<f64>,
+    /// Of pairs.
+    #[serde(default)]
+    margins: Vec<f64>,
+    #[serde(default)]
+    accuracies: Vec<f64>,
 }
 
 fn fixtures(family: &str) -> PathBuf {
@@ -68,6 +76,30 @@ fn qwen3_follows_peft() {
 }
 
 #[test]
+fn pairs_of_answers_follow_the_loss_of_trl() {
+    let events = training_agrees("dpo");
+    let expected = expected("dpo");
+    let found: Vec<Rewards> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Metric { rewards, .. } => *rewards,
+            _ => None,
+        })
+        .collect();
+    assert_eq!(found.len(), expected.margins.len());
+    for (found, (margin, accuracy)) in found.iter().zip(expected.margins.iter().zip(&expected.accuracies)) {
+        assert!(
+            (found.margin - margin).abs() < 5e-5,
+            "margin {}, PyTorch {margin}",
+            found.margin
+        );
+        assert!((found.accuracy - accuracy).abs() < 1e-12 || margin.abs() < 1e-5);
+    }
+    let last = found.last().unwrap();
+    assert!(last.margin > 0.1 && last.accuracy > 0.5, "{last:?}");
+}
+
+#[test]
 fn bf16_follows_peft_within_a_percent() {
     for family in ["llama", "mistral", "qwen2", "qwen3"] {
         let dir = tempfile::tempdir().unwrap();
@@ -101,7 +133,7 @@ fn logits_agree(family: &str) {
     }
 }
 
-fn training_agrees(family: &str) {
+fn training_agrees(family: &str) -> Vec<Event> {
     let dir = tempfile::tempdir().unwrap();
     copy_fixture(family, dir.path());
     let (events, code) = run(dir.path());
@@ -136,4 +168,5 @@ fn training_agrees(family: &str) {
             .unwrap();
         assert!(difference < 1e-4, "{name} differs by {difference}");
     }
+    events
 }

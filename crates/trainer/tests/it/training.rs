@@ -1,6 +1,6 @@
 //! What a job says and leaves, and what bad jobs get.
 
-use cerebros_trainer::protocol::{Event, FailureCode, Parameters, RateSchedule};
+use cerebros_trainer::protocol::{Event, FailureCode, Method, Parameters, RateSchedule};
 
 use crate::child::{Job, metrics, run};
 
@@ -97,6 +97,90 @@ fn rows_are_cut_dropped_and_counted() {
     assert_eq!((*train_rows, *truncated_rows, *dropped_rows), (2, 2, 2));
     // "hello", its end token and newline; of the cut row what 64 tokens leave after the 22 of its prompt.
     assert_eq!(*trainable_tokens, 7 + 64 - 22);
+}
+
+#[test]
+fn pairs_of_answers_are_counted_with_both_and_learned_from_where_training_starts() {
+    let said = |role: &str, content: &str| serde_json::json!([{ "role": role, "content": content }]);
+    let pair = |prompt: &str, chosen: &str, rejected: &str| {
+        let (chosen, rejected) = (said("assistant", chosen), said("assistant", rejected));
+        format!(
+            "{}\n",
+            serde_json::json!({ "prompt": said("user", prompt), "chosen": chosen, "rejected": rejected })
+        )
+    };
+    let long = "long ".repeat(100);
+    let good: String = (0..8)
+        .map(|index| pair(&format!("{index}?"), "yes", "not at all"))
+        .collect();
+    let data = [
+        good,
+        pair("cut", &long, "short"),
+        pair("alike where it is cut", &format!("{long}a"), &format!("{long}b")),
+        pair(&long, "unseen", "unseen too"),
+    ];
+    let parameters = Parameters {
+        method: Method::Dpo,
+        learning_rate: 5e-3,
+        epochs: 8,
+        max_seq_length: 64,
+        validation_fraction: 0.3,
+        ..quick()
+    };
+    let job = Job::with_data(parameters, &data.concat());
+    let (events, code) = run(&job.dir());
+    assert_eq!(code, 0, "{events:?}");
+    let Some(Event::Started {
+        method: Method::Dpo,
+        train_rows: 6,
+        validation_rows: 3,
+        train_tokens,
+        trainable_tokens,
+        truncated_rows: 3,
+        dropped_rows: 2,
+        ..
+    }) = events.first()
+    else {
+        panic!("{events:?}");
+    };
+    assert!(trainable_tokens < train_tokens);
+    let start = events.iter().find_map(|event| match event {
+        Event::Metric {
+            step: 0,
+            loss,
+            validation_rewards: Some(rewards),
+            token_accuracy: None,
+            ..
+        } => Some((*loss, *rewards)),
+        _ => None,
+    });
+    let (loss, rewards) = start.unwrap();
+    assert!((loss - 2.0_f64.ln()).abs() < 1e-6, "{loss}");
+    assert!(rewards.margin.abs() < 1e-5, "{rewards:?}");
+    let end = events.iter().rev().find_map(|event| match event {
+        Event::Metric {
+            validation_rewards: Some(rewards),
+            validation_loss: Some(loss),
+            ..
+        } => Some((*loss, *rewards)),
+        _ => None,
+    });
+    let (loss, rewards) = end.unwrap();
+    assert!(loss < 0.5 && rewards.margin > 0.3, "{loss} {rewards:?}");
+    assert!((rewards.accuracy - 1.0).abs() < 1e-9, "{rewards:?}");
+
+    let (code, message, _) = failure(&Job::with_data(
+        Parameters {
+            method: Method::Dpo,
+            ..quick()
+        },
+        "{\"messages\": []}\n",
+    ));
+    assert_eq!(code, FailureCode::InvalidDataset);
+    assert!(
+        message.starts_with("Line 1 of the dataset is no pair of answers"),
+        "{message}"
+    );
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn Head(dataset: Signal<Dataset>) -> impl IntoView {
     let id = dataset.with_untracked(|dataset| dataset.id);
     let name = Signal::derive(move || dataset.with(|dataset| dataset.name.clone()));
     let ready = move || dataset.with(|dataset| dataset.status == DatasetStatus::Ready);
-    let trainable = move || dataset.with(|dataset| dataset.rows_kind == Some(RowsKind::Conversations));
+    let trainable = move || dataset.with(|dataset| dataset.rows_kind.is_some_and(|kind| kind != RowsKind::Texts));
     Effect::new(move |_| browser::title(name.get()));
     let confirmed = Callback::new(move |()| {
         sending.start(delete_dataset(id), move |()| {
@@ -127,7 +127,7 @@ fn Facts(dataset: Signal<Dataset>) -> impl IntoView {
             .error
             .or((dataset.status == DatasetStatus::Erased).then(|| erased.to_owned()));
         view! {
-            {kept_apart(dataset.rows_kind)
+            {other_kind(dataset.rows_kind)
                 .map(|note| view! { <p class="mb-6 rounded-field bg-tint-blue p-4">{note}</p> })}
             {error
                 .map(|error| {
@@ -167,16 +167,16 @@ fn Facts(dataset: Signal<Dataset>) -> impl IntoView {
     }
 }
 
-/// What rows that jobs do not train on are.
-fn kept_apart(kind: Option<RowsKind>) -> Option<&'static str> {
+/// What rows other than conversations are.
+fn other_kind(kind: Option<RowsKind>) -> Option<&'static str> {
     match kind? {
         RowsKind::Conversations => None,
         RowsKind::Preferences => Some(
-            "Each row has a better and a worse answer. Such pairs are checked and kept; training takes conversations alone.",
+            "Each row has a better and a worse answer. Training makes the better one likelier: direct preference optimisation (DPO).",
         ),
-        RowsKind::Texts => {
-            Some("Each row is a plain text. Texts are checked and kept; training takes conversations alone.")
-        }
+        RowsKind::Texts => Some(
+            "Each row is a plain text. Texts are checked and kept; training takes conversations and pairs of answers.",
+        ),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::{
     format,
     remote::Remote,
 };
-use cerebros_common::jobs::{FittingParameters, JobEstimate, Precision};
+use cerebros_common::jobs::{FittingParameters, JobEstimate, Precision, TrainingMethod};
 use leptos::prelude::*;
 
 #[component]
@@ -27,10 +27,14 @@ fn Told(estimate: JobEstimate, apply: Callback<FittingParameters>) -> impl IntoV
     let plan = &estimate.plan;
     let time = format!("About {}", format::duration(estimate.duration_s as f64));
     let cost = estimate.cost_micros.map(|cost| format!(", {}", format::dollars(cost)));
+    let (one, many) = match plan.method {
+        TrainingMethod::Supervised => ("row", "rows"),
+        TrainingMethod::Dpo => ("pair", "pairs"),
+    };
     let steps = format!(
         "{} over {}, {} kept for validation",
         format::counted(plan.total_steps, "step", "steps"),
-        format::counted(plan.train_rows, "row", "rows"),
+        format::counted(plan.train_rows, one, many),
         format::count(plan.validation_rows),
     );
     let tokens = format!(
@@ -71,9 +75,9 @@ fn Told(estimate: JobEstimate, apply: Callback<FittingParameters>) -> impl IntoV
     let notes = notes
         .into_iter()
         .filter(|(count, ..)| *count > 0)
-        .map(|(count, one, many)| {
-            let row = format::counted(count, "row", "rows");
-            let what = if count == 1 { one } else { many };
+        .map(|(count, is_so, are_so)| {
+            let row = format::counted(count, one, many);
+            let what = if count == 1 { is_so } else { are_so };
             view! { <li class="text-ink-amber">{format!("{row} {what}")}</li> }
         });
     let notes = notes.collect_view();

@@ -43,6 +43,9 @@ pub fn TrainForm(
     /// What it would be trained on, once that is known.
     #[prop(optional, into)]
     dataset: Option<DatasetId>,
+    /// Whether its rows are pairs of answers.
+    #[prop(optional, into)]
+    pairs: Signal<bool>,
     train: Callback<Choice>,
 ) -> impl IntoView {
     let bases = Remote::new(|| {
@@ -100,7 +103,7 @@ pub fn TrainForm(
                 <Bases bases=Signal::derive(move || page.get().items) chosen added=Callback::new(move |()| bases.refetch()) />
             </Loaded>
             <Start chosen start typed error />
-            <Parameters typed error />
+            <Parameters typed error pairs />
             {estimate.map(|estimate| view! { <Estimate estimate apply /> })}
             <Alert error=Signal::derive(move || error.get().filter(|error| error.fields().is_empty())) />
             <div class="flex flex-wrap items-center justify-end gap-4">

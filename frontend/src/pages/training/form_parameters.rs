@@ -75,6 +75,13 @@ static BASIC: [Parameter; 4] = [
     ),
 ];
 
+/// Of training on pairs of answers alone.
+static PAIRS: [Parameter; 1] = [real(
+    "beta",
+    "Beta",
+    "How closely the model stays to where it starts. 0.001 to 10; more holds it tighter.",
+)];
+
 static ADVANCED: [Parameter; 14] = [
     whole(
         "max_seq_length",
@@ -157,15 +164,19 @@ static ADVANCED: [Parameter; 14] = [
     ),
 ];
 
+fn all() -> impl Iterator<Item = &'static Parameter> {
+    BASIC.iter().chain(&PAIRS).chain(&ADVANCED)
+}
+
 /// What the person typed, by parameter.
 #[derive(Clone, Copy)]
 pub struct Typed(StoredValue<BTreeMap<&'static str, RwSignal<String>>>);
 
 impl Typed {
     pub fn new(defaults: &JobParameters) -> Self {
-        let all = BASIC.iter().chain(&ADVANCED);
         let typed = Self(StoredValue::new(
-            all.map(|parameter| (parameter.key, RwSignal::new(String::new())))
+            all()
+                .map(|parameter| (parameter.key, RwSignal::new(String::new())))
                 .collect(),
         ));
         typed.set(defaults);
@@ -179,7 +190,7 @@ impl Typed {
     /// Writes parameters into their fields.
     pub fn set(self, parameters: &JobParameters) {
         let values = serde_json::to_value(parameters).unwrap_or_default();
-        for parameter in BASIC.iter().chain(&ADVANCED) {
+        for parameter in all() {
             let stated = values.get(parameter.key).filter(|value| !value.is_null());
             self.of(parameter.key)
                 .set(stated.map(Value::to_string).unwrap_or_default());
@@ -190,7 +201,7 @@ impl Typed {
     pub fn read(self) -> Answer<JobParameters> {
         let mut faults = Vec::new();
         let mut fields = Map::new();
-        for parameter in BASIC.iter().chain(&ADVANCED) {
+        for parameter in all() {
             let text = self.of(parameter.key).get();
             match parameter.value(text.trim()) {
                 Some(value) => {
@@ -273,7 +284,7 @@ fn preset_hint(preset: JobPreset) -> &'static str {
 }
 
 #[component]
-pub fn Parameters(typed: Typed, error: RwSignal<Option<ApiError>>) -> impl IntoView {
+pub fn Parameters(typed: Typed, error: RwSignal<Option<ApiError>>, pairs: Signal<bool>) -> impl IntoView {
     let hidden_fault = move || {
         error.with(|error| {
             let names = error
@@ -303,8 +314,15 @@ pub fn Parameters(typed: Typed, error: RwSignal<Option<ApiError>>) -> impl IntoV
                     .collect_view()}
                 <span class="text-sm text-muted">"A start to change as you like."</span>
             </div>
+            <Show when=move || pairs.get()>
+                <p class="mb-4 rounded-field bg-tint-blue p-4 text-sm">
+                    "This dataset holds pairs of a better and a worse answer, so the method is direct preference optimisation (DPO): \
+                    the better answer becomes likelier beside the worse one. It wants smaller steps: try a tenth of the learning rate."
+                </p>
+            </Show>
             <div class="grid gap-4 sm:grid-cols-2">
                 {BASIC.iter().map(|parameter| parameter.field(typed, error)).collect_view()}
+                <Show when=move || pairs.get()>{PAIRS.iter().map(|parameter| parameter.field(typed, error)).collect_view()}</Show>
             </div>
             <details class="mt-4" prop:open=hidden_fault>
                 <summary class="cursor-pointer font-medium text-primary">"Advanced settings"</summary>
@@ -326,7 +344,8 @@ mod tests {
         let Value::Object(all) = json!(JobParameters::default()) else {
             panic!("not an object")
         };
-        let mut shown: Vec<&str> = BASIC.iter().chain(&ADVANCED).map(|parameter| parameter.key).collect();
+        // The method follows from the dataset: there is nothing to choose.
+        let mut shown: Vec<&str> = all().map(|parameter| parameter.key).chain(["method"]).collect();
         shown.sort_unstable();
         assert_eq!(shown, all.keys().map(String::as_str).collect::<Vec<_>>());
     }
@@ -334,7 +353,7 @@ mod tests {
     #[test]
     fn what_is_chosen_first_is_the_default_and_every_choice_is_a_value() {
         let defaults = json!(JobParameters::default());
-        for parameter in BASIC.iter().chain(&ADVANCED) {
+        for parameter in all() {
             let Kind::Choice(choices) = parameter.kind else {
                 continue;
             };

@@ -10,7 +10,13 @@ use crate::{
     pages::by_id::by_id,
     remote::Remote,
 };
-use cerebros_common::{datasets::DatasetStatus, events::EventKind, ids::DatasetId, jobs::NewJob, workspaces::Role};
+use cerebros_common::{
+    datasets::{DatasetStatus, RowsKind},
+    events::EventKind,
+    ids::DatasetId,
+    jobs::NewJob,
+    workspaces::Role,
+};
 use leptos::prelude::*;
 
 /// `/datasets/{id}/train`
@@ -56,6 +62,7 @@ fn OnDataset(id: DatasetId) -> impl IntoView {
                     busy=sending.busy
                     error=sending.error
                     dataset=id
+                    pairs=Signal::derive(move || dataset.get().rows_kind == Some(RowsKind::Preferences))
                     blocked=Signal::derive(move || (dataset.get().status != DatasetStatus::Ready).then_some("This dataset is not ready to train on."))
                     train
                 />

@@ -27,7 +27,7 @@ use crate::{
 use cerebros_common::{
     events::EventKind,
     ids::JobId,
-    jobs::{Job, JobParameters, JobStatus, Precision, RateSchedule, TargetModule},
+    jobs::{Job, JobParameters, JobStatus, MethodChoice, Precision, RateSchedule, TargetModule, TrainingMethod},
     workspaces::Role,
 };
 use chrono::Utc;
@@ -237,6 +237,15 @@ fn precision(precision: Precision) -> &'static str {
     }
 }
 
+fn method(job: &Job) -> String {
+    let planned = job.plan.as_ref().map(|plan| plan.method);
+    match (planned, job.parameters.method) {
+        (Some(TrainingMethod::Dpo), _) | (None, MethodChoice::Dpo) => format!("DPO, beta {}", job.parameters.beta),
+        (Some(TrainingMethod::Supervised), _) | (None, MethodChoice::Supervised) => "Supervised".to_owned(),
+        (None, MethodChoice::Auto) => "Follows from the rows".to_owned(),
+    }
+}
+
 fn schedule(parameters: &JobParameters) -> String {
     let rate = match parameters.schedule {
         RateSchedule::Constant => "constant",
@@ -255,6 +264,7 @@ fn Facts(job: Signal<Job>) -> impl IntoView {
         <Panel title="What is trained">
             {move || {
                 let job = job.get();
+                let method = method(&job);
                 let parameters = job.parameters;
                 let (modules, schedule) = (modules(&parameters), schedule(&parameters));
                 let agent = job.agent_id;
@@ -280,6 +290,7 @@ fn Facts(job: Signal<Job>) -> impl IntoView {
                                     <Fact name="Precision">{precision(plan.precision)}</Fact>
                                 }
                             })}
+                        <Fact name="Method">{method}</Fact>
                         <Fact name="Epochs">{parameters.epochs}</Fact>
                         <Fact name="Learning rate">{parameters.learning_rate}</Fact>
                         <Fact name="Batch size">{format!("{} × {}", parameters.batch_size, parameters.gradient_accumulation_steps)}</Fact>

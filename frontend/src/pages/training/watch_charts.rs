@@ -33,7 +33,7 @@ struct Measure {
     validation: Option<Value>,
 }
 
-const MEASURES: [Measure; 6] = [
+const MEASURES: [Measure; 8] = [
     Measure {
         key: "loss",
         name: "Loss",
@@ -47,6 +47,20 @@ const MEASURES: [Measure; 6] = [
         unit: Unit::Part,
         training: |point| point.token_accuracy,
         validation: Some(|point| point.validation_token_accuracy),
+    },
+    Measure {
+        key: "margin",
+        name: "Reward margin",
+        unit: Unit::Number,
+        training: |point| point.reward_margin,
+        validation: Some(|point| point.validation_reward_margin),
+    },
+    Measure {
+        key: "preferred",
+        name: "Better answers preferred",
+        unit: Unit::Part,
+        training: |point| point.reward_accuracy,
+        validation: Some(|point| point.validation_reward_accuracy),
     },
     Measure {
         key: "learning_rate",
@@ -88,6 +102,13 @@ pub fn ChartsPanel(id: JobId, metrics: Metrics) -> impl IntoView {
             .position(|measure| Some(measure.key) == wanted.as_deref());
         place.unwrap_or(0)
     });
+    // What the job does not measure is not offered, once it has measured something.
+    let measured = move |shown: &Measure| {
+        metrics.points.with(|points| {
+            let trained = points.iter().any(|point| point.loss.is_some());
+            !trained || points.iter().any(|point| (shown.training)(point).is_some())
+        })
+    };
     let smoothing = RwSignal::new(0.0_f64);
     let wanted = Memo::new(move |_| others(address, id));
     let runs = Remote::new(move || {
@@ -137,7 +158,7 @@ pub fn ChartsPanel(id: JobId, metrics: Metrics) -> impl IntoView {
                             .enumerate()
                             .map(|(place, shown)| {
                                 view! {
-                                    <option value=shown.key selected=move || measure.get() == place>
+                                    <option value=shown.key hidden=move || !measured(shown) selected=move || measure.get() == place>
                                         {shown.name}
                                     </option>
                                 }

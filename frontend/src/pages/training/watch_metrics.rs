@@ -106,10 +106,10 @@ pub fn Latest(points: RwSignal<Vec<MetricPoint>>) -> impl IntoView {
     view! {
         <dl class="mt-6 grid grid-cols-2 gap-4 border-t border-line pt-4 md:grid-cols-3 lg:grid-cols-6">
             <Fact name="Accuracy">
-                {fact(|points| last(points, |point| point.token_accuracy).map(format::percent))}
+                {fact(|points| last(points, |point| point.token_accuracy.or(point.reward_accuracy)).map(format::percent))}
             </Fact>
             <Fact name="Validation accuracy">
-                {fact(|points| last(points, |point| point.validation_token_accuracy).map(format::percent))}
+                {fact(|points| last(points, |point| point.validation_token_accuracy.or(point.validation_reward_accuracy)).map(format::percent))}
             </Fact>
             <Fact name="Learning rate">
                 {fact(|points| last(points, |point| point.learning_rate).map(|rate| format!("{rate:.2e}")))}
