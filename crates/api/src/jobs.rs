@@ -489,5 +489,6 @@ fn wire_method(found: protocol::Method) -> TrainingMethod {
     match found {
         protocol::Method::Supervised => TrainingMethod::Supervised,
         protocol::Method::Dpo => TrainingMethod::Dpo,
+        protocol::Method::Text => TrainingMethod::Text,
     }
 }

@@ -321,6 +321,8 @@ pub enum TrainingMethod {
     Supervised,
     /// Of two answers the better one becomes likelier beside the worse one: direct preference optimisation.
     Dpo,
+    /// Every token of plain texts becomes likelier: language modelling, without a chat template.
+    Text,
 }
 
 /// What a person may ask for.
@@ -332,6 +334,7 @@ pub enum MethodChoice {
     Auto,
     Supervised,
     Dpo,
+    Text,
 }
 
 /// What matrices are kept and multiplied in.

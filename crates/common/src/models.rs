@@ -67,7 +67,7 @@ impl Quality {
         let missing = match (loss, token_accuracy, generation) {
             (None, ..) => Some("No rows were kept apart from training to measure it on."),
             (_, None, _) => Some("Its token accuracy was not measured."),
-            (_, _, None) => Some("It was trained before answers to held-out rows were checked."),
+            (_, _, None) => Some("Its answers to held-out rows were not checked: that takes conversations."),
             _ => None,
         };
         let stars = loss

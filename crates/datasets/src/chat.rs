@@ -28,6 +28,12 @@ pub struct PairRow {
     pub rejected: Vec<Message>,
 }
 
+/// A plain text. Other members are left out.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct TextRow {
+    pub text: String,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Message {
     pub role: Role,

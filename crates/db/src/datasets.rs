@@ -10,7 +10,7 @@ use cerebros_common::{
     audit::{Action, Noun},
     datasets::{
         Dataset, DatasetFinding, DatasetFormat, DatasetLayout, DatasetQuery, DatasetReport, DatasetSource,
-        DatasetStatus, FindingRepair, FindingSeverity, RowsKind,
+        DatasetStatus, FindingRepair, FindingSeverity,
     },
     events::EventKind,
     ids::{AgentId, DatasetId, DocumentId, JobId, UploadId},
@@ -63,9 +63,6 @@ pub struct Validation {
 /// What is said of a dataset that lost its content.
 pub const ERASED: &str =
     "This dataset held text of something that was deleted, so its content is gone. Build another one.";
-
-const TEXTS: &str = "This dataset holds plain texts. Jobs train on conversations or on pairs of answers: choose another \
-                     dataset.";
 
 /// Findings per insert: 8 values each stay well below the databases' limits on parameters.
 const FINDINGS_AT_ONCE: usize = 200;
@@ -135,14 +132,11 @@ pub async fn find_with_content(scope: &Scope, db: &Db, id: DatasetId) -> Result<
 /// A dataset that training may read.
 ///
 /// # Errors
-/// `DbError::Conflict` unless it is ready and holds conversations or pairs of answers.
+/// `DbError::Conflict` unless it is ready.
 pub async fn find_for_training(scope: &Scope, db: &Db, id: DatasetId) -> Result<LocatedDataset, DbError> {
     let located = find_located(scope, db, id).await?;
     let message = match located.dataset.status {
-        DatasetStatus::Ready => match located.dataset.rows_kind {
-            Some(RowsKind::Texts) => TEXTS.to_owned(),
-            Some(RowsKind::Conversations | RowsKind::Preferences) | None => return Ok(located),
-        },
+        DatasetStatus::Ready => return Ok(located),
         DatasetStatus::Uploading | DatasetStatus::Validating => "This dataset is still being validated.".to_owned(),
         DatasetStatus::Erased => ERASED.to_owned(),
         DatasetStatus::Error => {

@@ -154,6 +154,23 @@ impl Chat {
         })
     }
 
+    /// The ids of a plain text, cut at `limit`, all of them learned but the first.
+    pub fn encode_plain(&self, text: &str, limit: usize) -> Result<EncodedRow, ChatError> {
+        let encoding = self
+            .tokenizer
+            .encode_fast(text, true)
+            .map_err(|error| ChatError::Tokenizer(error.to_string()))?;
+        let length = encoding.len().min(limit);
+        let tokens = encoding.get_ids()[..length].to_vec();
+        self.check(&tokens)?;
+        Ok(EncodedRow {
+            tokens,
+            trainable: (1..length).collect(),
+            truncated: encoding.len() > limit,
+            rejected: None,
+        })
+    }
+
     fn check(&self, ids: &[u32]) -> Result<(), ChatError> {
         match ids.iter().find(|id| **id as usize >= self.vocab) {
             Some(id) => Err(ChatError::OutsideVocabulary(*id)),

@@ -118,6 +118,7 @@ fn suited(choice: MethodChoice, rows: Option<RowsKind>, measured: Option<Option<
     match jobs::method(choice, rows, measured) {
         Ok(TrainingMethod::Supervised) => Ok(MethodChoice::Supervised),
         Ok(TrainingMethod::Dpo) => Ok(MethodChoice::Dpo),
+        Ok(TrainingMethod::Text) => Ok(MethodChoice::Text),
         Err(Misfit::Method(message)) => Err(AppError::field("method.type", "invalid_value", message)),
         Err(Misfit::Validation(message)) => Err(AppError::field("validation_file", "invalid_value", message)),
     }

@@ -31,22 +31,24 @@ pub fn method(
     measured: Option<Option<RowsKind>>,
 ) -> Result<TrainingMethod, Misfit> {
     let found = of(rows);
-    match (choice, found) {
-        (MethodChoice::Supervised, TrainingMethod::Dpo) => {
-            return Err(Misfit::Method(
-                "does not suit pairs of answers: choose `dpo`, or a dataset of conversations",
-            ));
-        }
-        (MethodChoice::Dpo, TrainingMethod::Supervised) => {
-            return Err(Misfit::Method(
-                "does not suit conversations: choose `supervised`, or a dataset of pairs of a better and a worse answer",
-            ));
-        }
-        _ => {}
+    let asked = match choice {
+        MethodChoice::Auto => found,
+        MethodChoice::Supervised => TrainingMethod::Supervised,
+        MethodChoice::Dpo => TrainingMethod::Dpo,
+        MethodChoice::Text => TrainingMethod::Text,
+    };
+    if asked != found {
+        return Err(Misfit::Method(match found {
+            TrainingMethod::Dpo => "does not suit pairs of answers: choose `dpo`, or a dataset of conversations",
+            TrainingMethod::Supervised => {
+                "does not suit conversations: choose `supervised`, or a dataset of pairs of a better and a worse answer"
+            }
+            TrainingMethod::Text => "does not suit plain texts: choose `text`, or a dataset of conversations",
+        }));
     }
     if measured.is_some_and(|kind| of(kind) != found) {
         return Err(Misfit::Validation(
-            "must hold rows of the same kind as the training rows: both conversations, or both pairs of answers",
+            "must hold rows of the same kind as the training rows: both conversations, both pairs of answers, or both texts",
         ));
     }
     Ok(found)
@@ -55,6 +57,7 @@ pub fn method(
 fn of(rows: Option<RowsKind>) -> TrainingMethod {
     match rows {
         Some(RowsKind::Preferences) => TrainingMethod::Dpo,
+        Some(RowsKind::Texts) => TrainingMethod::Text,
         _ => TrainingMethod::Supervised,
     }
 }

@@ -150,6 +150,7 @@ fn trainer_parameters(parameters: &JobParameters, method: TrainingMethod, thread
         method: match method {
             TrainingMethod::Supervised => protocol::Method::Supervised,
             TrainingMethod::Dpo => protocol::Method::Dpo,
+            TrainingMethod::Text => protocol::Method::Text,
         },
         beta: parameters.beta,
         rank: size(parameters.rank),

@@ -23,7 +23,6 @@ on_both_databases!(
     a_file_without_a_good_row_ends_in_error,
     every_format_is_detected_shown_and_written_in_the_others,
     a_repaired_file_and_a_whole_report_are_downloaded,
-    texts_are_kept_and_not_trained_on,
     validation_run_twice_finds_nothing_twice,
     a_file_that_is_too_large_leaves_nothing,
     bad_requests_are_refused,
@@ -387,18 +386,6 @@ async fn a_repaired_file_and_a_whole_report_are_downloaded(server: TestServer) {
             .unwrap()
             .starts_with("2,\"/messages/0/role\",\"role_unknown\"")
     );
-}
-
-async fn texts_are_kept_and_not_trained_on(server: TestServer) {
-    let member = server.member().await;
-    let base = crate::training::built_in_base(&member).await;
-    let file = "{\"text\": \"a\"}\n".to_owned();
-    let dataset = validated(&member, member.upload(UPLOAD, "x.jsonl", file).await).await;
-    assert_eq!(dataset.status, DatasetStatus::Ready);
-    let job = json!({"dataset_id": dataset.id, "base_id": base.id});
-    let problem = member.post("/api/v1/jobs", job).await.problem();
-    assert_eq!(problem.error, ErrorCode::Conflict);
-    assert!(problem.detail.contains("texts"), "{}", problem.detail);
 }
 
 async fn validation_run_twice_finds_nothing_twice(server: TestServer) {

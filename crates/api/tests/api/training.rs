@@ -8,7 +8,7 @@ use cerebros_common::{
     dashboard::Dashboard,
     datasets::{Dataset, DatasetStatus},
     errors::ErrorCode,
-    jobs::{Job, JobLogLine, JobStatus, MetricPoint, Precision, TrainingMethod},
+    jobs::{Job, JobEstimate, JobLogLine, JobStatus, MetricPoint, Precision, TrainingMethod},
     models::{Lineage, Model},
     wire::{CursorPage, Page},
 };
@@ -22,6 +22,7 @@ on_both_databases!(
     a_killed_trainer_is_started_again_and_ends_alike,
     a_job_trains_as_its_parameters_say_and_stops_early,
     pairs_of_answers_are_trained_on_by_dpo,
+    texts_are_trained_on,
     bad_jobs_are_refused,
     bad_chats_are_refused_as_openai_words_it,
     bases_are_added_by_directory_and_looked_into,
@@ -290,6 +291,33 @@ pub fn pairs(count: usize, openai: bool) -> String {
         format!("{row}\n")
     };
     (0..count).map(row).collect()
+}
+
+async fn texts_are_trained_on(server: TestServer) {
+    let member = server.member().await;
+    let base = built_in_base(&member).await;
+    let texts: String = (0..10)
+        .map(|index| format!("{}\n", json!({"text": format!("Shelf {index} holds binders.")})))
+        .collect();
+    let dataset = ready_dataset(&member, &texts).await;
+    let parameters =
+        json!({"rank": 4, "learning_rate": 0.003, "epochs": 3, "batch_size": 2, "validation_fraction": 0.2});
+    let body = json!({"dataset_id": dataset.id, "base_id": base.id, "parameters": parameters});
+    let estimate: JobEstimate = member.post("/api/v1/jobs/estimate", body.clone()).await.data();
+    let job: Job = member.post("/api/v1/jobs", body.clone()).await.data();
+    let job = end_of(&member, &job).await;
+    let model = model_of(&member, &job).await;
+    let plan = job.plan.unwrap();
+    assert_eq!((plan.method, plan.train_rows), (TrainingMethod::Text, 8));
+    assert_eq!(plan.trainable_tokens, plan.train_tokens - 8);
+    assert_eq!(plan, estimate.plan);
+    assert!(model.validation_loss < model.initial_validation_loss);
+    assert!(model.quality.stars.is_none() && model.quality.missing.is_some());
+
+    let mut body = body;
+    body["parameters"]["method"] = json!("supervised");
+    let problem = member.post("/api/v1/jobs", body).await.problem();
+    assert_eq!(problem.details[0].path, "parameters.method");
 }
 
 async fn pairs_of_answers_are_trained_on_by_dpo(server: TestServer) {

@@ -217,6 +217,8 @@ pub enum Method {
     /// Pairs of answers: the better one becomes likelier beside the worse one, measured from where training starts (direct
     /// preference optimisation, sigmoid loss).
     Dpo,
+    /// Plain texts: each of their tokens becomes likelier.
+    Text,
 }
 
 /// How numbers are kept and multiplied. Sums, the adapter and its optimizer are fp32 either way.

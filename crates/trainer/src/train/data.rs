@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-use cerebros_datasets::chat::{ChatRow, PairRow};
+use cerebros_datasets::chat::{ChatRow, PairRow, TextRow};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -89,6 +89,9 @@ impl Rows {
                 Method::Supervised => serde_json::from_slice(&line)
                     .map(|row: ChatRow| chat.encode_row(&row.messages, row.tools(), 0, limit))
                     .map_err(|error| format!("is no chat row: {error}")),
+                Method::Text => serde_json::from_slice(&line)
+                    .map(|row: TextRow| chat.encode_plain(&row.text, limit))
+                    .map_err(|error| format!("is no text row: {error}")),
                 Method::Dpo => serde_json::from_slice(&line)
                     .map(|row: PairRow| chat.encode_pair(&row, limit))
                     .map_err(|error| format!("is no pair of answers: {error}")),

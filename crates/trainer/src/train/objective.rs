@@ -69,7 +69,7 @@ impl Tally {
 impl Objective {
     /// `known` is what a checkpoint kept of [`Self::known`].
     pub fn new(parameters: &Parameters, rows: &Rows, adapter: Option<Adapter>, known: Option<&[u8]>) -> Self {
-        if parameters.method == Method::Supervised {
+        if parameters.method != Method::Dpo {
             return Self::Tokens;
         }
         let (train, validation) = (rows.train.len(), rows.validation.len());

@@ -52,7 +52,9 @@ pub fn write(
         train_loss: progress.loss_sum / progress.loss_tokens.max(1) as f64,
         initial_validation_loss: progress.initial_validation.map(|validation| validation.loss),
         validation_loss: validation.map(|validation| validation.loss),
-        validation_token_accuracy: validation.map(|validation| validation.accuracy),
+        validation_token_accuracy: validation
+            .filter(|_| parameters.method != Method::Dpo)
+            .map(|validation| validation.accuracy),
         generation: check(&job_dir.join(ADAPTER_DIR))?,
         steps,
         best_step: progress.best.map(|best| best.step),
@@ -98,6 +100,7 @@ fn model_card(
         base = config.base,
         method = match parameters.method {
             Method::Supervised => "on response tokens of chat rows".to_owned(),
+            Method::Text => "on all tokens of plain texts".to_owned(),
             Method::Dpo => format!(
                 "by direct preference optimisation (sigmoid loss, beta {}) on pairs of answers",
                 parameters.beta

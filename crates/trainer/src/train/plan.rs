@@ -113,7 +113,7 @@ fn fitting(
         ..
     } = spec.parameters;
     let sequences = match method {
-        Method::Supervised => 1,
+        Method::Supervised | Method::Text => 1,
         Method::Dpo => 2,
     };
     let mut found = Fitting {

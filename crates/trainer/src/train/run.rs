@@ -116,6 +116,10 @@ pub fn run(job_dir: &Path, spec: &JobSpec, emitter: &Emitter, interrupt: &Interr
                 run.progress,
                 run.step,
                 |written| {
+                    // Texts and pairs have no one answer to hold against.
+                    if run.parameters.method != Method::Supervised {
+                        return Ok(None);
+                    }
                     let llama = &run.learner.llama;
                     let adapter = Adapter::load(written, &llama.config)?;
                     sample::check(llama, &adapter, &run.rows.validation, interrupt)
@@ -396,7 +400,7 @@ impl<'a> Run<'a> {
 
     fn report(&mut self, figures: &StepFigures, validation: Option<Validation>) {
         let rewards = |margin, accuracy| self.objective.rewards(margin, accuracy);
-        let by_token = self.parameters.method == Method::Supervised;
+        let by_token = self.parameters.method != Method::Dpo;
         let trained = self.step > 0;
         let metric = Event::Metric {
             step: self.step,

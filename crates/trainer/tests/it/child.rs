@@ -83,6 +83,7 @@ impl Job {
             );
             let row = match parameters.method {
                 Method::Supervised => serde_json::json!({ "messages": [question, answer] }),
+                Method::Text => serde_json::json!({ "text": format!("The report of month {index}.") }),
                 Method::Dpo => {
                     let worse = said("assistant", format!("Who knows what month {index} was like."));
                     serde_json::json!({ "prompt": [question], "chosen": [answer], "rejected": [worse] })

@@ -305,3 +305,31 @@ fn one_and_two_threads_compute_the_same() {
     assert_eq!(one.len(), 4);
     assert_eq!(one, losses(2));
 }
+
+#[test]
+fn every_token_of_a_text_is_learned() {
+    let text = |text: &str| format!("{}\n", serde_json::json!({ "text": text }));
+    let data = [text(&"sea ".repeat(40)), text("abcd"), text("x"), text("")];
+    let parameters = Parameters {
+        method: Method::Text,
+        max_seq_length: 64,
+        validation_fraction: 0.0,
+        ..quick()
+    };
+    let (events, code) = run(&Job::with_data(parameters, &data.concat()).dir());
+    assert_eq!(code, 0, "{events:?}");
+    let Some(Event::Started {
+        method: Method::Text,
+        train_rows: 2,
+        train_tokens,
+        trainable_tokens,
+        truncated_rows: 1,
+        dropped_rows: 2,
+        ..
+    }) = events.first()
+    else {
+        panic!("{events:?}");
+    };
+    // The first token of each has nothing before it, and one that stands alone teaches nothing.
+    assert_eq!((*train_tokens, *trainable_tokens), (64 + 4, 63 + 3));
+}

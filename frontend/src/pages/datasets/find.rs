@@ -81,7 +81,6 @@ fn Head(dataset: Signal<Dataset>) -> impl IntoView {
     let id = dataset.with_untracked(|dataset| dataset.id);
     let name = Signal::derive(move || dataset.with(|dataset| dataset.name.clone()));
     let ready = move || dataset.with(|dataset| dataset.status == DatasetStatus::Ready);
-    let trainable = move || dataset.with(|dataset| dataset.rows_kind.is_some_and(|kind| kind != RowsKind::Texts));
     Effect::new(move |_| browser::title(name.get()));
     let confirmed = Callback::new(move |()| {
         sending.start(delete_dataset(id), move |()| {
@@ -102,14 +101,12 @@ fn Head(dataset: Signal<Dataset>) -> impl IntoView {
                     <Icon icon=icondata::LuDownload />
                     "Download"
                 </a>
-                <Show when=trainable>
-                    <May role=Role::Editor>
-                        <a href=format!("/datasets/{id}/train") class="btn btn-primary">
-                            <Icon icon=icondata::LuPlay />
-                            "Train on it"
-                        </a>
-                    </May>
-                </Show>
+                <May role=Role::Editor>
+                    <a href=format!("/datasets/{id}/train") class="btn btn-primary">
+                        <Icon icon=icondata::LuPlay />
+                        "Train on it"
+                    </a>
+                </May>
             </Show>
         </PageHead>
         <Confirm open=asking title="Delete this dataset?" action="Delete dataset" sending confirmed>
@@ -175,7 +172,7 @@ fn other_kind(kind: Option<RowsKind>) -> Option<&'static str> {
             "Each row has a better and a worse answer. Training makes the better one likelier: direct preference optimisation (DPO).",
         ),
         RowsKind::Texts => Some(
-            "Each row is a plain text. Texts are checked and kept; training takes conversations and pairs of answers.",
+            "Each row is a plain text. Training makes every token of it likelier: the model takes on its words, not a way to answer.",
         ),
     }
 }

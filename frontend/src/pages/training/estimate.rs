@@ -30,6 +30,7 @@ fn Told(estimate: JobEstimate, apply: Callback<FittingParameters>) -> impl IntoV
     let (one, many) = match plan.method {
         TrainingMethod::Supervised => ("row", "rows"),
         TrainingMethod::Dpo => ("pair", "pairs"),
+        TrainingMethod::Text => ("text", "texts"),
     };
     let steps = format!(
         "{} over {}, {} kept for validation",

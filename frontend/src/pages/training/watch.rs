@@ -242,6 +242,7 @@ fn method(job: &Job) -> String {
     match (planned, job.parameters.method) {
         (Some(TrainingMethod::Dpo), _) | (None, MethodChoice::Dpo) => format!("DPO, beta {}", job.parameters.beta),
         (Some(TrainingMethod::Supervised), _) | (None, MethodChoice::Supervised) => "Supervised".to_owned(),
+        (Some(TrainingMethod::Text), _) | (None, MethodChoice::Text) => "Language modelling on texts".to_owned(),
         (None, MethodChoice::Auto) => "Follows from the rows".to_owned(),
     }
 }
