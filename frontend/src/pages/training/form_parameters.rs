@@ -341,13 +341,13 @@ mod tests {
 
     #[test]
     fn every_parameter_has_a_field() {
-        let Value::Object(all) = json!(JobParameters::default()) else {
+        let Value::Object(known) = json!(JobParameters::default()) else {
             panic!("not an object")
         };
         // The method follows from the dataset: there is nothing to choose.
         let mut shown: Vec<&str> = all().map(|parameter| parameter.key).chain(["method"]).collect();
         shown.sort_unstable();
-        assert_eq!(shown, all.keys().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(shown, known.keys().map(String::as_str).collect::<Vec<_>>());
     }
 
     #[test]
