@@ -81,7 +81,7 @@ fn Head(dataset: Signal<Dataset>) -> impl IntoView {
     let id = dataset.with_untracked(|dataset| dataset.id);
     let name = Signal::derive(move || dataset.with(|dataset| dataset.name.clone()));
     let ready = move || dataset.with(|dataset| dataset.status == DatasetStatus::Ready);
-    let trainable = move || dataset.with(|dataset| dataset.rows_kind .is_some_and(|kind| kind != RowsKind::Texts));
+    let trainable = move || dataset.with(|dataset| dataset.rows_kind.is_some_and(|kind| kind != RowsKind::Texts));
     Effect::new(move |_| browser::title(name.get()));
     let confirmed = Callback::new(move |()| {
         sending.start(delete_dataset(id), move |()| {
