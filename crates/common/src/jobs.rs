@@ -97,6 +97,8 @@ pub struct JobEstimate {
     pub memory_bytes: u64,
     /// What the server has left now; null where it cannot tell.
     pub available_bytes: Option<u64>,
+    /// Whether layers are computed again in the backward pass.
+    pub recomputes: bool,
     /// Whether the one fits into the other.
     pub fits: bool,
     /// With these it would, where it does not; null where nothing smaller helps.
@@ -200,6 +202,14 @@ pub struct JobParameters {
     /// the memory, where the base is stored in bf16 or fp16 and the processor multiplies it, else fp32.
     #[cfg_attr(feature = "openapi", schema(inline, default = "auto"))]
     pub precision: PrecisionChoice,
+    /// How the base's linear maps are kept while training. `nf4` takes four bits a value (QLoRA: NF4 in blocks of 64 with
+    /// their largest magnitudes in fp32) and unpacks them for each product. The adapter is served on the base as it is.
+    #[cfg_attr(feature = "openapi", schema(inline, default = "none"))]
+    pub quantization: Quantization,
+    /// Whether layers are computed again in the backward pass instead of kept until then: slower, with a fraction of the
+    /// memory, and the same adapter. `auto` does it where memory is short.
+    #[cfg_attr(feature = "openapi", schema(inline, default = "auto"))]
+    pub gradient_checkpointing: GradientCheckpointing,
     /// Same seed, data and settings: same adapter, byte for byte.
     #[validate(range(max = 9_007_199_254_740_991_u64, message = "must be at most 9007199254740991"))]
     #[cfg_attr(
@@ -231,6 +241,8 @@ impl Default for JobParameters {
             validation_fraction: 0.1,
             early_stopping_patience: None,
             precision: PrecisionChoice::Auto,
+            quantization: Quantization::None,
+            gradient_checkpointing: GradientCheckpointing::Auto,
             seed: 42,
         }
     }
@@ -356,6 +368,26 @@ pub enum PrecisionChoice {
     Auto,
     Fp32,
     Bf16,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Quantization {
+    /// As the precision has it.
+    None,
+    /// Four bits a value.
+    Nf4,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum GradientCheckpointing {
+    /// Where memory is short.
+    Auto,
+    On,
+    Off,
 }
 
 /// Measurements of one optimizer step.

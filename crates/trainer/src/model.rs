@@ -15,7 +15,7 @@ use crate::ops::linear::{AddBias, Dropout, FrozenLinear, LoraLinear};
 use crate::ops::norm::RmsNorm;
 use crate::ops::swiglu::SwiGlu;
 use crate::ops::weight::Weight;
-use crate::protocol::{Precision, Projection};
+use crate::protocol::{Precision, Projection, Quantization};
 use adapter::{Adapter, BlockAdapter};
 
 #[derive(Debug)]
@@ -59,11 +59,16 @@ pub struct DropoutPlan {
 impl Llama {
     /// Reads the weights, tensor by tensor, as fp32.
     pub fn load(dir: &Path) -> std::result::Result<Self, BaseError> {
-        Self::load_as(dir, Precision::Fp32)
+        Self::load_as(dir, Precision::Fp32, Quantization::None)
     }
 
-    /// Reads the weights, tensor by tensor; the matrices as `precision` has it.
-    pub fn load_as(dir: &Path, precision: Precision) -> std::result::Result<Self, BaseError> {
+    /// Reads the weights, tensor by tensor; the matrices as `precision` has it, but the blocks' linear maps packed where
+    /// `quantization` says so.
+    pub fn load_as(
+        dir: &Path,
+        precision: Precision,
+        quantization: Quantization,
+    ) -> std::result::Result<Self, BaseError> {
         let config = LlamaConfig::read(dir)?;
         let weights = Weights::open_base(dir)?;
         weights.check(&config)?;
@@ -74,7 +79,7 @@ impl Llama {
             Arc::new(weights.load_matrix(weights::HEAD, precision)?)
         };
         let blocks = (0..config.layers)
-            .map(|layer| Block::load(&weights, &config, layer, precision))
+            .map(|layer| Block::load(&weights, &config, layer, precision, quantization))
             .collect::<std::result::Result<_, _>>()?;
         let norm = weights.load(weights::FINAL_NORM)?;
         Ok(Self {
@@ -200,13 +205,17 @@ impl Block {
         config: &LlamaConfig,
         layer: usize,
         precision: Precision,
+        quantization: Quantization,
     ) -> std::result::Result<Self, BaseError> {
         let tensor = |module: &str| weights.load(&weights::layer_tensor(layer, module));
         let [q, k, v, o, gate, up, down] = Projection::ALL.map(|projection| {
             let name = weights::layer_tensor(layer, projection.path());
-            let weight = match weights.load_matrix(&name, precision)? {
-                Weight::Full(weight) => Weight::Full(spread_rows(weight)?),
-                narrow => narrow,
+            let weight = match quantization {
+                Quantization::Nf4 => weights.load_packed(&name, precision)?,
+                Quantization::None => match weights.load_matrix(&name, precision)? {
+                    Weight::Full(weight) => Weight::Full(spread_rows(weight)?),
+                    narrow => narrow,
+                },
             };
             Ok::<_, BaseError>(Arc::new(weight))
         });

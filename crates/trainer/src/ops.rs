@@ -1,12 +1,13 @@
 //! The few operations of a Llama block as candle custom ops, each with its own backward. What they share: 2-D row-major
 //! fp32 tensors `[tokens, width]` on the CPU, and no gradient of any frozen weight. A weight that is kept in bf16 is multiplied
-//! in bf16, together with its adapter.
+//! in bf16, together with its adapter; one of four bits a value is unpacked for each product.
 
 pub mod attention;
 pub mod bf16;
 pub mod cross_entropy;
 pub mod exp;
 pub mod linear;
+pub mod nf4;
 pub mod norm;
 pub mod seed;
 pub mod swiglu;

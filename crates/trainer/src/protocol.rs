@@ -10,7 +10,9 @@ pub mod job;
 pub use events::{AdapterFile, Event, EventLine, FailureCode, GenerationCheck, LogLevel, Rewards};
 pub use export::{Certificate, ExportFormat, ExportOutcome};
 pub use infer::{FinishReason, Generate, InferErrorCode, InferRequest, InferResponse, Logits};
-pub use job::{JobSpec, Method, Parameters, ParametersError, Precision, Projection, RateSchedule};
+pub use job::{
+    Checkpointing, JobSpec, Method, Parameters, ParametersError, Precision, Projection, Quantization, RateSchedule,
+};
 
 /// The version of the job file and of the event lines.
 pub const VERSION: u32 = 1;

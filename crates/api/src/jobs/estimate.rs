@@ -87,6 +87,7 @@ fn wire(app: &App, estimate: Estimate) -> JobEstimate {
         longest_row_tokens: estimate.longest_row,
         memory_bytes: estimate.memory_bytes,
         available_bytes: estimate.available_bytes,
+        recomputes: estimate.recompute,
         fits: estimate.fits,
         fitting: estimate.fitting.map(|fitting| FittingParameters {
             batch_size: size(fitting.batch_size),

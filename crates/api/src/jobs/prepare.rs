@@ -5,7 +5,10 @@ use crate::{bases, datasets::form_of, state::App};
 use cerebros_common::{
     bases::BaseStatus,
     ids::{BaseId, DatasetId, ModelId},
-    jobs::{Job, JobFailure, JobParameters, MethodChoice, PrecisionChoice, RateSchedule, TargetModule, TrainingMethod},
+    jobs::{
+        GradientCheckpointing, Job, JobFailure, JobParameters, MethodChoice, PrecisionChoice, Quantization,
+        RateSchedule, TargetModule, TrainingMethod,
+    },
 };
 use cerebros_datasets::{Options, format::Form};
 use cerebros_db::{self as db, DbError, Scope, bases::LocatedBase, datasets::LocatedDataset, models::StoredModel};
@@ -179,6 +182,15 @@ fn trainer_parameters(parameters: &JobParameters, method: TrainingMethod, thread
             PrecisionChoice::Auto => None,
             PrecisionChoice::Fp32 => Some(protocol::Precision::Fp32),
             PrecisionChoice::Bf16 => Some(protocol::Precision::Bf16),
+        },
+        quantization: match parameters.quantization {
+            Quantization::None => protocol::Quantization::None,
+            Quantization::Nf4 => protocol::Quantization::Nf4,
+        },
+        gradient_checkpointing: match parameters.gradient_checkpointing {
+            GradientCheckpointing::Auto => protocol::Checkpointing::Auto,
+            GradientCheckpointing::On => protocol::Checkpointing::On,
+            GradientCheckpointing::Off => protocol::Checkpointing::Off,
         },
         threads: Some(size(threads)),
     }

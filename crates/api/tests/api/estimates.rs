@@ -88,8 +88,9 @@ impl Dice {
 
     fn parameters(&mut self) -> Value {
         let kept = [0.0, 0.1, 0.25][self.below(3) as usize];
+        let (quantization, again) = ([["none", "auto"], ["nf4", "on"], ["nf4", "off"]])[self.below(3) as usize].into();
         json!({
-            "rank": 1 + self.below(8), "epochs": 1 + self.below(2), "batch_size": 1 + self.below(5),
+            "quantization": quantization, "gradient_checkpointing": again, "rank": 1 + self.below(8), "epochs": 1 + self.below(2), "batch_size": 1 + self.below(5),
             "gradient_accumulation_steps": 1 + self.below(3), "max_seq_length": 48 + self.below(200),
             "validation_fraction": kept, "seed": self.below(1000),
         })
@@ -132,6 +133,16 @@ async fn an_estimate_is_what_the_trainer_counts(server: TestServer) {
     let body = body(&member, &twice, json!({})).await;
     let estimate: JobEstimate = member.post(ESTIMATE, body).await.data();
     assert_eq!(estimate.duplicate_rows, 3);
+    assert!(!estimate.recomputes);
+    let least = json!({"quantization": "nf4", "gradient_checkpointing": "on"});
+    let body = self::body(&member, &twice, least).await;
+    let least: JobEstimate = member.post(ESTIMATE, body).await.data();
+    // The tiny base's linear maps, at 4 bytes a value and at 4.5 bits, of which the largest is unpacked.
+    assert!(
+        least.memory_bytes + (2 << 20) < estimate.memory_bytes,
+        "{least:?} {estimate:?}"
+    );
+    assert!(least.recomputes && least.plan == estimate.plan);
 }
 
 async fn what_does_not_fit_is_said_with_what_would(server: TestServer) {

@@ -384,6 +384,12 @@ async fn bad_jobs_are_refused(server: TestServer) {
         ("colour", json!("red"), "parameters.colour"),
         ("schedule", json!("slow"), "parameters.schedule"),
         ("precision", json!("fp8"), "parameters.precision"),
+        ("quantization", json!("int3"), "parameters.quantization"),
+        (
+            "gradient_checkpointing",
+            json!("sometimes"),
+            "parameters.gradient_checkpointing",
+        ),
         ("target_modules", json!([]), "parameters.target_modules"),
         (
             "early_stopping_patience",

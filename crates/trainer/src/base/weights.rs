@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::{BaseError, LlamaConfig, open_regular, read_bounded};
 use crate::ops::bf16::{self, HalfMatrix};
+use crate::ops::nf4::{self, Nf4Matrix};
 use crate::ops::weight::Weight;
 use crate::protocol::{Precision, Projection};
 
@@ -166,6 +167,19 @@ impl Weights {
         let entry = self.entry(name)?;
         let values = self.load_values(name)?;
         Ok(Tensor::from_vec(values, entry.shape.as_slice(), &Device::Cpu)?)
+    }
+
+    /// Streams one matrix into memory with four bits a value, packed piece by piece. Products with it are computed as
+    /// `precision` has it.
+    pub fn load_packed(&self, name: &str, precision: Precision) -> Result<Weight, BaseError> {
+        let &[rows, columns] = self.entry(name)?.shape.as_slice() else {
+            return Err(BaseError::MissingTensor(format!("the matrix {name}")));
+        };
+        // Pieces hold whole blocks.
+        const { assert!((PIECE / size_of::<f32>()).is_multiple_of(nf4::BLOCK)) };
+        let mut packed = Nf4Matrix::empty(rows, columns, precision);
+        self.read(name, |piece| packed.extend(piece))?;
+        Ok(Weight::Packed(packed))
     }
 
     /// Streams one matrix into memory as `precision` has it.

@@ -260,7 +260,7 @@ fn add(sums: &Sums, rows: &mut [f32], columns: usize, start: usize, wide: usize,
 }
 
 /// Runs `work` on each chunk, with its number, on all threads.
-fn in_parallel<T: Send>(values: &mut [T], size: usize, work: impl Fn(usize, &mut [T]) + Sync + Send) {
+pub(super) fn in_parallel<T: Send>(values: &mut [T], size: usize, work: impl Fn(usize, &mut [T]) + Sync + Send) {
     if rayon::current_num_threads() == 1 {
         for (index, chunk) in values.chunks_mut(size).enumerate() {
             work(index, chunk);

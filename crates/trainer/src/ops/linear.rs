@@ -135,10 +135,11 @@ impl CustomOp3 for LoraLinear {
         let input = dropped
             .as_ref()
             .map_or(x, |dropped| View::new(dropped, x.rows, x.columns));
-        let y = match self.weight.side() {
+        let weight = self.weight.unpacked()?;
+        let y = match weight.side() {
             Some(weight) => self.half_forward(weight, x, input, a, b)?,
             None => {
-                let mut y = self.weight.apply(x)?;
+                let mut y = weight.apply(x)?;
                 let inner = input.product(a.transposed())?;
                 let inner = self.inner.get_or_init(|| inner);
                 View::new(inner, x.rows, a.rows).add_product(b.transposed(), self.scale, &mut y)?;
@@ -157,6 +158,7 @@ impl CustomOp3 for LoraLinear {
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let wanted = x.track_op();
+        let weight = self.weight.unpacked()?;
         let (dx, da, db) = with_storage(x, |x, x_layout| {
             with_storage(a, |a, a_layout| {
                 with_storage(b, |b, b_layout| {
@@ -164,9 +166,9 @@ impl CustomOp3 for LoraLinear {
                         let x = View::of(x, x_layout)?;
                         let (a, b) = (View::of(a, a_layout)?, View::of(b, b_layout)?);
                         let dy = View::of(dy, dy_layout)?;
-                        match self.weight.side() {
+                        match weight.side() {
                             Some(weight) => self.half_gradients(weight, x, a, b, dy, wanted),
-                            None => self.gradients(x, a, b, dy, wanted),
+                            None => self.gradients(&weight, x, a, b, dy, wanted),
                         }
                     })
                 })
@@ -186,9 +188,9 @@ type Gradients = (Option<Vec<f32>>, Vec<f32>, Vec<f32>);
 
 impl LoraLinear {
     /// That of x only where it is `wanted`.
-    fn gradients(&self, x: View, a: View, b: View, dy: View, wanted: bool) -> Result<Gradients> {
+    fn gradients(&self, weight: &Weight, x: View, a: View, b: View, dy: View, wanted: bool) -> Result<Gradients> {
         let rank = a.rows;
-        let frozen = wanted.then(|| self.weight.gradient(dy)).transpose()?;
+        let frozen = wanted.then(|| weight.gradient(dy)).transpose()?;
         let dropped = self.dropped(x);
         let input = dropped
             .as_ref()

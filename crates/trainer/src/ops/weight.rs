@@ -1,8 +1,11 @@
 //! Frozen matrices, and the products with them that training and inference need.
 
+use std::ops::Deref;
+
 use candle_core::{Result, Tensor, bail};
 
 use super::bf16::{HalfMatrix, Side, Term, product};
+use super::nf4::Nf4Matrix;
 use super::{View, owned, with_storage, with_values};
 
 /// `[rows, columns]`; a linear map's is `[out, in]`.
@@ -11,6 +14,25 @@ pub enum Weight {
     /// fp32.
     Full(Tensor),
     Half(HalfMatrix),
+    /// Unpacked for each product.
+    Packed(Nf4Matrix),
+}
+
+/// A weight as it can be multiplied: itself, or what it was unpacked to.
+pub enum Unpacked<'a> {
+    Kept(&'a Weight),
+    Made(Weight),
+}
+
+impl Deref for Unpacked<'_> {
+    type Target = Weight;
+
+    fn deref(&self) -> &Weight {
+        match self {
+            Self::Kept(weight) => weight,
+            Self::Made(weight) => weight,
+        }
+    }
 }
 
 impl Weight {
@@ -18,13 +40,21 @@ impl Weight {
         match self {
             Self::Full(weight) => weight.dims2(),
             Self::Half(weight) => Ok((weight.rows, weight.columns)),
+            Self::Packed(weight) => Ok(weight.shape()),
         }
     }
 
-    /// As one side of a product in bf16.
+    pub(super) fn unpacked(&self) -> Result<Unpacked<'_>> {
+        Ok(match self {
+            Self::Packed(weight) => Unpacked::Made(weight.unpacked()?),
+            ready => Unpacked::Kept(ready),
+        })
+    }
+
+    /// As one side of a product in bf16, once it is unpacked.
     pub(super) fn side(&self) -> Option<Side<'_>> {
         match self {
-            Self::Full(_) => None,
+            Self::Full(_) | Self::Packed(_) => None,
             Self::Half(weight) => Some(Side::half(weight)),
         }
     }
@@ -40,11 +70,12 @@ impl Weight {
     }
 
     fn multiply(&self, left: View, transposed: bool) -> Result<Vec<f32>> {
-        if let Some(right) = self.side() {
+        let weight = self.unpacked()?;
+        if let Some(right) = weight.side() {
             let right = if transposed { right.transposed() } else { right };
             return product(&[Term::of(Side::of(left)?, right)], 1.0);
         }
-        let Self::Full(weight) = self else {
+        let Self::Full(weight) = &*weight else {
             bail!("a weight without a kernel");
         };
         with_storage(weight, |weight, layout| {
@@ -70,6 +101,7 @@ impl Weight {
                 );
                 Ok(())
             }
+            Self::Packed(_) => bail!("rows of packed weights are not read"),
         }
     }
 }

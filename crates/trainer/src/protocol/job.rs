@@ -73,6 +73,10 @@ pub struct Parameters {
     /// Absent means bf16 where the base is stored in it or in f16 and the processor multiplies it, else fp32.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub precision: Option<Precision>,
+    /// How the linear maps of the base's layers are kept.
+    pub quantization: Quantization,
+    /// Whether layers are computed again in the backward pass instead of kept until then. The result is the same.
+    pub gradient_checkpointing: Checkpointing,
     /// CPU threads, 1 to 256; absent means half of the machine's, so that two jobs do not fight.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,
@@ -102,6 +106,8 @@ impl Default for Parameters {
             seed: 42,
             checkpoint_every_steps: 25,
             precision: None,
+            quantization: Quantization::None,
+            gradient_checkpointing: Checkpointing::Auto,
             threads: None,
         }
     }
@@ -228,6 +234,28 @@ pub enum Precision {
     Fp32,
     /// The base's matrices are kept in bf16, and what is multiplied is rounded to it.
     Bf16,
+}
+
+/// How frozen linear maps are kept while an adapter is trained over them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Quantization {
+    /// As the precision has it.
+    #[default]
+    None,
+    /// Four bits a value, unpacked for each product (QLoRA): blocks of 64 with their largest magnitude in fp32.
+    Nf4,
+}
+
+/// Whether layers are computed again in the backward pass: slower by a third, with a fraction of the memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Checkpointing {
+    /// Where memory is short.
+    #[default]
+    Auto,
+    On,
+    Off,
 }
 
 /// What the learning rate does after its warm-up.

@@ -13,7 +13,7 @@ use super::run::{StepFigures, Validation};
 use super::step::Learner;
 use crate::base::weights::{Weights, to_safetensors};
 use crate::model::adapter::{CONFIG_FILE, Values, WEIGHTS_FILE, read_peft};
-use crate::protocol::{AdapterFile, Event, FailureCode, Parameters, Precision};
+use crate::protocol::{AdapterFile, Checkpointing, Event, FailureCode, Parameters, Precision};
 
 const OPTIMIZER_FILE: &str = "optimizer.safetensors";
 /// What the objective computed once.
@@ -204,6 +204,7 @@ pub fn newest(
 fn comparable(parameters: &Parameters) -> Parameters {
     Parameters {
         threads: None,
+        gradient_checkpointing: Checkpointing::Auto,
         checkpoint_every_steps: 1,
         ..parameters.clone()
     }

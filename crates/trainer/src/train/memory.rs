@@ -3,8 +3,9 @@
 use std::fs;
 
 use super::failure::Failure;
-use crate::base::LlamaConfig;
-use crate::protocol::{FailureCode, Precision};
+use crate::base::{LlamaConfig, weights};
+use crate::ops::nf4;
+use crate::protocol::{Checkpointing, FailureCode, Precision, Projection, Quantization};
 
 /// Bytes that a run will need, apart from activations.
 pub struct Needs {
@@ -18,19 +19,21 @@ pub struct Needs {
 }
 
 impl Needs {
-    /// Whether layers must be recomputed in the backward pass to fit; an error when even that does not fit. The losses are
-    /// the same either way.
-    pub fn plan(&self, available: Option<u64>) -> Result<bool, Failure> {
-        let Some(available) = available else {
-            return Ok(false);
+    /// Whether layers are recomputed in the backward pass: as was chosen, or where they must be to fit. An error where that
+    /// does not fit. The losses are the same either way.
+    pub fn plan(&self, choice: Checkpointing, available: Option<u64>) -> Result<bool, Failure> {
+        let ways: &[bool] = match choice {
+            Checkpointing::Auto => &[false, true],
+            Checkpointing::On => &[true],
+            Checkpointing::Off => &[false],
         };
-        if self.peak(false) < available / 10 * 9 {
-            return Ok(false);
+        let Some(available) = available else {
+            return Ok(ways[0]);
+        };
+        if let Some(way) = ways.iter().find(|way| self.peak(**way) < available / 10 * 9) {
+            return Ok(*way);
         }
-        let least = self.peak(true);
-        if least < available / 10 * 9 {
-            return Ok(true);
-        }
+        let least = self.peak(choice != Checkpointing::Off);
         let gigabytes = |bytes: u64| bytes as f64 / 1e9;
         Err(Failure::new(
             FailureCode::OutOfMemory,
@@ -39,7 +42,12 @@ impl Needs {
                 gigabytes(least),
                 gigabytes(available)
             ),
-            "Choose a smaller base, batch_size or max_seq_length, or free some memory.",
+            match choice {
+                Checkpointing::Off => {
+                    "Leave gradient_checkpointing to `auto`, or choose a smaller base, batch_size or max_seq_length."
+                }
+                _ => "Choose a smaller base, batch_size or max_seq_length, quantization `nf4`, or free some memory.",
+            },
         ))
     }
 
@@ -65,13 +73,27 @@ impl Needs {
     }
 }
 
-/// A tensor of the base: only matrices are ever narrow.
-pub fn tensor_bytes(shape: &[usize], precision: Precision) -> u64 {
-    let width = match precision {
-        Precision::Bf16 if shape.len() == 2 => 2,
+/// All tensors of the base: only matrices are ever narrow, and only the blocks' linear maps are packed.
+pub fn base_bytes(config: &LlamaConfig, precision: Precision, quantization: Quantization) -> u64 {
+    let width = |rank| match precision {
+        Precision::Bf16 if rank == 2 => 2,
         _ => 4,
     };
-    shape.iter().product::<usize>() as u64 * width
+    let tensors = weights::expected_tensors(config);
+    let whole: u64 = tensors
+        .iter()
+        .map(|(_, shape)| shape.iter().product::<usize>() as u64 * width(shape.len()))
+        .sum();
+    if quantization == Quantization::None {
+        return whole;
+    }
+    let sizes =
+        Projection::ALL.map(|projection| weights::projection_shape(config, projection).iter().product::<usize>());
+    let packed: usize = sizes.map(nf4::packed_bytes).iter().sum::<usize>() * config.layers;
+    let plain = sizes.iter().sum::<usize>() as u64 * config.layers as u64 * width(2);
+    // One map at a time is unpacked.
+    let unpacked = sizes.into_iter().max().unwrap_or(0) as u64 * width(2);
+    whole - plain + packed as u64 + unpacked
 }
 
 /// Of the program itself.

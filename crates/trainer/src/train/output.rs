@@ -7,7 +7,7 @@ use super::checkpoint::{Identity, Progress};
 use super::failure::Stop;
 use super::files;
 use crate::model::adapter::{Adapter, CONFIG_FILE, WEIGHTS_FILE};
-use crate::protocol::{Event, GenerationCheck, Method, Parameters, Precision, RateSchedule};
+use crate::protocol::{Event, GenerationCheck, Method, Parameters, Precision, Quantization, RateSchedule};
 
 const ADAPTER_DIR: &str = "adapter";
 const RESULT_FILE: &str = "result.json";
@@ -93,7 +93,7 @@ fn model_card(
          | | |\n|---|---|\n\
          | base | {base} |\n| base SHA-256 | `{base_sha}` |\n| dataset SHA-256 | `{dataset_sha}` |\n\
          | rank, alpha, dropout | {rank}, {alpha}{stabilized}, {dropout} |\n| target modules | {targets} |\n\
-         | precision | {precision} |\n| steps | {kept} |\n| learning rate | {rate}, {schedule} |\n| seed | {seed} |\n\
+         | precision | {precision}{packed} |\n| steps | {kept} |\n| learning rate | {rate}, {schedule} |\n| seed | {seed} |\n\
          | mean training loss | {loss:.4} |\n| validation loss | {validation} |\n\n\
          ```python\nfrom peft import PeftModel\nfrom transformers import AutoModelForCausalLM\n\n\
          model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(\"{base}\"), \"path/to/this/directory\")\n```\n",
@@ -116,6 +116,11 @@ fn model_card(
         precision = match identity.precision {
             Precision::Fp32 => "fp32",
             Precision::Bf16 => "bf16, sums in fp32",
+        },
+        packed = match parameters.quantization {
+            Quantization::None => "",
+            Quantization::Nf4 =>
+                "; the base's linear maps in NF4 (blocks of 64, largest magnitudes in fp32) while training",
         },
         rate = parameters.learning_rate,
         schedule = match parameters.schedule {

@@ -17,9 +17,10 @@ use crate::base::{LlamaConfig, inspect_base};
 use crate::chat::{Chat, EncodedRow, Moment};
 use crate::ops::bf16::{self, HalfMatrix};
 use crate::ops::linear::FrozenLinear;
+use crate::ops::nf4::Nf4Matrix;
 use crate::ops::weight::Weight;
 use crate::protocol::estimate::{Estimate, Fitting};
-use crate::protocol::{JobSpec, Method, Parameters, Precision, Projection};
+use crate::protocol::{Checkpointing, JobSpec, Method, Parameters, Precision, Projection, Quantization};
 
 /// The shortest rows and smallest batches that are proposed.
 const SHORTEST: usize = 64;
@@ -45,11 +46,11 @@ pub fn estimate(job_dir: &Path, interrupt: &Interrupt) -> Result<Estimate, Stop>
     let plan = Plan::new(rows.train.len(), parameters);
     let (_, values) = run::initial_adapter(&spec, &config)?;
     let trainable_parameters: u64 = values.values().map(|values| values.len() as u64).sum();
-    let needs = run::needs(&config, precision, &chat, &values, &rows, &plan);
+    let needs = run::needs(&config, precision, parameters, &chat, &values, &rows, &plan);
     let available = memory::available_bytes();
-    let (recompute, fits) = match needs.plan(available) {
+    let (recompute, fits) = match needs.plan(parameters.gradient_checkpointing, available) {
         Ok(recompute) => (recompute, true),
-        Err(_) => (true, false),
+        Err(_) => (parameters.gradient_checkpointing != Checkpointing::Off, false),
     };
     let sequences = rows
         .train
@@ -82,7 +83,7 @@ pub fn estimate(job_dir: &Path, interrupt: &Interrupt) -> Result<Estimate, Stop>
         fitting: (!fits)
             .then(|| fitting(&spec, &config, &needs, longest, available))
             .flatten(),
-        seconds: work.seconds(speed(&config, precision, &needs)? * efficiency(precision)),
+        seconds: work.seconds(speed(&config, precision, parameters.quantization, &needs)? * efficiency(precision)),
     })
 }
 
@@ -110,6 +111,7 @@ fn fitting(
         gradient_accumulation_steps,
         max_seq_length,
         method,
+        gradient_checkpointing,
         ..
     } = spec.parameters;
     let sequences = match method {
@@ -132,7 +134,11 @@ fn fitting(
             return None;
         }
         let tokens = (found.batch_size * sequences * found.max_seq_length) as u64;
-        if needs.with_tokens(config, tokens).plan(available).is_ok() {
+        if needs
+            .with_tokens(config, tokens)
+            .plan(gradient_checkpointing, available)
+            .is_ok()
+        {
             return Some(found);
         }
     }
@@ -194,15 +200,27 @@ impl Work {
 }
 
 /// Operations a second of a product of the size that the run's largest batch has.
-fn speed(config: &LlamaConfig, precision: Precision, needs: &Needs) -> Result<f64, Failure> {
+fn speed(
+    config: &LlamaConfig,
+    precision: Precision,
+    quantization: Quantization,
+    needs: &Needs,
+) -> Result<f64, Failure> {
     const LONG_ENOUGH: f64 = 0.1;
     let tokens = needs.tokens.clamp(16, 512) as usize;
     let (inner, outer) = (config.hidden.min(2048), config.intermediate.min(2048));
     let left = Tensor::ones((tokens, inner), DType::F32, &Device::Cpu)?;
     let weight = FrozenLinear {
-        weight: Arc::new(match precision {
-            Precision::Fp32 => Weight::Full(Tensor::ones((outer, inner), DType::F32, &Device::Cpu)?),
-            Precision::Bf16 => Weight::Half(HalfMatrix {
+        weight: Arc::new(match (quantization, precision) {
+            (Quantization::Nf4, _) => {
+                let mut packed = Nf4Matrix::empty(outer, inner, precision);
+                packed.extend(&vec![1.0; inner * outer]);
+                Weight::Packed(packed)
+            }
+            (Quantization::None, Precision::Fp32) => {
+                Weight::Full(Tensor::ones((outer, inner), DType::F32, &Device::Cpu)?)
+            }
+            (Quantization::None, Precision::Bf16) => Weight::Half(HalfMatrix {
                 values: vec![bf16::round(1.0); inner * outer],
                 rows: outer,
                 columns: inner,
@@ -260,7 +278,7 @@ mod tests {
         let short = proposed(100 << 20).unwrap();
         assert_eq!((short.batch_size, short.gradient_accumulation_steps), (1, 16));
         let needs = |found: Fitting| whole.with_tokens(&config, (found.batch_size * found.max_seq_length) as u64);
-        assert!(needs(short).plan(Some(100 << 20)).is_ok());
+        assert!(needs(short).plan(Checkpointing::Auto, Some(100 << 20)).is_ok());
         assert_eq!(proposed(50 << 20), None, "the base alone is too large");
     }
 }

@@ -19,14 +19,14 @@ use super::step::Learner;
 use super::watch::Interrupt;
 use super::{divergence, files, job, output, sample};
 use crate::base::inspect::base_name;
-use crate::base::weights::{self, Dtype, Weights};
+use crate::base::weights::{Dtype, Weights};
 use crate::base::{BaseInfo, LlamaConfig, inspect_base};
 use crate::chat::{Chat, EncodedRow, Moment};
 use crate::model::adapter::{Adapter, LoraConfig, Values, WEIGHTS_FILE, fresh_values, read_peft};
 use crate::model::{DropoutPlan, Llama};
 use crate::ops::bf16::Kernel;
 use crate::ops::cross_entropy::CHUNK;
-use crate::protocol::{Event, FailureCode, JobSpec, LogLevel, Method, Parameters, Precision};
+use crate::protocol::{Checkpointing, Event, FailureCode, JobSpec, LogLevel, Method, Parameters, Precision};
 
 /// `metric` lines that are told again on resumption: more than a pipe holds and a reader has not kept yet.
 const RECENT: usize = 1000;
@@ -154,8 +154,9 @@ impl<'a> Run<'a> {
         let identity = identity(spec, &rows, precision, interrupt)?;
         let (lora, values) = initial_adapter(spec, &config)?;
         let plan = Plan::new(rows.train.len(), parameters);
-        let recompute = needs(&config, precision, &chat, &values, &rows, &plan).plan(memory::available_bytes())?;
-        if recompute {
+        let recompute = needs(&config, precision, parameters, &chat, &values, &rows, &plan)
+            .plan(parameters.gradient_checkpointing, memory::available_bytes())?;
+        if recompute && parameters.gradient_checkpointing == Checkpointing::Auto {
             emitter.log(
                 LogLevel::Info,
                 "Memory is short: layers are computed again in the backward pass.",
@@ -174,7 +175,7 @@ impl<'a> Run<'a> {
         };
         let known = restored.as_ref().and_then(|restored| restored.known.as_deref());
         let objective = Objective::new(parameters, &rows, start, known);
-        let llama = Llama::load_as(&spec.base_dir, precision)?;
+        let llama = Llama::load_as(&spec.base_dir, precision, parameters.quantization)?;
         let build = |values: Values| -> Result<Learner, Stop> {
             Ok(Learner::new(
                 llama,
@@ -517,15 +518,13 @@ pub(super) fn initial_adapter(spec: &JobSpec, config: &LlamaConfig) -> Result<(L
 pub(super) fn needs(
     config: &LlamaConfig,
     precision: Precision,
+    parameters: &Parameters,
     chat: &Chat,
     adapter: &Values,
     rows: &Rows,
     plan: &Plan,
 ) -> Needs {
-    let base: u64 = weights::expected_tensors(config)
-        .iter()
-        .map(|(_, shape)| memory::tensor_bytes(shape, precision))
-        .sum();
+    let base = memory::base_bytes(config, precision, parameters.quantization);
     // Values, gradient, two moments.
     let lora: u64 = adapter.values().map(|values| values.len() as u64 * 16).sum();
     let all = rows.train.iter().chain(&rows.validation);

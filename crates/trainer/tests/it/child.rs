@@ -1,10 +1,12 @@
 //! Running the built binary and reading its event lines.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
+use candle_core::{Device, Tensor};
 use cerebros_trainer::protocol::{Event, EventLine, JobSpec, Method, Parameters, VERSION};
 use tempfile::TempDir;
 
@@ -111,6 +113,57 @@ impl Job {
             parameters,
         });
         job
+    }
+
+    /// The same job over a wider base, whose linear maps take 75 MB in fp32.
+    pub fn widened(self) -> Self {
+        let path = self.base().join("config.json");
+        let mut config: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        for (name, value) in [
+            ("hidden_size", 512),
+            ("intermediate_size", 1536),
+            ("num_hidden_layers", 6),
+            ("num_attention_heads", 8),
+            ("num_key_value_heads", 4),
+            ("head_dim", 64),
+        ] {
+            config[name] = value.into();
+        }
+        fs::write(path, config.to_string()).unwrap();
+        let shape = |rows: usize, columns: usize| vec![rows, columns];
+        let mut shapes = vec![
+            ("model.embed_tokens".to_owned(), shape(260, 512)),
+            ("lm_head".to_owned(), shape(260, 512)),
+            ("model.norm".to_owned(), vec![512]),
+        ];
+        for layer in 0..6 {
+            let maps = [
+                ("self_attn.q_proj", shape(512, 512)),
+                ("self_attn.k_proj", shape(256, 512)),
+                ("self_attn.v_proj", shape(256, 512)),
+                ("self_attn.o_proj", shape(512, 512)),
+                ("mlp.gate_proj", shape(1536, 512)),
+                ("mlp.up_proj", shape(1536, 512)),
+                ("mlp.down_proj", shape(512, 1536)),
+                ("input_layernorm", vec![512]),
+                ("post_attention_layernorm", vec![512]),
+            ];
+            shapes.extend(maps.map(|(name, shape)| (format!("model.layers.{layer}.{name}"), shape)));
+        }
+        let tensor = |(name, shape): (String, Vec<usize>)| {
+            let count = shape.iter().product::<usize>();
+            // Golden-ratio steps fill -1 to 1 evenly.
+            let unit = |index: usize| (index as f64 * 0.618_033_988_749).fract() as f32 * 2.0 - 1.0;
+            let values: Vec<f32> = match shape.len() {
+                1 => vec![1.0; count],
+                _ => (0..count).map(|index| unit(index + count) * 0.05).collect(),
+            };
+            let tensor = Tensor::from_vec(values, shape, &Device::Cpu).unwrap();
+            (format!("{name}.weight"), tensor)
+        };
+        let tensors: HashMap<String, Tensor> = shapes.into_iter().map(tensor).collect();
+        candle_core::safetensors::save(&tensors, self.base().join("model.safetensors")).unwrap();
+        self
     }
 
     pub fn dir(&self) -> PathBuf {

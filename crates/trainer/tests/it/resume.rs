@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use cerebros_trainer::protocol::{Event, FailureCode, Method, Parameters, Precision, RateSchedule};
+use cerebros_trainer::protocol::{Event, FailureCode, Method, Parameters, Precision, Quantization, RateSchedule};
 
 use crate::child::{Job, Trainer, metrics, run};
 
@@ -57,6 +57,14 @@ fn killed_again_and_again_it_ends_with_the_same_bytes() {
 fn killed_again_and_again_in_bf16_it_ends_with_the_same_bytes() {
     kill_again_and_again(Parameters {
         precision: Some(Precision::Bf16),
+        ..parameters()
+    });
+}
+
+#[test]
+fn killed_again_and_again_over_four_bits_it_ends_with_the_same_bytes() {
+    kill_again_and_again(Parameters {
+        quantization: Quantization::Nf4,
         ..parameters()
     });
 }

@@ -1,6 +1,10 @@
 //! What a job says and leaves, and what bad jobs get.
 
-use cerebros_trainer::protocol::{Event, FailureCode, Method, Parameters, RateSchedule};
+use std::fs;
+
+use cerebros_trainer::protocol::{
+    Checkpointing, Event, FailureCode, Method, Parameters, Precision, Quantization, RateSchedule,
+};
 
 use crate::child::{Job, metrics, run};
 
@@ -287,6 +291,78 @@ fn a_run_that_diverges_is_given_up_with_a_reason() {
     };
     assert_eq!(*code, FailureCode::Diverged);
     assert!(message.starts_with("Training diverged: at step "), "{message}");
+}
+
+/// The most memory that a metric tells of, and the losses.
+fn measured(parameters: Parameters) -> (u64, Vec<f64>, Job) {
+    let job = Job::new(parameters, 12).widened();
+    let (events, code) = run(&job.dir());
+    assert_eq!(code, 0, "{events:?}");
+    let memory = events.iter().filter_map(|event| match event {
+        Event::Metric { memory_bytes, .. } => Some(*memory_bytes),
+        _ => None,
+    });
+    let losses = metrics(&events).into_iter().map(|(_, loss, _)| loss).collect();
+    (memory.max().unwrap(), losses, job)
+}
+
+#[test]
+fn a_base_of_four_bits_takes_less_memory_and_is_learned_over_alike() {
+    let parameters = Parameters {
+        learning_rate: 3e-3,
+        epochs: 4,
+        precision: Some(Precision::Fp32),
+        ..quick()
+    };
+    let (whole, losses, _) = measured(parameters.clone());
+    let packed = |precision| {
+        measured(Parameters {
+            quantization: Quantization::Nf4,
+            precision: Some(precision),
+            ..parameters.clone()
+        })
+    };
+    let (four_bits, packed_losses, job) = packed(Precision::Fp32);
+    assert!(four_bits + (55 << 20) < whole, "{four_bits} {whole}");
+    let (first, last) = (losses[1], *losses.last().unwrap());
+    assert!(last + 0.2 < first, "{losses:?}");
+    assert!(
+        packed_losses.last().unwrap() + 0.2 < packed_losses[1],
+        "{packed_losses:?}"
+    );
+    for (packed, whole) in packed_losses.iter().zip(&losses) {
+        assert!((packed / whole - 1.0).abs() < 0.05, "{packed_losses:?} {losses:?}");
+    }
+    assert!(packed_losses != losses, "nothing was packed");
+    let card = job
+        .adapter()
+        .into_iter()
+        .find(|(name, _)| name == "README.md")
+        .unwrap()
+        .1;
+    assert!(String::from_utf8(card).unwrap().contains("NF4 (blocks of 64"));
+    let (_, half_losses, _) = packed(Precision::Bf16);
+    for (half, whole) in half_losses.iter().zip(&packed_losses) {
+        assert!((half / whole - 1.0).abs() < 0.02, "{half_losses:?} {packed_losses:?}");
+    }
+}
+
+#[test]
+fn computing_layers_again_takes_less_memory_and_changes_nothing() {
+    let with = |gradient_checkpointing| {
+        measured(Parameters {
+            gradient_checkpointing,
+            dropout: 0.1,
+            batch_size: 8,
+            ..quick()
+        })
+    };
+    let (kept, losses, job) = with(Checkpointing::Off);
+    let (again, same_losses, same_job) = with(Checkpointing::On);
+    assert_eq!(losses, same_losses);
+    let weights = |job: &Job| fs::read(job.dir().join("adapter/adapter_model.safetensors")).unwrap();
+    assert!(weights(&job) == weights(&same_job));
+    assert!(again + (20 << 20) < kept, "{again} {kept}");
 }
 
 #[test]

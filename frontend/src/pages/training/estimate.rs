@@ -56,6 +56,10 @@ fn Told(estimate: JobEstimate, apply: Callback<FittingParameters>) -> impl IntoV
         Precision::Fp32 => memory,
         Precision::Bf16 => format!("{memory}; the base in bf16"),
     };
+    let memory = match estimate.recomputes {
+        true => format!("{memory}; layers computed again"),
+        false => memory,
+    };
     let notes = [
         (
             plan.truncated_rows,

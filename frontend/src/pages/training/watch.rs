@@ -27,7 +27,10 @@ use crate::{
 use cerebros_common::{
     events::EventKind,
     ids::JobId,
-    jobs::{Job, JobParameters, JobStatus, MethodChoice, Precision, RateSchedule, TargetModule, TrainingMethod},
+    jobs::{
+        GradientCheckpointing, Job, JobParameters, JobStatus, MethodChoice, Precision, Quantization, RateSchedule,
+        TargetModule, TrainingMethod,
+    },
     workspaces::Role,
 };
 use chrono::Utc;
@@ -237,6 +240,21 @@ fn precision(precision: Precision) -> &'static str {
     }
 }
 
+fn kept(parameters: &JobParameters) -> &'static str {
+    match parameters.quantization {
+        Quantization::None => "as the precision has it",
+        Quantization::Nf4 => "four bits (NF4)",
+    }
+}
+
+fn checkpointing(parameters: &JobParameters) -> &'static str {
+    match parameters.gradient_checkpointing {
+        GradientCheckpointing::Auto => "where memory is short",
+        GradientCheckpointing::On => "always",
+        GradientCheckpointing::Off => "never",
+    }
+}
+
 fn method(job: &Job) -> String {
     let planned = job.plan.as_ref().map(|plan| plan.method);
     match (planned, job.parameters.method) {
@@ -268,6 +286,7 @@ fn Facts(job: Signal<Job>) -> impl IntoView {
                 let method = method(&job);
                 let parameters = job.parameters;
                 let (modules, schedule) = (modules(&parameters), schedule(&parameters));
+                let (kept, checkpointing) = (kept(&parameters), checkpointing(&parameters));
                 let agent = job.agent_id;
                 view! {
                     <dl class="grid grid-cols-1 gap-4 min-[420px]:grid-cols-2 md:grid-cols-4">
@@ -302,6 +321,8 @@ fn Facts(job: Signal<Job>) -> impl IntoView {
                         <Fact name="Adapted maps">{modules}</Fact>
                         <Fact name="Dropout, decay">{format!("{}, {}", parameters.dropout, parameters.weight_decay)}</Fact>
                         <Fact name="Warm-up, gradient limit">{format!("{}, {}", parameters.warmup_ratio, parameters.max_grad_norm)}</Fact>
+                        <Fact name="Base in memory">{kept}</Fact>
+                        <Fact name="Layers computed again">{checkpointing}</Fact>
                         <Fact name="Schedule">{schedule}</Fact>
                         <Fact name="Validation, seed">{format!("{}, {}", format::percent(parameters.validation_fraction), parameters.seed)}</Fact>
                     </dl>
