@@ -24,6 +24,7 @@ mod m20261121_000016_dataset_uploads;
 mod m20261121_000017_models;
 mod m20261121_000018_conversations;
 mod m20261121_000019_webhooks;
+mod m20261122_000021_dataset_versions;
 
 /// Applies the migrations in the order of the list.
 #[derive(Debug)]
@@ -52,6 +53,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000017_models::Migration),
             Box::new(m20261121_000018_conversations::Migration),
             Box::new(m20261121_000019_webhooks::Migration),
+            Box::new(m20261122_000021_dataset_versions::Migration),
         ]
     }
 }

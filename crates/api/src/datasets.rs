@@ -1,9 +1,11 @@
 //! Datasets: building and taking in rows, validating them, showing and writing them.
 
+pub mod diff;
 mod forms;
 pub mod preview;
 mod stop;
 pub mod validation;
+pub mod versions;
 pub mod written;
 
 pub use forms::form_of;
@@ -18,8 +20,9 @@ use crate::{
 };
 use actix_web::rt;
 use cerebros_common::{
-    datasets::{Dataset, DatasetSource, NewDataset},
+    datasets::{Dataset, DatasetSource, DatasetUpload, NewDataset, RowFilters},
     ids::{AgentId, DatasetId, DocumentId},
+    uploads as parts,
 };
 use cerebros_datasets::chat::{ChatRow, Message, Role, write_row};
 use cerebros_db::{self as db, Scope, Write, datasets::StoredDataset, examples::ApprovedExample};
@@ -37,6 +40,8 @@ struct Origin {
     agent_id: Option<AgentId>,
     documents: Vec<DocumentId>,
     source: DatasetSource,
+    version_of: Option<DatasetId>,
+    filters: Option<RowFilters>,
 }
 
 /// Writes the examples that are approved now into a dataset; what happens to them later does not change it.
@@ -45,6 +50,9 @@ struct Origin {
 /// 409 when there are none.
 pub async fn build(app: Arc<App>, turn: Turn, scope: Scope, new: NewDataset) -> AppResult {
     db::agents::find(&scope, &app.db, new.agent_id).await?;
+    if let Some(id) = new.version_of {
+        db::datasets::find(&scope, &app.db, id).await?;
+    }
     let mut writer = app.storage.create().await.map_err(AppError::io)?;
     let mut documents = BTreeSet::new();
     let mut after = None;
@@ -68,6 +76,8 @@ pub async fn build(app: Arc<App>, turn: Turn, scope: Scope, new: NewDataset) -> 
         agent_id: Some(new.agent_id),
         documents: documents.into_iter().map(DocumentId).collect(),
         source: DatasetSource::Examples,
+        version_of: new.version_of,
+        filters: None,
     };
     store(app, turn, scope, origin, writer, native).await
 }
@@ -84,55 +94,37 @@ pub async fn take_in(
     app: Arc<App>,
     turn: Turn,
     scope: Scope,
-    name: Option<String>,
+    query: DatasetUpload,
     upload: Upload,
     told: Told,
 ) -> AppResult {
     let origin = Origin {
-        name: short(&name.unwrap_or(upload.name)),
+        name: short(&query.name.unwrap_or(upload.name)),
         agent_id: None,
         documents: Vec::new(),
         source: DatasetSource::Upload,
+        version_of: query.version_of,
+        filters: None,
     };
     store(app, turn, scope, origin, upload.writer, told).await
-}
-
-/// Makes a dataset of what another one's repaired file holds.
-///
-/// # Errors
-/// 409 while it is being validated, and where there is nothing to repair.
-pub async fn repair(app: Arc<App>, turn: Turn, scope: Scope, id: DatasetId) -> AppResult {
-    let broken = db::datasets::find(&scope, &app.db, id).await?;
-    if broken.report.is_some_and(|report| report.rows_rejected == 0) {
-        return Err(AppError::conflict(
-            "No row of this dataset was rejected: there is nothing to repair.",
-        ));
-    }
-    let documents = db::datasets::documents_of(&scope, &app.db, id).await?;
-    let (name, writer) = written::store_repaired(&app, &scope, id).await?;
-    let origin = Origin {
-        name: short(&name),
-        agent_id: broken.agent_id,
-        documents,
-        source: DatasetSource::Repair,
-    };
-    store(app, turn, scope, origin, writer, native).await
 }
 
 fn short(name: &str) -> String {
     name.trim().chars().take(MAX_NAME_CHARS).collect()
 }
 
-/// A dataset of a file that was uploaded into the store: its key, size and checksum.
-pub fn uploaded(id: DatasetId, name: &str, (blob_key, size_bytes, sha256): (String, u64, String)) -> StoredDataset {
+/// A dataset of a file that was uploaded into the store: its key and checksum.
+pub fn uploaded(upload: &parts::Upload, blob_key: String, sha256: String) -> StoredDataset {
     StoredDataset {
-        id,
+        id: DatasetId(upload.id.0),
         agent_id: None,
         documents: Vec::new(),
-        name: short(name),
+        name: short(&upload.name),
         source: DatasetSource::Upload,
+        version_of: upload.version_of,
+        filters: None,
         blob_key,
-        size_bytes,
+        size_bytes: upload.size_bytes,
         sha256,
     }
 }
@@ -158,6 +150,8 @@ async fn store(app: Arc<App>, turn: Turn, scope: Scope, origin: Origin, writer: 
             documents: origin.documents,
             name: origin.name,
             source: origin.source,
+            version_of: origin.version_of,
+            filters: origin.filters,
             blob_key: blob_key.clone(),
             size_bytes: stored.size_bytes,
             sha256: stored.sha256,

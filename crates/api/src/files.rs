@@ -9,7 +9,7 @@ use crate::{
     upload::Upload,
 };
 use cerebros_common::{
-    datasets::{Dataset, DatasetStatus},
+    datasets::{Dataset, DatasetStatus, DatasetUpload},
     errors::ErrorCode,
     files::{FileObject, FileOrder, FilePurpose, FileQuery, FileStatus, WireList},
     ids::{DatasetId, JobId},
@@ -142,7 +142,10 @@ pub async fn list(app: &App, scope: &Scope, query: &FileQuery) -> AppResult<Wire
 
 /// Keeps an uploaded file as a dataset.
 pub async fn create(app: Arc<App>, turn: Turn, scope: Scope, upload: Upload) -> AppResult {
-    datasets::take_in(app, turn, scope, None, upload, |dataset| Answer::plain(rows(&dataset))).await
+    datasets::take_in(app, turn, scope, DatasetUpload::default(), upload, |dataset| {
+        Answer::plain(rows(&dataset))
+    })
+    .await
 }
 
 /// Deletes a file. Models that learned from it answer on.

@@ -31,13 +31,13 @@ on_both_databases!(
     strangers_see_no_dataset,
 );
 
-const UPLOAD: &str = "/api/v1/datasets/upload";
+pub const UPLOAD: &str = "/api/v1/datasets/upload";
 
-fn path(dataset: &Dataset) -> String {
+pub fn path(dataset: &Dataset) -> String {
     format!("/api/v1/datasets/{}", dataset.id)
 }
 
-fn row(user: &str, assistant: &str) -> String {
+pub fn row(user: &str, assistant: &str) -> String {
     let row = json!({"messages": [
         {"role": "user", "content": user},
         {"role": "assistant", "content": assistant},
@@ -45,7 +45,7 @@ fn row(user: &str, assistant: &str) -> String {
     format!("{row}\n")
 }
 
-async fn validated(client: &Client, answer: Answer) -> Dataset {
+pub async fn validated(client: &Client, answer: Answer) -> Dataset {
     assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
     let location = answer.headers[header::LOCATION].to_str().unwrap().to_owned();
     assert_eq!(answer.data::<Dataset>().status, DatasetStatus::Validating);
@@ -54,11 +54,12 @@ async fn validated(client: &Client, answer: Answer) -> Dataset {
 }
 
 /// Every item of a list that is read by cursor, two at a time.
-async fn read_all<T: DeserializeOwned>(client: &Client, path: &str) -> Vec<T> {
+pub async fn read_all<T: DeserializeOwned>(client: &Client, path: &str) -> Vec<T> {
     let mut found = Vec::new();
     let mut cursor = String::new();
     loop {
-        let page: CursorPage<T> = client.get(&format!("{path}?limit=2{cursor}")).await.data();
+        let mark = if path.contains('?') { '&' } else { '?' };
+        let page: CursorPage<T> = client.get(&format!("{path}{mark}limit=2{cursor}")).await.data();
         assert!(page.items.len() <= 2);
         found.extend(page.items);
         match page.next_cursor {
@@ -357,7 +358,11 @@ async fn a_repaired_file_and_a_whole_report_are_downloaded(server: TestServer) {
     assert_eq!(again.sha256, Some(hex::encode(Sha256::digest(&repaired.bytes))));
     assert_eq!(
         (again.name.as_str(), again.source),
-        ("rows repaired.jsonl", DatasetSource::Repair)
+        ("rows.jsonl", DatasetSource::Repair)
+    );
+    assert_eq!(
+        (again.line_id, again.version, again.parent_id),
+        (dataset.line_id, 2, Some(dataset.id))
     );
     let report = again.report.as_ref().unwrap();
     assert_eq!((report.rows_accepted, report.rows_rejected, report.warnings), (2, 0, 0));

@@ -4,6 +4,7 @@ use super::{
     findings::Findings,
     list::{format_name, source_name},
     rows::Rows,
+    versions::Versions,
 };
 use crate::{
     address::Address,
@@ -35,7 +36,7 @@ use cerebros_common::{
 };
 use leptos::prelude::*;
 
-static TABS: [(&str, &str); 2] = [("rows", "Rows"), ("findings", "Findings")];
+static TABS: [(&str, &str); 3] = [("rows", "Rows"), ("findings", "Findings"), ("versions", "Versions")];
 
 #[component]
 pub fn DatasetPage() -> impl IntoView {
@@ -65,6 +66,7 @@ fn OneDataset(id: DatasetId) -> impl IntoView {
                     <Tabs address tabs=&TABS />
                     {move || match tab.get() {
                         "findings" => view! { <Findings id /> }.into_any(),
+                        "versions" => view! { <Versions dataset=current /> }.into_any(),
                         _ => view! { <Rows id /> }.into_any(),
                     }}
                 </div>
@@ -142,6 +144,7 @@ fn Facts(dataset: Signal<Dataset>) -> impl IntoView {
                     <Fact name="Status">
                         <DatasetTag status=dataset.status />
                     </Fact>
+                    <Fact name="Version">{dataset.version}</Fact>
                     <Fact name="Source">{source_name(dataset.source)}</Fact>
                     {dataset
                         .format
@@ -262,7 +265,7 @@ fn Files(dataset: Signal<Dataset>) -> impl IntoView {
     }
 }
 
-/// Makes a dataset of the rows that are sound or mended, and leads there.
+/// Makes a version of the rows that are sound or mended, and leads there.
 #[component]
 fn Repair(id: DatasetId) -> impl IntoView {
     let address = Address::of_page();
@@ -275,7 +278,7 @@ fn Repair(id: DatasetId) -> impl IntoView {
     view! {
         <button type="button" class="btn btn-primary" disabled=move || sending.busy.get() on:click=repair>
             <Icon icon=icondata::LuWrench />
-            "Make a repaired dataset"
+            "Make a repaired version"
         </button>
     }
 }
