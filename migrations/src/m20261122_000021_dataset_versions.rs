@@ -1,4 +1,4 @@
-//! Datasets are versions of each other.
+//! Datasets are versions of each other, and wait for a while before they are gone.
 
 use crate::ddl;
 use sea_orm_migration::prelude::*;
@@ -16,6 +16,8 @@ const UP: &[&str] = &[
     "create unique index datasets_line on datasets (line_id, number)",
     "create index datasets_parent on datasets (parent_id)",
     "create index datasets_sha256 on datasets (workspace_id, sha256)",
+    "alter table datasets add column deleted_at {time}",
+    "create index datasets_deleted on datasets (deleted_at)",
     "alter table uploads add column version_of {uuid} references datasets (id) on delete set null",
     "create index uploads_version on uploads (version_of)",
 ];
@@ -23,6 +25,8 @@ const UP: &[&str] = &[
 const DOWN: &[&str] = &[
     "drop index uploads_version",
     "alter table uploads drop column version_of",
+    "drop index datasets_deleted",
+    "alter table datasets drop column deleted_at",
     "drop index datasets_sha256",
     "drop index datasets_parent",
     "drop index datasets_line",

@@ -14,6 +14,7 @@ use crate::{
     documents,
     error::{AppError, AppResult},
     idempotency::{Answer, Turn},
+    jobs,
     state::App,
     storage::{Storage, Writer},
     upload::Upload,
@@ -25,7 +26,11 @@ use cerebros_common::{
     uploads as parts,
 };
 use cerebros_datasets::chat::{ChatRow, Message, Role, write_row};
-use cerebros_db::{self as db, Scope, Write, datasets::StoredDataset, examples::ApprovedExample};
+use cerebros_db::{
+    self as db, Scope, Write,
+    datasets::{Discarded, StoredDataset},
+    examples::ApprovedExample,
+};
 use cerebros_queue::{Enqueue, enqueue};
 use std::{collections::BTreeSet, sync::Arc};
 use uuid::Uuid;
@@ -33,6 +38,7 @@ use validation::ValidateDataset;
 
 const EXAMPLES_AT_ONCE: u64 = 500;
 const MAX_NAME_CHARS: usize = 120;
+const PURGED_AT_ONCE: u64 = 100;
 
 /// What a dataset is called and where its rows come from.
 struct Origin {
@@ -129,13 +135,43 @@ pub fn uploaded(upload: &parts::Upload, blob_key: String, sha256: String) -> Sto
     }
 }
 
-/// Deletes a dataset and then its file.
+/// Puts a dataset aside; its file stays until it can be restored no more.
 pub async fn delete(app: &App, scope: &Scope, id: DatasetId) -> AppResult<()> {
     let mut write = app.db.write(scope).await?;
-    let blob_key = db::datasets::delete(&mut write, id).await?;
+    db::datasets::delete(&mut write, id).await?;
+    Ok(write.commit().await?)
+}
+
+pub async fn restore(app: &App, scope: &Scope, id: DatasetId) -> AppResult<Dataset> {
+    let mut write = app.db.write(scope).await?;
+    let dataset = db::datasets::restore(&mut write, id).await?;
     write.commit().await?;
-    documents::remove_file(app, &blob_key).await;
-    Ok(())
+    Ok(dataset)
+}
+
+/// Removes those that can be restored no more, with their files.
+pub async fn purge(app: &App) -> AppResult<()> {
+    loop {
+        let some = db::datasets::expired_unscoped(&app.db, PURGED_AT_ONCE).await?;
+        if some.is_empty() {
+            return Ok(());
+        }
+        for (workspace_id, id) in some {
+            let mut write = app.db.write(&Scope::system(workspace_id)).await?;
+            if let Some(gone) = db::datasets::purge(&mut write, id).await? {
+                write.commit().await?;
+                remove_discarded(app, gone).await;
+            }
+        }
+    }
+}
+
+/// The files of a dataset that is gone, and the copies that jobs had.
+pub async fn remove_discarded(app: &App, gone: Discarded) {
+    documents::remove_file(app, &gone.blob_key).await;
+    for id in gone.jobs {
+        jobs::forget(app, id).await;
+    }
 }
 
 /// Goes on to the end if the client leaves meanwhile.

@@ -1,7 +1,7 @@
 //! Files of OpenAI's wire: datasets, and the metric points of jobs that have succeeded.
 
 use crate::{
-    datasets, documents,
+    datasets,
     error::{AppError, AppResult},
     idempotency::{Answer, Turn},
     jobs,
@@ -49,6 +49,7 @@ pub async fn find_rows(app: &App, scope: &Scope, id: &str, param: &str) -> AppRe
     let uuid = parse(id).ok_or_else(missing)?;
     match db::datasets::find_located(scope, &app.db, DatasetId(uuid)).await {
         Ok(found) if found.dataset.status == DatasetStatus::Erased => Err(missing()),
+        Ok(found) if found.dataset.kept_until.is_some() => Err(missing()),
         Ok(found) => Ok(found),
         Err(DbError::NotFound(_)) => Err(missing()),
         Err(error) => Err(error.into()),
@@ -161,9 +162,6 @@ pub async fn delete(app: &App, scope: &Scope, id: &str) -> AppResult<()> {
     let mut write = app.db.write(scope).await?;
     let gone = db::datasets::discard(&mut write, dataset.id).await?;
     write.commit().await?;
-    documents::remove_file(app, &gone.blob_key).await;
-    for id in gone.jobs {
-        jobs::forget(app, id).await;
-    }
+    datasets::remove_discarded(app, gone).await;
     Ok(())
 }

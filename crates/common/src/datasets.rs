@@ -35,9 +35,14 @@ pub struct Dataset {
     pub rows_kind: Option<RowsKind>,
     /// Null until validated.
     pub report: Option<DatasetReport>,
+    /// Until when it can be restored; null unless it was deleted.
+    pub kept_until: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
 }
+
+/// How long a deleted dataset can be restored.
+pub const DELETED_KEPT_DAYS: i64 = 30;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -345,6 +350,9 @@ pub struct DatasetQuery {
         param(min_length = 64, max_length = 64, pattern = "^[0-9a-f]{64}$")
     )]
     pub sha256: Option<String>,
+    /// Those that were deleted and can be restored, all versions, instead of those that are there.
+    #[serde(default)]
+    pub deleted: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[validate(range(min = 1, max = 1_000_000, message = "must be 1 to 1000000"))]
     #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 1_000_000))]

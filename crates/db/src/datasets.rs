@@ -4,7 +4,7 @@ mod deleted;
 pub mod findings;
 pub mod versions;
 
-pub use deleted::{Discarded, delete, discard};
+pub use deleted::{Discarded, delete, discard, expired_unscoped, purge, restore};
 
 use crate::{
     Db, DbError, Scope, Way, Write, agents, convert, documents,
@@ -14,8 +14,8 @@ use crate::{
 use cerebros_common::{
     audit::{Action, Noun},
     datasets::{
-        Dataset, DatasetFinding, DatasetFormat, DatasetLayout, DatasetQuery, DatasetReport, DatasetSource,
-        DatasetStatus, RowFilters, RowsKind,
+        DELETED_KEPT_DAYS, Dataset, DatasetFinding, DatasetFormat, DatasetLayout, DatasetQuery, DatasetReport,
+        DatasetSource, DatasetStatus, RowFilters, RowsKind,
     },
     events::EventKind,
     ids::{AgentId, DatasetId, DocumentId},
@@ -23,6 +23,7 @@ use cerebros_common::{
     wire::{Page, Paging},
     workspaces::Role,
 };
+use chrono::Duration;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
     QuerySelect, Select,
@@ -71,6 +72,7 @@ pub struct Validation {
 pub const ERASED: &str =
     "This dataset held text of something that was deleted, so its content is gone. Build another one.";
 
+const DELETED: &str = "This dataset is deleted. Restore it first.";
 const PREFERENCES: &str = "This dataset holds pairs of a better and a worse answer. Jobs train on conversations: choose \
                            another dataset.";
 const TEXTS: &str = "This dataset holds plain texts. Jobs train on conversations: choose another dataset.";
@@ -84,8 +86,16 @@ pub async fn list(scope: &Scope, db: &Db, query: &DatasetQuery) -> Result<Page<D
     if let Some(status) = query.status {
         found = found.filter(row::Column::Status.eq(convert::name(&status)?));
     }
+    found = match query.deleted {
+        // Of what has lost its content nothing can be restored.
+        true => found
+            .filter(row::Column::DeletedAt.is_not_null())
+            .filter(row::Column::Status.ne(convert::name(&DatasetStatus::Erased)?)),
+        false => found.filter(row::Column::DeletedAt.is_null()),
+    };
     found = match &query.sha256 {
         Some(sha256) => found.filter(row::Column::Sha256.eq(sha256)),
+        None if query.deleted => found,
         None => found.filter(versions::newest()),
     };
     let (rows, total) = page(db, found.order_by_desc(row::Column::Id), paging).await?;
@@ -102,6 +112,7 @@ pub async fn list_beyond(
 ) -> Result<Vec<Dataset>, DbError> {
     let mut found = row::Entity::find()
         .filter(row::Column::WorkspaceId.eq(scope.workspace_id.0))
+        .filter(row::Column::DeletedAt.is_null())
         .filter(row::Column::Status.ne(convert::name(&DatasetStatus::Erased)?));
     if let Some(after) = after {
         found = found.filter(way.beyond(row::Column::Id, after.0));
@@ -132,11 +143,12 @@ pub async fn find_located(scope: &Scope, db: &Db, id: DatasetId) -> Result<Locat
 /// A dataset whose file is there.
 ///
 /// # Errors
-/// `DbError::Conflict` once it has lost its content.
+/// `DbError::Conflict` once it has lost its content, or was deleted.
 pub async fn find_with_content(scope: &Scope, db: &Db, id: DatasetId) -> Result<LocatedDataset, DbError> {
     let located = find_located(scope, db, id).await?;
     match located.dataset.status {
         DatasetStatus::Erased => Err(DbError::Conflict(ERASED.to_owned())),
+        _ if located.dataset.kept_until.is_some() => Err(DbError::Conflict(DELETED.to_owned())),
         _ => Ok(located),
     }
 }
@@ -146,7 +158,7 @@ pub async fn find_with_content(scope: &Scope, db: &Db, id: DatasetId) -> Result<
 /// # Errors
 /// `DbError::Conflict` unless it is ready and holds conversations.
 pub async fn find_for_training(scope: &Scope, db: &Db, id: DatasetId) -> Result<LocatedDataset, DbError> {
-    let located = find_located(scope, db, id).await?;
+    let located = find_with_content(scope, db, id).await?;
     let message = match located.dataset.status {
         DatasetStatus::Ready => match located.dataset.rows_kind {
             Some(RowsKind::Preferences) => PREFERENCES.to_owned(),
@@ -208,6 +220,7 @@ pub async fn insert(write: &mut Write, new: StoredDataset) -> Result<Dataset, Db
         format: None,
         layout: None,
         report: None,
+        deleted_at: None,
         created_at: now,
         updated_at: now,
     };
@@ -237,6 +250,16 @@ pub async fn insert(write: &mut Write, new: StoredDataset) -> Result<Dataset, Db
 pub async fn is_erased(write: &Write, id: DatasetId) -> Result<bool, DbError> {
     let erased = convert::name(&DatasetStatus::Erased)?;
     Ok(lock(write, id).await?.is_none_or(|row| row.status == erased))
+}
+
+/// Refuses what has lost its content or was deleted; it stays as it is until the transaction ends.
+pub(crate) async fn require_content(write: &Write, id: DatasetId) -> Result<(), DbError> {
+    let erased = convert::name(&DatasetStatus::Erased)?;
+    match lock(write, id).await? {
+        Some(row) if row.deleted_at.is_some() => Err(DbError::Conflict(DELETED.to_owned())),
+        Some(row) if row.status != erased => Ok(()),
+        _ => Err(DbError::Conflict(ERASED.to_owned())),
+    }
 }
 
 /// The key of a dataset's file while nothing is known about it. `None`: it is gone, or validated already.
@@ -347,6 +370,7 @@ fn wire(row: row::Model) -> Result<Dataset, DbError> {
         layout: layout.transpose()?,
         rows_kind: format.map(DatasetFormat::kind),
         report: report.transpose()?,
+        kept_until: row.deleted_at.map(|at| at + Duration::days(DELETED_KEPT_DAYS)),
         created_at: row.created_at,
         updated_at: row.updated_at,
     })
@@ -376,6 +400,7 @@ pub(crate) mod row {
         pub number: i32,
         pub parent_id: Option<Uuid>,
         pub filters: Option<String>,
+        pub deleted_at: Option<DateTimeUtc>,
         pub created_at: DateTimeUtc,
         pub updated_at: DateTimeUtc,
     }

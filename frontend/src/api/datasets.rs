@@ -26,6 +26,10 @@ pub async fn delete_dataset(id: DatasetId) -> Answer<()> {
     delete(&format!("/datasets/{id}"), None).await
 }
 
+pub async fn restore_dataset(id: DatasetId) -> Answer<Dataset> {
+    order(&format!("/datasets/{id}/restore")).await
+}
+
 pub async fn list_rows(id: DatasetId, query: DatasetCursor) -> Answer<CursorPage<DatasetRow>> {
     list(&format!("/datasets/{id}/rows"), &query).await
 }

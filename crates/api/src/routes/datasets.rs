@@ -36,6 +36,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(find_dataset_diff)
         .service(list_dataset_diff_rows)
         .service(delete_dataset)
+        .service(restore_dataset)
         .service(list_dataset_rows)
         .service(list_dataset_findings)
         .service(find_dataset_content)
@@ -223,16 +224,27 @@ async fn list_dataset_diff_rows(
 
 /// Delete a dataset
 ///
-/// Refused once a job was run on it.
+/// It can be restored for 30 days and is gone after them; where jobs were run on it, its name stays as part of their lineage. Refused while a job works with it.
 #[utoipa::path(
     tag = "datasets",
     params(("id" = DatasetId, Path)),
-    responses((status = 204, description = "Dataset and file are gone")),
+    responses((status = 204, description = "It is in no list any more")),
 )]
 #[delete("/datasets/{id}")]
 async fn delete_dataset(app: web::Data<App>, Editor(scope): Editor, id: Id<DatasetId>) -> AppResult {
     datasets::delete(&app, &scope, id.0).await?;
     Ok(respond::no_content())
+}
+
+/// Restore a deleted dataset
+#[utoipa::path(
+    tag = "datasets",
+    params(("id" = DatasetId, Path)),
+    responses((status = 200, description = "The dataset as it was", body = Envelope<Dataset>)),
+)]
+#[post("/datasets/{id}/restore")]
+async fn restore_dataset(app: web::Data<App>, Editor(scope): Editor, id: Id<DatasetId>) -> AppResult {
+    Ok(respond::ok(datasets::restore(&app, &scope, id.0).await?))
 }
 
 /// List a dataset's rows

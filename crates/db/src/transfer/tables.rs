@@ -340,6 +340,7 @@ pub const CONTENT: &[Table] = &[
             is("number", Small),
             may("parent_id", Id),
             may("filters", Shape(shape::<RowFilters>)),
+            may("deleted_at", Time),
             is("created_at", Time),
             is("updated_at", Time),
         ],

@@ -9,7 +9,8 @@ use super::{
 use crate::{
     address::Address,
     api::datasets::{
-        content_address, delete_dataset, export_address, find_dataset, repair_dataset, repaired_address, report_address,
+        content_address, delete_dataset, export_address, find_dataset, repair_dataset, repaired_address,
+        report_address, restore_dataset,
     },
     browser,
     components::{
@@ -53,14 +54,19 @@ fn OneDataset(id: DatasetId) -> impl IntoView {
     let tab = open_tab(address, &TABS);
     let checked = Memo::new(move |_| {
         dataset
-            .with(|dataset| matches!(dataset.status, DatasetStatus::Ready | DatasetStatus::Error))
+            .with(|dataset| {
+                let checked = matches!(dataset.status, DatasetStatus::Ready | DatasetStatus::Error);
+                checked && dataset.kept_until.is_none()
+            })
             .unwrap_or_default()
     });
     view! {
         <Loaded remote=dataset let:current>
             <Head dataset=current />
             <Facts dataset=current />
-            <Files dataset=current />
+            <Show when=move || current.with(|dataset| dataset.kept_until.is_none())>
+                <Files dataset=current />
+            </Show>
             <Show when=move || checked.get()>
                 <div class="mt-8">
                     <Tabs address tabs=&TABS />
@@ -82,7 +88,8 @@ fn Head(dataset: Signal<Dataset>) -> impl IntoView {
     let (asking, sending) = (RwSignal::new(false), Sending::new());
     let id = dataset.with_untracked(|dataset| dataset.id);
     let name = Signal::derive(move || dataset.with(|dataset| dataset.name.clone()));
-    let ready = move || dataset.with(|dataset| dataset.status == DatasetStatus::Ready);
+    let deleted = move || dataset.with(|dataset| dataset.kept_until.is_some());
+    let ready = move || dataset.with(|dataset| dataset.status == DatasetStatus::Ready) && !deleted();
     let trainable = move || dataset.with(|dataset| dataset.rows_kind == Some(RowsKind::Conversations));
     Effect::new(move |_| browser::title(name.get()));
     let confirmed = Callback::new(move |()| {
@@ -94,10 +101,12 @@ fn Head(dataset: Signal<Dataset>) -> impl IntoView {
     view! {
         <PageHead title=name parents=vec![("Datasets".to_owned(), "/datasets".to_owned())]>
             <May role=Role::Editor>
-                <button type="button" class="btn" on:click=move |_| asking.set(true)>
-                    <Icon icon=icondata::LuTrash2 />
-                    "Delete"
-                </button>
+                <Show when=move || !deleted() fallback=move || view! { <Restore id /> }>
+                    <button type="button" class="btn" on:click=move |_| asking.set(true)>
+                        <Icon icon=icondata::LuTrash2 />
+                        "Delete"
+                    </button>
+                </Show>
             </May>
             <Show when=ready>
                 <a href=content_address(id) download class="btn">
@@ -115,8 +124,28 @@ fn Head(dataset: Signal<Dataset>) -> impl IntoView {
             </Show>
         </PageHead>
         <Confirm open=asking title="Delete this dataset?" action="Delete dataset" sending confirmed>
-            <p>"Its rows and findings go along. Models that were trained on it stay."</p>
+            <p>
+                "This version leaves the list and can be restored for 30 days. After them its rows and findings are gone; models \
+                that were trained on it stay."
+            </p>
         </Confirm>
+    }
+}
+
+#[component]
+fn Restore(id: DatasetId) -> impl IntoView {
+    let toasts = Toasts::of_app();
+    let sending = Sending::in_toasts();
+    let restore = move |_| {
+        sending.start(restore_dataset(id), move |dataset| {
+            toasts.good(format!("{} is back.", dataset.name));
+        });
+    };
+    view! {
+        <button type="button" class="btn btn-primary" disabled=move || sending.busy.get() on:click=restore>
+            <Icon icon=icondata::LuArchiveRestore />
+            "Restore"
+        </button>
     }
 }
 
@@ -128,7 +157,14 @@ fn Facts(dataset: Signal<Dataset>) -> impl IntoView {
         let error = dataset
             .error
             .or((dataset.status == DatasetStatus::Erased).then(|| erased.to_owned()));
+        let deleted = dataset.kept_until.map(|until| {
+            format!(
+                "This version is deleted. It can be restored until {}.",
+                format::day(until)
+            )
+        });
         view! {
+            {deleted.map(|note| view! { <p role="status" class="mb-6 rounded-field bg-tint-amber p-4 text-ink-amber">{note}</p> })}
             {kept_apart(dataset.rows_kind)
                 .map(|note| view! { <p class="mb-6 rounded-field bg-tint-blue p-4">{note}</p> })}
             {error

@@ -31,9 +31,11 @@ const STATUSES: [DatasetStatus; 3] = [DatasetStatus::Validating, DatasetStatus::
 pub fn DatasetsPage() -> impl IntoView {
     browser::title("Datasets");
     let address = Address::of_page();
+    let deleted = Memo::new(move |_| address.text("show").as_deref() == Some("deleted"));
     let datasets = Remote::new(move || {
         list_datasets(DatasetQuery {
             status: address.word("status"),
+            deleted: deleted.get(),
             page: address.page(),
             ..DatasetQuery::default()
         })
@@ -42,17 +44,22 @@ pub fn DatasetsPage() -> impl IntoView {
     let options = STATUSES
         .map(|status| (word(&status), dataset_status(status).1.to_owned()))
         .to_vec();
-    let empty = || {
-        view! {
-            <Empty
-                icon=icondata::LuDatabase
-                title="No dataset here"
-                text="Training an assistant builds one from its approved examples. Editors can also upload a file."
-            />
-        }
+    let empty = move || {
+        let text = match deleted.get() {
+            true => "What is deleted can be restored here for 30 days.",
+            false => "Training an assistant builds one from its approved examples. Editors can also upload a file.",
+        };
+        view! { <Empty icon=icondata::LuDatabase title="No dataset here" text /> }
     };
     view! {
         <PageHead title="Datasets" text="Checked rows to train on: built from approved examples, or uploaded.">
+            <Choice
+                address
+                key="show"
+                label="Which datasets"
+                all="Newest versions"
+                options=vec![("deleted".to_owned(), "Deleted".to_owned())]
+            />
             <Choice address key="status" label="Status" all="All statuses" options=options />
         </PageHead>
         <May role=Role::Editor>
@@ -71,7 +78,7 @@ pub fn DatasetsPage() -> impl IntoView {
                             <th scope="col">"Format"</th>
                             <th scope="col">"Rows"</th>
                             <th scope="col">"Size"</th>
-                            <th scope="col">"Created"</th>
+                            <th scope="col">{move || if deleted.get() { "Kept until" } else { "Created" }}</th>
                         </tr>
                     </thead>
                     <tbody>
@@ -134,7 +141,10 @@ fn Row(dataset: Dataset) -> impl IntoView {
             <td class="whitespace-nowrap">{rows.unwrap_or_else(|| "–".to_owned())}</td>
             <td class="whitespace-nowrap">{format::size(dataset.size_bytes)}</td>
             <td>
-                <Ago at=dataset.created_at />
+                {match dataset.kept_until {
+                    Some(until) => view! { <span class="whitespace-nowrap">{format::day(until)}</span> }.into_any(),
+                    None => view! { <Ago at=dataset.created_at /> }.into_any(),
+                }}
             </td>
         </tr>
     }
