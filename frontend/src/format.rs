@@ -1,6 +1,6 @@
 //! Numbers, sizes and times as a person reads them.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Local, Utc};
 
 /// `1,234,567`
 pub fn count(number: u64) -> String {
@@ -105,6 +105,11 @@ pub fn duration(seconds: f64) -> String {
         60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
         _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
     }
+}
+
+/// `4 Mar 2031`, where the reader is.
+pub fn day(at: DateTime<Utc>) -> String {
+    at.with_timezone(&Local).format("%-d %b %Y").to_string()
 }
 
 /// `5 minutes ago`

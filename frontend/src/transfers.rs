@@ -12,7 +12,7 @@ use crate::{
 };
 use cerebros_common::{
     documents::DocumentKind,
-    ids::{AgentId, UploadId},
+    ids::{AgentId, DatasetId, UploadId},
     uploads::{Upload, UploadStatus},
 };
 use leptos::{prelude::*, task::spawn_local};
@@ -42,20 +42,29 @@ pub enum TransferState {
 pub enum Destination {
     Document(AgentId, DocumentKind),
     Dataset,
+    /// The next version of a dataset.
+    Version(DatasetId),
 }
 
 impl Destination {
     fn of(upload: &Upload) -> Self {
         match (upload.agent_id, upload.kind) {
             (Some(agent_id), Some(kind)) => Self::Document(agent_id, kind),
-            _ => Self::Dataset,
+            _ => upload.version_of.map_or(Self::Dataset, Self::Version),
         }
     }
 
     pub(crate) fn agent_and_kind(self) -> Option<(AgentId, DocumentKind)> {
         match self {
             Self::Document(agent_id, kind) => Some((agent_id, kind)),
-            Self::Dataset => None,
+            Self::Dataset | Self::Version(_) => None,
+        }
+    }
+
+    pub(crate) fn version_of(self) -> Option<DatasetId> {
+        match self {
+            Self::Version(id) => Some(id),
+            Self::Document(..) | Self::Dataset => None,
         }
     }
 }

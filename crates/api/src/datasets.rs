@@ -1,9 +1,11 @@
 //! Datasets: building and taking in rows, validating them, showing and writing them.
 
+pub mod diff;
 mod forms;
 pub mod preview;
 mod stop;
 pub mod validation;
+pub mod versions;
 pub mod written;
 
 pub use forms::form_of;
@@ -12,17 +14,23 @@ use crate::{
     documents,
     error::{AppError, AppResult},
     idempotency::{Answer, Turn},
+    jobs,
     state::App,
     storage::{Storage, Writer},
     upload::Upload,
 };
 use actix_web::rt;
 use cerebros_common::{
-    datasets::{Dataset, DatasetSource, NewDataset},
+    datasets::{Dataset, DatasetSource, DatasetUpload, NewDataset, RowFilters},
     ids::{AgentId, DatasetId, DocumentId},
+    uploads as parts,
 };
 use cerebros_datasets::chat::{ChatRow, Message, Role, write_row};
-use cerebros_db::{self as db, Scope, Write, datasets::StoredDataset, examples::ApprovedExample};
+use cerebros_db::{
+    self as db, Scope, Write,
+    datasets::{Discarded, StoredDataset},
+    examples::ApprovedExample,
+};
 use cerebros_queue::{Enqueue, enqueue};
 use std::{collections::BTreeSet, sync::Arc};
 use uuid::Uuid;
@@ -30,6 +38,7 @@ use validation::ValidateDataset;
 
 const EXAMPLES_AT_ONCE: u64 = 500;
 const MAX_NAME_CHARS: usize = 120;
+const PURGED_AT_ONCE: u64 = 100;
 
 /// What a dataset is called and where its rows come from.
 struct Origin {
@@ -37,6 +46,8 @@ struct Origin {
     agent_id: Option<AgentId>,
     documents: Vec<DocumentId>,
     source: DatasetSource,
+    version_of: Option<DatasetId>,
+    filters: Option<RowFilters>,
 }
 
 /// Writes the examples that are approved now into a dataset; what happens to them later does not change it.
@@ -45,6 +56,9 @@ struct Origin {
 /// 409 when there are none.
 pub async fn build(app: Arc<App>, turn: Turn, scope: Scope, new: NewDataset) -> AppResult {
     db::agents::find(&scope, &app.db, new.agent_id).await?;
+    if let Some(id) = new.version_of {
+        db::datasets::find(&scope, &app.db, id).await?;
+    }
     let mut writer = app.storage.create().await.map_err(AppError::io)?;
     let mut documents = BTreeSet::new();
     let mut after = None;
@@ -68,6 +82,8 @@ pub async fn build(app: Arc<App>, turn: Turn, scope: Scope, new: NewDataset) -> 
         agent_id: Some(new.agent_id),
         documents: documents.into_iter().map(DocumentId).collect(),
         source: DatasetSource::Examples,
+        version_of: new.version_of,
+        filters: None,
     };
     store(app, turn, scope, origin, writer, native).await
 }
@@ -84,66 +100,78 @@ pub async fn take_in(
     app: Arc<App>,
     turn: Turn,
     scope: Scope,
-    name: Option<String>,
+    query: DatasetUpload,
     upload: Upload,
     told: Told,
 ) -> AppResult {
     let origin = Origin {
-        name: short(&name.unwrap_or(upload.name)),
+        name: short(&query.name.unwrap_or(upload.name)),
         agent_id: None,
         documents: Vec::new(),
         source: DatasetSource::Upload,
+        version_of: query.version_of,
+        filters: None,
     };
     store(app, turn, scope, origin, upload.writer, told).await
-}
-
-/// Makes a dataset of what another one's repaired file holds.
-///
-/// # Errors
-/// 409 while it is being validated, and where there is nothing to repair.
-pub async fn repair(app: Arc<App>, turn: Turn, scope: Scope, id: DatasetId) -> AppResult {
-    let broken = db::datasets::find(&scope, &app.db, id).await?;
-    if broken.report.is_some_and(|report| report.rows_rejected == 0) {
-        return Err(AppError::conflict(
-            "No row of this dataset was rejected: there is nothing to repair.",
-        ));
-    }
-    let documents = db::datasets::documents_of(&scope, &app.db, id).await?;
-    let (name, writer) = written::store_repaired(&app, &scope, id).await?;
-    let origin = Origin {
-        name: short(&name),
-        agent_id: broken.agent_id,
-        documents,
-        source: DatasetSource::Repair,
-    };
-    store(app, turn, scope, origin, writer, native).await
 }
 
 fn short(name: &str) -> String {
     name.trim().chars().take(MAX_NAME_CHARS).collect()
 }
 
-/// A dataset of a file that was uploaded into the store: its key, size and checksum.
-pub fn uploaded(id: DatasetId, name: &str, (blob_key, size_bytes, sha256): (String, u64, String)) -> StoredDataset {
+/// A dataset of a file that was uploaded into the store: its key and checksum.
+pub fn uploaded(upload: &parts::Upload, blob_key: String, sha256: String) -> StoredDataset {
     StoredDataset {
-        id,
+        id: DatasetId(upload.id.0),
         agent_id: None,
         documents: Vec::new(),
-        name: short(name),
+        name: short(&upload.name),
         source: DatasetSource::Upload,
+        version_of: upload.version_of,
+        filters: None,
         blob_key,
-        size_bytes,
+        size_bytes: upload.size_bytes,
         sha256,
     }
 }
 
-/// Deletes a dataset and then its file.
+/// Puts a dataset aside; its file stays until it can be restored no more.
 pub async fn delete(app: &App, scope: &Scope, id: DatasetId) -> AppResult<()> {
     let mut write = app.db.write(scope).await?;
-    let blob_key = db::datasets::delete(&mut write, id).await?;
+    db::datasets::delete(&mut write, id).await?;
+    Ok(write.commit().await?)
+}
+
+pub async fn restore(app: &App, scope: &Scope, id: DatasetId) -> AppResult<Dataset> {
+    let mut write = app.db.write(scope).await?;
+    let dataset = db::datasets::restore(&mut write, id).await?;
     write.commit().await?;
-    documents::remove_file(app, &blob_key).await;
-    Ok(())
+    Ok(dataset)
+}
+
+/// Removes those that can be restored no more, with their files.
+pub async fn purge(app: &App) -> AppResult<()> {
+    loop {
+        let some = db::datasets::expired_unscoped(&app.db, PURGED_AT_ONCE).await?;
+        if some.is_empty() {
+            return Ok(());
+        }
+        for (workspace_id, id) in some {
+            let mut write = app.db.write(&Scope::system(workspace_id)).await?;
+            if let Some(gone) = db::datasets::purge(&mut write, id).await? {
+                write.commit().await?;
+                remove_discarded(app, gone).await;
+            }
+        }
+    }
+}
+
+/// The files of a dataset that is gone, and the copies that jobs had.
+pub async fn remove_discarded(app: &App, gone: Discarded) {
+    documents::remove_file(app, &gone.blob_key).await;
+    for id in gone.jobs {
+        jobs::forget(app, id).await;
+    }
 }
 
 /// Goes on to the end if the client leaves meanwhile.
@@ -158,6 +186,8 @@ async fn store(app: Arc<App>, turn: Turn, scope: Scope, origin: Origin, writer: 
             documents: origin.documents,
             name: origin.name,
             source: origin.source,
+            version_of: origin.version_of,
+            filters: origin.filters,
             blob_key: blob_key.clone(),
             size_bytes: stored.size_bytes,
             sha256: stored.sha256,

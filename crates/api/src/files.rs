@@ -1,7 +1,7 @@
 //! Files of OpenAI's wire: datasets, and the metric points of jobs that have succeeded.
 
 use crate::{
-    datasets, documents,
+    datasets,
     error::{AppError, AppResult},
     idempotency::{Answer, Turn},
     jobs,
@@ -9,7 +9,7 @@ use crate::{
     upload::Upload,
 };
 use cerebros_common::{
-    datasets::{Dataset, DatasetStatus},
+    datasets::{Dataset, DatasetStatus, DatasetUpload},
     errors::ErrorCode,
     files::{FileObject, FileOrder, FilePurpose, FileQuery, FileStatus, WireList},
     ids::{DatasetId, JobId},
@@ -49,6 +49,7 @@ pub async fn find_rows(app: &App, scope: &Scope, id: &str, param: &str) -> AppRe
     let uuid = parse(id).ok_or_else(missing)?;
     match db::datasets::find_located(scope, &app.db, DatasetId(uuid)).await {
         Ok(found) if found.dataset.status == DatasetStatus::Erased => Err(missing()),
+        Ok(found) if found.dataset.kept_until.is_some() => Err(missing()),
         Ok(found) => Ok(found),
         Err(DbError::NotFound(_)) => Err(missing()),
         Err(error) => Err(error.into()),
@@ -142,7 +143,10 @@ pub async fn list(app: &App, scope: &Scope, query: &FileQuery) -> AppResult<Wire
 
 /// Keeps an uploaded file as a dataset.
 pub async fn create(app: Arc<App>, turn: Turn, scope: Scope, upload: Upload) -> AppResult {
-    datasets::take_in(app, turn, scope, None, upload, |dataset| Answer::plain(rows(&dataset))).await
+    datasets::take_in(app, turn, scope, DatasetUpload::default(), upload, |dataset| {
+        Answer::plain(rows(&dataset))
+    })
+    .await
 }
 
 /// Deletes a file. Models that learned from it answer on.
@@ -158,9 +162,6 @@ pub async fn delete(app: &App, scope: &Scope, id: &str) -> AppResult<()> {
     let mut write = app.db.write(scope).await?;
     let gone = db::datasets::discard(&mut write, dataset.id).await?;
     write.commit().await?;
-    documents::remove_file(app, &gone.blob_key).await;
-    for id in gone.jobs {
-        jobs::forget(app, id).await;
-    }
+    datasets::remove_discarded(app, gone).await;
     Ok(())
 }

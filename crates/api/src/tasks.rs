@@ -1,8 +1,8 @@
 //! Which background tasks there are, and how many of each queue run at once.
 
 use crate::{
-    bases, batches, comparisons, concepts, datasets::validation, deletions, diagrams::draw, documents::extraction,
-    examples, invitations, jobs, links, model_exports, state::App, uploads, webhooks,
+    bases, batches, comparisons, concepts, datasets, deletions, diagrams::draw, documents::extraction, examples,
+    invitations, jobs, links, model_exports, state::App, uploads, webhooks,
 };
 use cerebros_queue::{Lease, Runner, Task, TaskError, Waker};
 use chrono::{Duration, Utc};
@@ -46,8 +46,8 @@ pub fn start(app: &Arc<App>) -> anyhow::Result<Vec<JoinHandle<anyhow::Result<()>
         .queue("documents", 2)
         .register(extraction::run)
         .on_dead(extraction::bury)
-        .register(validation::run)
-        .on_dead(validation::bury)
+        .register(datasets::validation::run)
+        .on_dead(datasets::validation::bury)
         .queue("mail", 2)
         .register(links::send)
         .register(invitations::send)
@@ -135,6 +135,7 @@ async fn tidy(app: Arc<App>, _: Tidy, _: Lease) -> Result<(), TaskError> {
     let unfinished = app.storage.remove_unfinished(UPLOADS_GIVEN_UP_AFTER).await;
     unfinished.map_err(|error| TaskError::retry(error.to_string()))?;
     uploads::collect(&app).await?;
+    datasets::purge(&app).await?;
     deletions::resume(&app).await?;
     cerebros_queue::prune_done(app.db.write_connection(), DONE_TASKS_KEPT).await?;
     Ok(())

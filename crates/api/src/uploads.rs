@@ -74,6 +74,7 @@ pub async fn begin(app: Arc<App>, turn: Turn, scope: Scope, new: NewUpload) -> A
             id,
             agent_id: new.agent_id,
             kind: new.kind,
+            version_of: new.version_of,
             name: clean_name(&new.name),
             size_bytes: new.size_bytes,
             sha256: new.sha256,

@@ -12,6 +12,7 @@ pub enum Action {
     Created,
     Updated,
     Deleted,
+    Restored,
     /// Many at once were approved or rejected.
     Reviewed,
     Started,

@@ -10,6 +10,14 @@ use validator::Validate;
 pub struct Dataset {
     pub id: DatasetId,
     pub name: String,
+    /// The same for all versions of a dataset.
+    pub line_id: DatasetId,
+    /// From 1.
+    pub version: u32,
+    /// The version that it was made from.
+    pub parent_id: Option<DatasetId>,
+    /// Which rows of that version it has, where they were chosen.
+    pub filters: Option<RowFilters>,
     /// The agent whose approved examples it was built from.
     pub agent_id: Option<AgentId>,
     pub source: DatasetSource,
@@ -27,9 +35,14 @@ pub struct Dataset {
     pub rows_kind: Option<RowsKind>,
     /// Null until validated.
     pub report: Option<DatasetReport>,
+    /// Until when it can be restored; null unless it was deleted.
+    pub kept_until: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
 }
+
+/// How long a deleted dataset can be restored.
+pub const DELETED_KEPT_DAYS: i64 = 30;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -37,8 +50,10 @@ pub struct Dataset {
 pub enum DatasetSource {
     Examples,
     Upload,
-    /// The sound and mended rows of another dataset.
+    /// The sound and mended rows of the version before it.
     Repair,
+    /// Chosen rows of the version before it.
+    Rows,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -215,9 +230,13 @@ pub struct NewDataset {
     )]
     #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 120))]
     pub name: String,
+    /// The dataset that it is the next version of; one of its own when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<DatasetId>))]
+    pub version_of: Option<DatasetId>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Validate)]
 #[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
 #[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
@@ -230,6 +249,87 @@ pub struct DatasetUpload {
     )]
     #[cfg_attr(feature = "openapi", param(min_length = 1, max_length = 120))]
     pub name: Option<String>,
+    /// The dataset that it is the next version of; one of its own when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(value_type = Option<DatasetId>))]
+    pub version_of: Option<DatasetId>,
+}
+
+/// Which accepted rows of a version the next one has, and how they are written. At least one must be given.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Validate)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RowFilters {
+    /// Leaves out rows that are the same as an earlier one.
+    #[serde(default)]
+    pub without_duplicates: bool,
+    /// Leaves out rows that say nearly what an earlier one says.
+    #[serde(default)]
+    pub without_near_duplicates: bool,
+    /// Leaves out shorter rows, in tokens as the report counts them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[validate(range(min = 1, max = 10_000_000, message = "must be 1 to 10000000"))]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 10_000_000))]
+    pub min_tokens: Option<u64>,
+    /// Leaves out longer rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[validate(range(min = 1, max = 10_000_000, message = "must be 1 to 10000000"))]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 10_000_000))]
+    pub max_tokens: Option<u64>,
+    /// Writes them in a format of their kind; rows that it cannot say in full are left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<DatasetFormat>,
+}
+
+/// Which version another one is compared with.
+#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
+#[serde(deny_unknown_fields)]
+pub struct DiffQuery {
+    /// The one before the change.
+    #[cfg_attr(feature = "openapi", param(value_type = DatasetId))]
+    pub from_id: DatasetId,
+}
+
+/// How many accepted rows two datasets share, whatever their formats. A row that one has twice is shared twice only if
+/// the other has it twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DatasetDiff {
+    pub added: u64,
+    pub removed: u64,
+    pub unchanged: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
+#[serde(deny_unknown_fields)]
+pub struct DiffRowsQuery {
+    /// The one before the change.
+    #[cfg_attr(feature = "openapi", param(value_type = DatasetId))]
+    pub from_id: DatasetId,
+    #[cfg_attr(feature = "openapi", param(inline))]
+    pub side: DiffSide,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[validate(length(max = 200, message = "must have at most 200 characters"))]
+    #[cfg_attr(feature = "openapi", param(max_length = 200))]
+    pub cursor: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[validate(range(min = 1, max = 100, message = "must be 1 to 100"))]
+    #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 100))]
+    pub limit: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum DiffSide {
+    /// Rows that the other version lacks.
+    Added,
+    /// Rows of the other version that are gone.
+    Removed,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, Validate)]
@@ -242,6 +342,17 @@ pub struct DatasetQuery {
     pub agent_id: Option<AgentId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<DatasetStatus>,
+    /// Any version whose file has this SHA-256, in lower-case hexadecimal. Without it, only the newest versions are listed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[validate(custom(function = "crate::uploads::is_sha256"))]
+    #[cfg_attr(
+        feature = "openapi",
+        param(min_length = 64, max_length = 64, pattern = "^[0-9a-f]{64}$")
+    )]
+    pub sha256: Option<String>,
+    /// Those that were deleted and can be restored, all versions, instead of those that are there.
+    #[serde(default)]
+    pub deleted: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[validate(range(min = 1, max = 1_000_000, message = "must be 1 to 1000000"))]
     #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 1_000_000))]

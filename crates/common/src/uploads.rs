@@ -22,6 +22,8 @@ pub struct Upload {
     pub agent_id: Option<AgentId>,
     /// Of the document; null where it becomes a dataset.
     pub kind: Option<DocumentKind>,
+    /// The dataset that it becomes the next version of.
+    pub version_of: Option<DatasetId>,
     pub name: String,
     pub size_bytes: u64,
     /// What the whole file must have, hexadecimal.
@@ -65,6 +67,10 @@ pub struct NewUpload {
     pub agent_id: Option<AgentId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<DocumentKind>,
+    /// The dataset that the file becomes the next version of; goes with neither of the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<DatasetId>))]
+    pub version_of: Option<DatasetId>,
     /// The file's name.
     #[validate(length(min = 1, max = 1000, message = "must have 1 to 1000 characters"))]
     #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 1000))]
@@ -82,7 +88,7 @@ pub struct NewUpload {
     pub sha256: Option<String>,
 }
 
-fn is_sha256(text: &str) -> Result<(), ValidationError> {
+pub(crate) fn is_sha256(text: &str) -> Result<(), ValidationError> {
     let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
     if text.len() == 64 && text.bytes().all(digit) {
         return Ok(());

@@ -1,30 +1,34 @@
 //! Datasets and what their validation found.
 
+mod deleted;
+pub mod findings;
+pub mod versions;
+
+pub use deleted::{Discarded, delete, discard, expired_unscoped, purge, restore};
+
 use crate::{
     Db, DbError, Scope, Way, Write, agents, convert, documents,
     notifications::{self, Audience},
     paging::page,
-    uploads,
 };
 use cerebros_common::{
     audit::{Action, Noun},
     datasets::{
-        Dataset, DatasetFinding, DatasetFormat, DatasetLayout, DatasetQuery, DatasetReport, DatasetSource,
-        DatasetStatus, FindingRepair, FindingSeverity,
+        DELETED_KEPT_DAYS, Dataset, DatasetFinding, DatasetFormat, DatasetLayout, DatasetQuery, DatasetReport,
+        DatasetSource, DatasetStatus, RowFilters,
     },
     events::EventKind,
-    ids::{AgentId, DatasetId, DocumentId, JobId, UploadId},
-    jobs::JobStatus,
+    ids::{AgentId, DatasetId, DocumentId},
     notifications::{NotificationKind, NotificationSubject},
-    wire::{CursorPage, Page, Paging},
+    wire::{Page, Paging},
     workspaces::Role,
 };
+use chrono::Duration;
 use sea_orm::{
-    ActiveModelTrait,
-    ActiveValue::{NotSet, Set},
-    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Select,
-    Statement,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect, Select,
 };
+use versions::Place;
 
 /// A dataset with the key of its file.
 #[derive(Debug, Clone)]
@@ -43,6 +47,10 @@ pub struct StoredDataset {
     pub documents: Vec<DocumentId>,
     pub name: String,
     pub source: DatasetSource,
+    /// What it is the next version of.
+    pub version_of: Option<DatasetId>,
+    /// Which of that one's rows it has.
+    pub filters: Option<RowFilters>,
     pub blob_key: String,
     pub size_bytes: u64,
     /// Hexadecimal.
@@ -64,8 +72,7 @@ pub struct Validation {
 pub const ERASED: &str =
     "This dataset held text of something that was deleted, so its content is gone. Build another one.";
 
-/// Findings per insert: 8 values each stay well below the databases' limits on parameters.
-const FINDINGS_AT_ONCE: usize = 200;
+const DELETED: &str = "This dataset is deleted. Restore it first.";
 
 pub async fn list(scope: &Scope, db: &Db, query: &DatasetQuery) -> Result<Page<Dataset>, DbError> {
     let paging = Paging::new(query.page, query.limit);
@@ -76,6 +83,18 @@ pub async fn list(scope: &Scope, db: &Db, query: &DatasetQuery) -> Result<Page<D
     if let Some(status) = query.status {
         found = found.filter(row::Column::Status.eq(convert::name(&status)?));
     }
+    found = match query.deleted {
+        // Of what has lost its content nothing can be restored.
+        true => found
+            .filter(row::Column::DeletedAt.is_not_null())
+            .filter(row::Column::Status.ne(convert::name(&DatasetStatus::Erased)?)),
+        false => found.filter(row::Column::DeletedAt.is_null()),
+    };
+    found = match &query.sha256 {
+        Some(sha256) => found.filter(row::Column::Sha256.eq(sha256)),
+        None if query.deleted => found,
+        None => found.filter(versions::newest()),
+    };
     let (rows, total) = page(db, found.order_by_desc(row::Column::Id), paging).await?;
     Ok(paging.of(rows.into_iter().map(wire).collect::<Result<_, _>>()?, total))
 }
@@ -90,6 +109,7 @@ pub async fn list_beyond(
 ) -> Result<Vec<Dataset>, DbError> {
     let mut found = row::Entity::find()
         .filter(row::Column::WorkspaceId.eq(scope.workspace_id.0))
+        .filter(row::Column::DeletedAt.is_null())
         .filter(row::Column::Status.ne(convert::name(&DatasetStatus::Erased)?));
     if let Some(after) = after {
         found = found.filter(way.beyond(row::Column::Id, after.0));
@@ -120,11 +140,12 @@ pub async fn find_located(scope: &Scope, db: &Db, id: DatasetId) -> Result<Locat
 /// A dataset whose file is there.
 ///
 /// # Errors
-/// `DbError::Conflict` once it has lost its content.
+/// `DbError::Conflict` once it has lost its content, or was deleted.
 pub async fn find_with_content(scope: &Scope, db: &Db, id: DatasetId) -> Result<LocatedDataset, DbError> {
     let located = find_located(scope, db, id).await?;
     match located.dataset.status {
         DatasetStatus::Erased => Err(DbError::Conflict(ERASED.to_owned())),
+        _ if located.dataset.kept_until.is_some() => Err(DbError::Conflict(DELETED.to_owned())),
         _ => Ok(located),
     }
 }
@@ -134,7 +155,7 @@ pub async fn find_with_content(scope: &Scope, db: &Db, id: DatasetId) -> Result<
 /// # Errors
 /// `DbError::Conflict` unless it is ready.
 pub async fn find_for_training(scope: &Scope, db: &Db, id: DatasetId) -> Result<LocatedDataset, DbError> {
-    let located = find_located(scope, db, id).await?;
+    let located = find_with_content(scope, db, id).await?;
     let message = match located.dataset.status {
         DatasetStatus::Ready => return Ok(located),
         DatasetStatus::Uploading | DatasetStatus::Validating => "This dataset is still being validated.".to_owned(),
@@ -145,29 +166,6 @@ pub async fn find_for_training(scope: &Scope, db: &Db, id: DatasetId) -> Result<
         }
     };
     Err(DbError::Conflict(message))
-}
-
-/// Findings after the number `after`, in the order of the file, with the next cursor.
-pub async fn findings(
-    scope: &Scope,
-    db: &Db,
-    id: DatasetId,
-    after: Option<i64>,
-    limit: u32,
-) -> Result<CursorPage<DatasetFinding>, DbError> {
-    find(scope, db, id).await?;
-    let mut rows = finding::Entity::find()
-        .filter(finding::Column::DatasetId.eq(id.0))
-        .filter(finding::Column::Seq.gt(after.unwrap_or(0)))
-        .order_by_asc(finding::Column::Seq)
-        .limit(u64::from(limit) + 1)
-        .all(db.read())
-        .await?;
-    let more = rows.len() > limit as usize;
-    rows.truncate(limit as usize);
-    let next_cursor = rows.last().filter(|_| more).map(|row| row.seq.to_string());
-    let items = rows.into_iter().map(wire_finding).collect::<Result<_, _>>()?;
-    Ok(CursorPage { items, next_cursor })
 }
 
 /// Whose text a dataset's rows hold.
@@ -183,14 +181,26 @@ pub async fn documents_of(scope: &Scope, db: &Db, id: DatasetId) -> Result<Vec<D
 /// Adds a dataset that waits to be validated.
 ///
 /// # Errors
-/// `DbError::NotFound` for another workspace's agent; `DbError::Conflict` when a document it was made of is gone by now.
+/// `DbError::NotFound` for another workspace's agent or dataset; `DbError::Conflict` when a document it was made of is gone
+/// by now, and for a version that is there already.
 pub async fn insert(write: &mut Write, new: StoredDataset) -> Result<Dataset, DbError> {
     if let Some(agent_id) = new.agent_id {
         agents::require(write, agent_id).await?;
     }
+    let place = match new.version_of {
+        Some(parent) => versions::next(write, parent, &new.sha256).await?,
+        None => Place::first(new.id),
+    };
     let now = convert::now();
     let row = row::Model {
         id: new.id.0,
+        line_id: place.line_id,
+        number: place.number,
+        parent_id: new.version_of.map(|id| id.0),
+        filters: new
+            .filters
+            .map(|filters| convert::json("row filters", &filters))
+            .transpose()?,
         workspace_id: write.workspace_id()?.0,
         agent_id: new.agent_id.map(|id| id.0),
         name: new.name,
@@ -203,6 +213,7 @@ pub async fn insert(write: &mut Write, new: StoredDataset) -> Result<Dataset, Db
         format: None,
         layout: None,
         report: None,
+        deleted_at: None,
         created_at: now,
         updated_at: now,
     };
@@ -234,6 +245,16 @@ pub async fn is_erased(write: &Write, id: DatasetId) -> Result<bool, DbError> {
     Ok(lock(write, id).await?.is_none_or(|row| row.status == erased))
 }
 
+/// Refuses what has lost its content or was deleted; it stays as it is until the transaction ends.
+pub(crate) async fn require_content(write: &Write, id: DatasetId) -> Result<(), DbError> {
+    let erased = convert::name(&DatasetStatus::Erased)?;
+    match lock(write, id).await? {
+        Some(row) if row.deleted_at.is_some() => Err(DbError::Conflict(DELETED.to_owned())),
+        Some(row) if row.status != erased => Ok(()),
+        _ => Err(DbError::Conflict(ERASED.to_owned())),
+    }
+}
+
 /// The key of a dataset's file while nothing is known about it. `None`: it is gone, or validated already.
 pub async fn find_unvalidated(scope: &Scope, db: &Db, id: DatasetId) -> Result<Option<String>, DbError> {
     let validating = convert::name(&DatasetStatus::Validating)?;
@@ -246,28 +267,7 @@ pub async fn finish(write: &mut Write, id: DatasetId, validation: Validation) ->
     let Some(row) = lock_unvalidated(write, id).await? else {
         return Ok(());
     };
-    let findings: Vec<finding::ActiveModel> = validation
-        .findings
-        .into_iter()
-        .map(|found| {
-            Ok(finding::ActiveModel {
-                seq: NotSet,
-                dataset_id: Set(id.0),
-                line: Set(convert::signed(found.line)),
-                field: Set(storable(&found.field)),
-                code: Set(found.code),
-                severity: Set(convert::name(&found.severity)?),
-                message: Set(storable(&found.message)),
-                fix: Set(storable(&found.fix)),
-                repair: Set(Some(convert::name(&found.repair)?)),
-            })
-        })
-        .collect::<Result<_, DbError>>()?;
-    for some in findings.chunks(FINDINGS_AT_ONCE) {
-        finding::Entity::insert_many(some.to_vec())
-            .exec_without_returning(write.connection())
-            .await?;
-    }
+    findings::insert(write, id, validation.findings).await?;
     let status = match validation.error {
         Some(_) => DatasetStatus::Error,
         None => DatasetStatus::Ready,
@@ -318,76 +318,6 @@ pub async fn fail(write: &mut Write, id: DatasetId, message: &str) -> Result<(),
     Ok(())
 }
 
-/// Deletes a dataset that nothing was trained on. The caller removes the file of the returned key.
-pub async fn delete(write: &mut Write, id: DatasetId) -> Result<String, DbError> {
-    let row = lock(write, id).await?.ok_or(DbError::NotFound("dataset"))?;
-    let statement = Statement::from_sql_and_values(
-        write.connection().get_database_backend(),
-        "select 1 as used from jobs where dataset_id = $1 or validation_dataset_id = $1 limit 1",
-        [id.0.into()],
-    );
-    if write.connection().query_one_raw(statement).await?.is_some() {
-        let message = "Jobs were run on this dataset, so it stays as part of their lineage.";
-        return Err(DbError::Conflict(message.to_owned()));
-    }
-    row::Entity::delete_by_id(id.0).exec(write.connection()).await?;
-    uploads::forget(write, UploadId(id.0)).await?;
-    notifications::forget(write, [row.id]).await?;
-    write.event(EventKind::DatasetDeleted, row.id, row.agent_id.map(AgentId));
-    write.audit(Action::Deleted, Noun::Dataset, id, &[]);
-    Ok(row.blob_key)
-}
-
-/// What became of a dataset that was to go.
-#[derive(Debug)]
-pub struct Discarded {
-    pub blob_key: String,
-    /// Jobs that were run on it, which may hold copies of its rows.
-    pub jobs: Vec<JobId>,
-}
-
-/// Deletes a dataset, or its content alone where jobs were run on it: the row stays as part of their lineage, and their
-/// models answer on.
-///
-/// # Errors
-/// `DbError::Conflict` while a job works with it or waits to.
-pub async fn discard(write: &mut Write, id: DatasetId) -> Result<Discarded, DbError> {
-    let erased = convert::name(&DatasetStatus::Erased)?;
-    let row = lock(write, id).await?.filter(|row| row.status != erased);
-    let row = row.ok_or(DbError::NotFound("file"))?;
-    let sql = "select id, status from jobs where dataset_id = $1 or validation_dataset_id = $1";
-    let statement = Statement::from_sql_and_values(write.connection().get_database_backend(), sql, [id.0.into()]);
-    let mut jobs = Vec::new();
-    for found in write.connection().query_all_raw(statement).await? {
-        let status: JobStatus = convert::parse_name("job status", &found.try_get::<String>("", "status")?)?;
-        if !status.is_over() {
-            let message = "A job works with this file, or waits to. Cancel the job first.";
-            return Err(DbError::Conflict(message.to_owned()));
-        }
-        jobs.push(JobId(found.try_get("", "id")?));
-    }
-    if jobs.is_empty() {
-        let blob_key = delete(write, id).await?;
-        return Ok(Discarded { blob_key, jobs });
-    }
-    finding::Entity::delete_many()
-        .filter(finding::Column::DatasetId.eq(id.0))
-        .exec(write.connection())
-        .await?;
-    let blob_key = row.blob_key.clone();
-    let mut row = row.into_active_model();
-    row.status = Set(erased);
-    row.error = Set(None);
-    row.report = Set(None);
-    row.sha256 = Set(None);
-    row.size_bytes = Set(0);
-    row.updated_at = Set(convert::now());
-    let row = row.update(write.connection()).await?;
-    changed(write, &row);
-    write.audit(Action::Erased, Noun::Dataset, id, &[]);
-    Ok(Discarded { blob_key, jobs })
-}
-
 async fn lock(write: &Write, id: DatasetId) -> Result<Option<row::Model>, DbError> {
     Ok(scoped(&write.scope()?, id)
         .lock_exclusive()
@@ -404,11 +334,6 @@ fn changed(write: &mut Write, row: &row::Model) {
     write.event(EventKind::DatasetChanged, row.id, row.agent_id.map(AgentId));
 }
 
-/// Findings quote the file, which may hold what PostgreSQL's text cannot.
-fn storable(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
-}
-
 fn scoped(scope: &Scope, id: DatasetId) -> Select<row::Entity> {
     row::Entity::find_by_id(id.0).filter(row::Column::WorkspaceId.eq(scope.workspace_id.0))
 }
@@ -419,10 +344,15 @@ fn wire(row: row::Model) -> Result<Dataset, DbError> {
         .format
         .map(|name| convert::parse_name::<DatasetFormat>("dataset format", &name));
     let format = format.transpose()?;
+    let filters = row.filters.map(|text| convert::parse_json("row filters", &text));
     let layout = row.layout.map(|name| convert::parse_name("dataset layout", &name));
     Ok(Dataset {
         id: DatasetId(row.id),
         name: row.name,
+        line_id: DatasetId(row.line_id),
+        version: u32::try_from(row.number).unwrap_or_default(),
+        parent_id: row.parent_id.map(DatasetId),
+        filters: filters.transpose()?,
         agent_id: row.agent_id.map(AgentId),
         source: convert::parse_name("dataset source", &row.source)?,
         status: convert::parse_name("dataset status", &row.status)?,
@@ -433,27 +363,9 @@ fn wire(row: row::Model) -> Result<Dataset, DbError> {
         layout: layout.transpose()?,
         rows_kind: format.map(DatasetFormat::kind),
         report: report.transpose()?,
+        kept_until: row.deleted_at.map(|at| at + Duration::days(DELETED_KEPT_DAYS)),
         created_at: row.created_at,
         updated_at: row.updated_at,
-    })
-}
-
-fn wire_finding(row: finding::Model) -> Result<DatasetFinding, DbError> {
-    let severity = convert::parse_name("finding severity", &row.severity)?;
-    let repair = match (row.repair, severity) {
-        (Some(name), _) => convert::parse_name("finding repair", &name)?,
-        // Found before rows were mended.
-        (None, FindingSeverity::Rejected) => FindingRepair::LeftOut,
-        (None, FindingSeverity::Warning) => FindingRepair::Kept,
-    };
-    Ok(DatasetFinding {
-        line: convert::unsigned(row.line),
-        field: row.field,
-        code: row.code,
-        severity,
-        message: row.message,
-        fix: row.fix,
-        repair,
     })
 }
 
@@ -477,32 +389,13 @@ pub(crate) mod row {
         pub format: Option<String>,
         pub layout: Option<String>,
         pub report: Option<String>,
+        pub line_id: Uuid,
+        pub number: i32,
+        pub parent_id: Option<Uuid>,
+        pub filters: Option<String>,
+        pub deleted_at: Option<DateTimeUtc>,
         pub created_at: DateTimeUtc,
         pub updated_at: DateTimeUtc,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
-
-mod finding {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-    #[sea_orm(table_name = "dataset_findings")]
-    pub struct Model {
-        #[sea_orm(primary_key)]
-        pub seq: i64,
-        pub dataset_id: Uuid,
-        pub line: i64,
-        pub field: String,
-        pub code: String,
-        pub severity: String,
-        pub message: String,
-        pub fix: String,
-        pub repair: Option<String>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

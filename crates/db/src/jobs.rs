@@ -122,7 +122,8 @@ fn stop(row: &row::Model) -> Option<Stop> {
 /// Adds a queued job. The caller has checked that dataset, base and agent belong to the workspace.
 ///
 /// # Errors
-/// `DbError::Conflict` when a dataset has lost its content, as [`models::require_servable`] for the model to go on from.
+/// `DbError::Conflict` when a dataset has lost its content or was deleted, as [`models::require_servable`] for the model to
+/// go on from.
 pub async fn insert(write: &mut Write, new: &NewJob, label: &JobLabel) -> Result<LabelledJob, DbError> {
     require_content(write, new.dataset_id, new.validation_dataset_id).await?;
     let parent = match new.initial_model_id {
@@ -179,9 +180,7 @@ pub async fn insert(write: &mut Write, new: &NewJob, label: &JobLabel) -> Result
 
 async fn require_content(write: &Write, dataset: DatasetId, validation: Option<DatasetId>) -> Result<(), DbError> {
     for id in [Some(dataset), validation].into_iter().flatten() {
-        if datasets::is_erased(write, id).await? {
-            return Err(DbError::Conflict(datasets::ERASED.to_owned()));
-        }
+        datasets::require_content(write, id).await?;
     }
     Ok(())
 }

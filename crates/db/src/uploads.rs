@@ -1,6 +1,6 @@
 //! Files that are being uploaded in parts. Where the parts are is the store's to know.
 
-use crate::{Db, DbError, Scope, Write, agents, convert, documents, paging::page};
+use crate::{Db, DbError, Scope, Write, agents, convert, datasets, documents, paging::page};
 use cerebros_common::{
     audit::{Action, Noun},
     documents::{DocumentError, DocumentKind},
@@ -23,6 +23,7 @@ pub struct BegunUpload {
     /// Neither where it becomes a dataset.
     pub agent_id: Option<AgentId>,
     pub kind: Option<DocumentKind>,
+    pub version_of: Option<DatasetId>,
     pub name: String,
     pub size_bytes: u64,
     pub sha256: Option<String>,
@@ -87,6 +88,9 @@ pub async fn insert(write: &mut Write, new: BegunUpload) -> Result<Upload, DbErr
     if let Some(agent_id) = new.agent_id {
         agents::require(write, agent_id).await?;
     }
+    if let Some(id) = new.version_of {
+        datasets::versions::require(write, id).await?;
+    }
     let workspace_id = write.workspace_id()?;
     let open = row::Entity::find()
         .filter(row::Column::WorkspaceId.eq(workspace_id.0))
@@ -105,6 +109,7 @@ pub async fn insert(write: &mut Write, new: BegunUpload) -> Result<Upload, DbErr
         agent_id: new.agent_id.map(|id| id.0),
         user_id: user.ok_or(DbError::Fault("a task begins an upload"))?.0,
         kind: new.kind.as_ref().map(convert::name).transpose()?,
+        version_of: new.version_of.map(|id| id.0),
         name: new.name,
         size_bytes: convert::signed(new.size_bytes),
         sha256: new.sha256,
@@ -299,6 +304,7 @@ fn located(row: row::Model) -> Result<LocatedUpload, DbError> {
         id: UploadId(row.id),
         agent_id: row.agent_id.map(AgentId),
         kind: kind.transpose()?,
+        version_of: row.version_of.map(DatasetId),
         name: row.name,
         size_bytes,
         sha256: row.sha256,
@@ -335,6 +341,7 @@ mod row {
         pub agent_id: Option<Uuid>,
         pub user_id: Uuid,
         pub kind: Option<String>,
+        pub version_of: Option<Uuid>,
         pub name: String,
         pub size_bytes: i64,
         pub sha256: Option<String>,

@@ -3,10 +3,11 @@
 use super::{Answer, delete, get, list, order, post};
 use cerebros_common::{
     datasets::{
-        Dataset, DatasetCursor, DatasetExport, DatasetFinding, DatasetFormat, DatasetQuery, DatasetRow, NewDataset,
+        Dataset, DatasetCursor, DatasetDiff, DatasetExport, DatasetFinding, DatasetFormat, DatasetQuery, DatasetRow,
+        DiffQuery, DiffRowsQuery, NewDataset, RowFilters,
     },
     ids::DatasetId,
-    wire::{CursorPage, Page},
+    wire::{CursorPage, Page, PageQuery},
 };
 
 pub async fn list_datasets(query: DatasetQuery) -> Answer<Page<Dataset>> {
@@ -23,6 +24,10 @@ pub async fn create_dataset(body: NewDataset) -> Answer<Dataset> {
 
 pub async fn delete_dataset(id: DatasetId) -> Answer<()> {
     delete(&format!("/datasets/{id}"), None).await
+}
+
+pub async fn restore_dataset(id: DatasetId) -> Answer<Dataset> {
+    order(&format!("/datasets/{id}/restore")).await
 }
 
 pub async fn list_rows(id: DatasetId, query: DatasetCursor) -> Answer<CursorPage<DatasetRow>> {
@@ -51,7 +56,24 @@ pub fn report_address(id: DatasetId) -> String {
     super::address(&format!("/datasets/{id}/report?format=csv"))
 }
 
-/// A dataset of the repaired rows.
+pub async fn list_versions(id: DatasetId, query: PageQuery) -> Answer<Page<Dataset>> {
+    list(&format!("/datasets/{id}/versions"), &query).await
+}
+
+/// The next version, of the rows that pass.
+pub async fn create_version(id: DatasetId, filters: RowFilters) -> Answer<Dataset> {
+    post(&format!("/datasets/{id}/versions"), &filters).await
+}
+
+pub async fn find_diff(id: DatasetId, from_id: DatasetId) -> Answer<DatasetDiff> {
+    list(&format!("/datasets/{id}/diff"), &DiffQuery { from_id }).await
+}
+
+pub async fn list_diff_rows(id: DatasetId, query: DiffRowsQuery) -> Answer<CursorPage<DatasetRow>> {
+    list(&format!("/datasets/{id}/diff/rows"), &query).await
+}
+
+/// The next version, of the repaired rows.
 pub async fn repair_dataset(id: DatasetId) -> Answer<Dataset> {
     order(&format!("/datasets/{id}/repair")).await
 }

@@ -17,7 +17,7 @@ pub fn Ago(at: DateTime<Utc>) -> impl IntoView {
 pub fn Day(at: DateTime<Utc>) -> impl IntoView {
     view! {
         <time datetime=at.to_rfc3339() title=full(at) class="whitespace-nowrap">
-            {at.with_timezone(&Local).format("%-d %b %Y").to_string()}
+            {format::day(at)}
         </time>
     }
 }

@@ -1,6 +1,10 @@
-//! Datasets: the list, and one of them.
+//! Datasets: the list, one of them, its versions.
 
+mod diff;
 pub mod find;
 mod findings;
 pub mod list;
+mod next_version;
 mod rows;
+mod upload;
+mod versions;

@@ -151,6 +151,7 @@ async fn begin(transfer: Transfer, file: &File) -> Result<Upload, Stop> {
     let new = NewUpload {
         agent_id: becomes.map(|(agent_id, _)| agent_id),
         kind: becomes.map(|(_, kind)| kind),
+        version_of: transfer.destination.version_of(),
         name: file.name(),
         size_bytes: transfer.bytes,
         sha256: None,

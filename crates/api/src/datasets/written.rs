@@ -37,15 +37,15 @@ const RETRY_AFTER_S: u32 = 10;
 const COLUMNS: [&str; 7] = ["line", "field", "code", "severity", "message", "fix", "repair"];
 
 /// A validated dataset whose file is at hand.
-struct Opened {
-    dataset: Dataset,
-    form: Form,
+pub(super) struct Opened {
+    pub(super) dataset: Dataset,
+    pub(super) form: Form,
     file: Local,
     /// Given back when the last byte is written.
     _permit: OwnedSemaphorePermit,
 }
 
-async fn open(app: &App, scope: &Scope, id: DatasetId) -> AppResult<Opened> {
+pub(super) async fn open(app: &App, scope: &Scope, id: DatasetId) -> AppResult<Opened> {
     let located = db::datasets::find_with_content(scope, &app.db, id).await?;
     if matches!(
         located.dataset.status,
@@ -82,14 +82,7 @@ pub async fn rows(app: &App, scope: &Scope, id: DatasetId, query: &DatasetExport
         format: query.format.map_or(form.format, format),
         layout: query.layout.map_or(Layout::Lines, layout),
     };
-    if target.format.kind() != form.format.kind() {
-        let detail = format!(
-            "The rows are {}: they cannot be written as {}.",
-            form.format.title(),
-            target.format.title()
-        );
-        return Err(AppError::conflict(detail));
-    }
+    require_kind(form.format, target.format)?;
     let opened = match query.leave_out || target.format == form.format {
         true => opened,
         false => {
@@ -114,6 +107,17 @@ pub async fn rows(app: &App, scope: &Scope, id: DatasetId, query: &DatasetExport
         )?;
         rows.end()
     }))
+}
+
+pub(super) fn require_kind(from: Format, to: Format) -> AppResult<()> {
+    if from.kind() == to.kind() {
+        return Ok(());
+    }
+    Err(AppError::conflict(format!(
+        "The rows are {}: they cannot be written as {}.",
+        from.title(),
+        to.title()
+    )))
 }
 
 /// How many rows a format cannot say in full, and the line of the first.
@@ -144,8 +148,8 @@ fn refuse_unsayable((count, first): (u64, u64), target: Format) -> AppResult<()>
     )))
 }
 
-/// A row as one line of JSON.
-fn written(row: &AcceptedRow<'_>, from: Format, target: Format) -> Option<String> {
+/// A row as one line of JSON; `None` where the format cannot say it in full.
+pub(super) fn written(row: &AcceptedRow<'_>, from: Format, target: Format) -> Option<String> {
     let object = |json: &[u8]| serde_json::from_slice::<Map<String, Value>>(json).ok();
     let found = match from == target {
         true => object(row.source)?,
@@ -209,20 +213,21 @@ fn quoted(text: &str) -> String {
 /// The file with its rows mended where that is possible and left out where not.
 pub async fn repaired(app: &App, scope: &Scope, id: DatasetId) -> AppResult {
     let opened = open(app, scope, id).await?;
-    let (media_type, _) = media_type(opened.form.layout);
-    let name = repaired_name(&opened);
+    let (media_type, extension) = media_type(opened.form.layout);
+    let name = file_name(&opened.dataset, " repaired", extension);
     Ok(download::written(media_type, &name, move |out| {
         write_repaired(&opened, out)
     }))
 }
 
-/// [`repaired`], into the store instead; with the name of its file.
-pub async fn store_repaired(app: &App, scope: &Scope, id: DatasetId) -> AppResult<(String, Writer)> {
-    let opened = open(app, scope, id).await?;
-    let name = repaired_name(&opened);
+/// What is written, in the store instead of an answer.
+pub(super) async fn stored(
+    app: &App,
+    write: impl FnOnce(&mut Output) -> io::Result<()> + Send + 'static,
+) -> AppResult<Writer> {
     let mut writer = app.storage.create().await.map_err(AppError::io)?;
     let (mut out, mut pieces) = Output::pair();
-    let writing = task::spawn_blocking(move || write_repaired(&opened, &mut out).and_then(|()| out.flush()));
+    let writing = task::spawn_blocking(move || write(&mut out).and_then(|()| out.flush()));
     while let Some(piece) = pieces.recv().await {
         writer
             .write(&piece.map_err(AppError::io)?)
@@ -230,14 +235,10 @@ pub async fn store_repaired(app: &App, scope: &Scope, id: DatasetId) -> AppResul
             .map_err(AppError::io)?;
     }
     writing.await.map_err(AppError::internal)?.map_err(AppError::io)?;
-    Ok((name, writer))
+    Ok(writer)
 }
 
-fn repaired_name(opened: &Opened) -> String {
-    file_name(&opened.dataset, " repaired", media_type(opened.form.layout).1)
-}
-
-fn write_repaired(opened: &Opened, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn write_repaired(opened: &Opened, out: &mut impl Write) -> io::Result<()> {
     let mut rows = RowWriter::new(out, opened.form.layout);
     let options = Options {
         mend: true,
@@ -264,7 +265,7 @@ fn file_name(dataset: &Dataset, what: &str, extension: &str) -> String {
 }
 
 /// Reads the file until its end or the first error of what is done with a row or finding.
-fn read(
+pub(super) fn read(
     opened: &Opened,
     options: &Options,
     mut on_row: impl FnMut(AcceptedRow<'_>) -> io::Result<()>,
@@ -284,7 +285,8 @@ fn read(
     let report = validate(
         reader,
         options,
-        None,
+        // As the report counts.
+        Some(&str::len),
         |row| {
             if !stop.get() {
                 note(on_row(row));
@@ -300,15 +302,33 @@ fn read(
     Ok(report)
 }
 
+/// Reads until `on_row` wants no more; tells whether it came to that.
+pub(super) fn read_until(
+    opened: &Opened,
+    options: &Options,
+    mut on_row: impl FnMut(AcceptedRow<'_>) -> io::Result<bool>,
+) -> io::Result<bool> {
+    let enough = || io::Error::other("enough");
+    let mut ended = false;
+    let on_row = |row: AcceptedRow<'_>| {
+        ended = !on_row(row)?;
+        if ended { Err(enough()) } else { Ok(()) }
+    };
+    match read(opened, options, on_row, |_| Ok(())) {
+        Err(_) if ended => Ok(true),
+        read => read.map(|_| false),
+    }
+}
+
 /// Writes rows as lines, or as one list.
-struct RowWriter<'a, W> {
+pub(super) struct RowWriter<'a, W> {
     out: &'a mut W,
     layout: Layout,
     empty: bool,
 }
 
 impl<'a, W: Write> RowWriter<'a, W> {
-    fn new(out: &'a mut W, layout: Layout) -> Self {
+    pub(super) fn new(out: &'a mut W, layout: Layout) -> Self {
         Self {
             out,
             layout,
@@ -316,7 +336,7 @@ impl<'a, W: Write> RowWriter<'a, W> {
         }
     }
 
-    fn write(&mut self, row: &[u8]) -> io::Result<()> {
+    pub(super) fn write(&mut self, row: &[u8]) -> io::Result<()> {
         let before: &[u8] = match (self.layout, self.empty) {
             (Layout::Lines, true) => b"",
             (Layout::Lines, false) => b"\n",
@@ -328,7 +348,7 @@ impl<'a, W: Write> RowWriter<'a, W> {
         self.out.write_all(row)
     }
 
-    fn end(self) -> io::Result<()> {
+    pub(super) fn end(self) -> io::Result<()> {
         self.out.write_all(match (self.layout, self.empty) {
             (Layout::Lines, true) => b"",
             (Layout::Lines, false) => b"\n",

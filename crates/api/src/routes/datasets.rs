@@ -1,7 +1,7 @@
 //! Datasets: build, upload, what validation found.
 
 use crate::{
-    datasets::{self, form_of, preview, written},
+    datasets::{self, diff, form_of, preview, versions, written},
     download,
     error::{AppError, AppResult},
     extract::{Body, Editor, Id, Query, Viewer},
@@ -14,12 +14,12 @@ use actix_multipart::Multipart;
 use actix_web::{HttpRequest, delete, get, post, web};
 use cerebros_common::{
     datasets::{
-        Dataset, DatasetCursor, DatasetExport, DatasetFinding, DatasetLayout, DatasetQuery, DatasetReportQuery,
-        DatasetRow, DatasetUpload, NewDataset, ReportFormat,
+        Dataset, DatasetCursor, DatasetDiff, DatasetExport, DatasetFinding, DatasetLayout, DatasetQuery,
+        DatasetReportQuery, DatasetRow, DatasetUpload, DiffQuery, DiffRowsQuery, NewDataset, ReportFormat, RowFilters,
     },
     documents::FileForm,
     ids::DatasetId,
-    wire::{CursorPage, Envelope, Page},
+    wire::{CursorPage, Envelope, Page, PageQuery},
 };
 use cerebros_db as db;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -31,7 +31,12 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(upload_dataset)
         .service(find_dataset)
         .service(repair_dataset)
+        .service(list_dataset_versions)
+        .service(create_dataset_version)
+        .service(find_dataset_diff)
+        .service(list_dataset_diff_rows)
         .service(delete_dataset)
+        .service(restore_dataset)
         .service(list_dataset_rows)
         .service(list_dataset_findings)
         .service(find_dataset_content)
@@ -91,12 +96,13 @@ async fn upload_dataset(
         upload::discard(&mut form).await;
         return Err(refused);
     }
+    if let Some(id) = query.0.version_of {
+        db::datasets::find(&scope, &app.db, id).await?;
+    }
     let upload = upload::receive(&app.storage, &mut form, app.config.max_dataset_bytes).await?;
     match once.begin(&app, &scope, &upload.fingerprint()).await? {
         Begun::Before(answer) => Ok(answer),
-        Begun::Now(turn) => {
-            datasets::take_in(app.into_inner(), turn, scope, query.0.name, upload, datasets::native).await
-        }
+        Begun::Now(turn) => datasets::take_in(app.into_inner(), turn, scope, query.0, upload, datasets::native).await,
     }
 }
 
@@ -111,9 +117,9 @@ async fn find_dataset(app: web::Data<App>, Viewer(scope): Viewer, id: Id<Dataset
     Ok(respond::ok(db::datasets::find(&scope, &app.db, id.0).await?))
 }
 
-/// Make a dataset of a repaired one
+/// Repair a dataset
 ///
-/// Of what its repaired file holds. It is validated in the background like any other; the one it came from stays.
+/// Makes its next version of what its repaired file holds. That is validated in the background like any other; the version it came from stays.
 #[utoipa::path(
     tag = "datasets",
     params(("id" = DatasetId, Path), IdempotencyKeyHeader),
@@ -123,22 +129,122 @@ async fn find_dataset(app: web::Data<App>, Viewer(scope): Viewer, id: Id<Dataset
 async fn repair_dataset(app: web::Data<App>, Editor(scope): Editor, once: Once, id: Id<DatasetId>) -> AppResult {
     match once.begin(&app, &scope, &id.0).await? {
         Begun::Before(answer) => Ok(answer),
-        Begun::Now(turn) => datasets::repair(app.into_inner(), turn, scope, id.0).await,
+        Begun::Now(turn) => versions::repair(app.into_inner(), turn, scope, id.0).await,
     }
+}
+
+/// List a dataset's versions
+///
+/// All of them, whichever is named.
+#[utoipa::path(
+    tag = "datasets",
+    params(("id" = DatasetId, Path), PageQuery),
+    responses((status = 200, description = "A page of versions, the newest first", body = Envelope<Page<Dataset>>)),
+)]
+#[get("/datasets/{id}/versions")]
+async fn list_dataset_versions(
+    app: web::Data<App>,
+    Viewer(scope): Viewer,
+    id: Id<DatasetId>,
+    query: Query<PageQuery>,
+) -> AppResult {
+    let versions = db::datasets::versions::list(&scope, &app.db, id.0, &query.0).await?;
+    Ok(respond::ok(versions))
+}
+
+/// Make a version of a dataset's rows
+///
+/// Of the accepted rows that pass all filters, in their order. It is validated in the background; the version it came from stays as it is.
+#[utoipa::path(
+    tag = "datasets",
+    params(("id" = DatasetId, Path), IdempotencyKeyHeader),
+    request_body = RowFilters,
+    responses((status = 201, description = "Written, and waiting to be validated", body = Envelope<Dataset>)),
+)]
+#[post("/datasets/{id}/versions")]
+async fn create_dataset_version(
+    app: web::Data<App>,
+    Editor(scope): Editor,
+    once: Once,
+    id: Id<DatasetId>,
+    body: Body<RowFilters>,
+) -> AppResult {
+    let filters = body.0;
+    if filters == RowFilters::default() {
+        return Err(AppError::field(
+            "without_duplicates",
+            "required",
+            "or another filter is needed",
+        ));
+    }
+    match once.begin(&app, &scope, &(id.0, &filters)).await? {
+        Begun::Before(answer) => Ok(answer),
+        Begun::Now(turn) => versions::filter(app.into_inner(), turn, scope, id.0, filters).await,
+    }
+}
+
+/// Compare two datasets
+///
+/// Usually two versions of one. Both files are read to their end.
+#[utoipa::path(
+    tag = "datasets",
+    params(("id" = DatasetId, Path), DiffQuery),
+    responses((status = 200, description = "How many rows are new, gone and the same", body = Envelope<DatasetDiff>)),
+)]
+#[get("/datasets/{id}/diff")]
+async fn find_dataset_diff(
+    app: web::Data<App>,
+    Viewer(scope): Viewer,
+    id: Id<DatasetId>,
+    query: Query<DiffQuery>,
+) -> AppResult {
+    Ok(respond::ok(diff::count(&app, &scope, query.0.from_id, id.0).await?))
+}
+
+/// List the rows that two datasets do not share
+///
+/// Those that are new, or those that are gone. The file that has them is read as far as the rows asked for, the other one to its end.
+#[utoipa::path(
+    tag = "datasets",
+    params(("id" = DatasetId, Path), DiffRowsQuery),
+    responses((status = 200, description = "Rows in the order of the file that has them", body = Envelope<CursorPage<DatasetRow>>)),
+)]
+#[get("/datasets/{id}/diff/rows")]
+async fn list_dataset_diff_rows(
+    app: web::Data<App>,
+    Viewer(scope): Viewer,
+    id: Id<DatasetId>,
+    query: Query<DiffRowsQuery>,
+) -> AppResult {
+    let skipped = paging::cursor(query.0.cursor.as_deref())?.unwrap_or(0);
+    let limit = paging::limit(query.0.limit) as usize;
+    let rows = diff::rows(&app, &scope, id.0, &query.0, skipped, limit).await?;
+    Ok(respond::ok(rows))
 }
 
 /// Delete a dataset
 ///
-/// Refused once a job was run on it.
+/// It can be restored for 30 days and is gone after them; where jobs were run on it, its name stays as part of their lineage. Refused while a job works with it.
 #[utoipa::path(
     tag = "datasets",
     params(("id" = DatasetId, Path)),
-    responses((status = 204, description = "Dataset and file are gone")),
+    responses((status = 204, description = "It is in no list any more")),
 )]
 #[delete("/datasets/{id}")]
 async fn delete_dataset(app: web::Data<App>, Editor(scope): Editor, id: Id<DatasetId>) -> AppResult {
     datasets::delete(&app, &scope, id.0).await?;
     Ok(respond::no_content())
+}
+
+/// Restore a deleted dataset
+#[utoipa::path(
+    tag = "datasets",
+    params(("id" = DatasetId, Path)),
+    responses((status = 200, description = "The dataset as it was", body = Envelope<Dataset>)),
+)]
+#[post("/datasets/{id}/restore")]
+async fn restore_dataset(app: web::Data<App>, Editor(scope): Editor, id: Id<DatasetId>) -> AppResult {
+    Ok(respond::ok(datasets::restore(&app, &scope, id.0).await?))
 }
 
 /// List a dataset's rows
@@ -186,7 +292,7 @@ async fn list_dataset_findings(
     let after = paging::cursor(query.0.cursor.as_deref())?;
     let limit = paging::limit(query.0.limit);
     Ok(respond::ok(
-        db::datasets::findings(&scope, &app.db, id.0, after, limit).await?,
+        db::datasets::findings::list(&scope, &app.db, id.0, after, limit).await?,
     ))
 }
 

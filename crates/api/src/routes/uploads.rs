@@ -65,6 +65,9 @@ async fn create_upload(
     match once.begin(&app, &scope, &new).await? {
         Begun::Before(answer) => Ok(answer),
         Begun::Now(turn) => {
+            if new.version_of.is_some() && new.agent_id.is_some() {
+                return Err(AppError::field("version_of", "value", "goes with no agent"));
+            }
             match (new.agent_id, new.kind) {
                 (Some(agent_id), Some(kind)) => {
                     let sha256 = new.sha256.as_deref();

@@ -8,7 +8,7 @@ use crate::{
 };
 use cerebros_common::{
     documents::DocumentError,
-    ids::{DatasetId, DocumentId, UploadId, WorkspaceId},
+    ids::{DocumentId, UploadId, WorkspaceId},
     uploads::{Upload, UploadStatus},
 };
 use cerebros_db::{self as db, Actor, DbError, Scope, documents::StoredDocument, uploads::LocatedUpload};
@@ -116,8 +116,7 @@ async fn insert(
             documents::insert(&mut write, document).await.map(drop)
         }
         _ => {
-            let file = (blob_key, upload.size_bytes, checked.sha256);
-            let dataset = datasets::uploaded(DatasetId(upload.id.0), &upload.name, file);
+            let dataset = datasets::uploaded(upload, blob_key, checked.sha256);
             datasets::insert(&mut write, dataset).await.map(drop)
         }
     };

@@ -103,7 +103,7 @@ fn noun_of(operation: &str, field: &str) -> &'static str {
         "agent_id" | "subject_id" => "agents",
         "document_id" | "document_ids" => "documents",
         "chunk_id" => "chunks",
-        "dataset_id" | "validation_dataset_id" => "datasets",
+        "dataset_id" | "validation_dataset_id" | "version_of" | "from_id" => "datasets",
         "base_id" => "bases",
         "concept_id" | "into_id" => "concepts",
         "conversation_id" => "conversations",

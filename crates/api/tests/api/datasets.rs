@@ -1,7 +1,7 @@
 use crate::{
     documents::{PDF, agent},
     examples::{all, generated},
-    helpers::{Answer, Client, TestServer},
+    helpers::{Answer, Client, Kind, TestServer},
 };
 use cerebros_common::{
     agents::Agent,
@@ -26,17 +26,17 @@ on_both_databases!(
     validation_run_twice_finds_nothing_twice,
     a_file_that_is_too_large_leaves_nothing,
     bad_requests_are_refused,
-    a_dataset_goes_with_its_file,
+    a_deleted_dataset_is_restored_or_goes_with_its_file,
     strangers_see_no_dataset,
 );
 
-const UPLOAD: &str = "/api/v1/datasets/upload";
+pub const UPLOAD: &str = "/api/v1/datasets/upload";
 
-fn path(dataset: &Dataset) -> String {
+pub fn path(dataset: &Dataset) -> String {
     format!("/api/v1/datasets/{}", dataset.id)
 }
 
-fn row(user: &str, assistant: &str) -> String {
+pub fn row(user: &str, assistant: &str) -> String {
     let row = json!({"messages": [
         {"role": "user", "content": user},
         {"role": "assistant", "content": assistant},
@@ -44,7 +44,7 @@ fn row(user: &str, assistant: &str) -> String {
     format!("{row}\n")
 }
 
-async fn validated(client: &Client, answer: Answer) -> Dataset {
+pub async fn validated(client: &Client, answer: Answer) -> Dataset {
     assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
     let location = answer.headers[header::LOCATION].to_str().unwrap().to_owned();
     assert_eq!(answer.data::<Dataset>().status, DatasetStatus::Validating);
@@ -53,11 +53,12 @@ async fn validated(client: &Client, answer: Answer) -> Dataset {
 }
 
 /// Every item of a list that is read by cursor, two at a time.
-async fn read_all<T: DeserializeOwned>(client: &Client, path: &str) -> Vec<T> {
+pub async fn read_all<T: DeserializeOwned>(client: &Client, path: &str) -> Vec<T> {
     let mut found = Vec::new();
     let mut cursor = String::new();
     loop {
-        let page: CursorPage<T> = client.get(&format!("{path}?limit=2{cursor}")).await.data();
+        let mark = if path.contains('?') { '&' } else { '?' };
+        let page: CursorPage<T> = client.get(&format!("{path}{mark}limit=2{cursor}")).await.data();
         assert!(page.items.len() <= 2);
         found.extend(page.items);
         match page.next_cursor {
@@ -356,7 +357,11 @@ async fn a_repaired_file_and_a_whole_report_are_downloaded(server: TestServer) {
     assert_eq!(again.sha256, Some(hex::encode(Sha256::digest(&repaired.bytes))));
     assert_eq!(
         (again.name.as_str(), again.source),
-        ("rows repaired.jsonl", DatasetSource::Repair)
+        ("rows.jsonl", DatasetSource::Repair)
+    );
+    assert_eq!(
+        (again.line_id, again.version, again.parent_id),
+        (dataset.line_id, 2, Some(dataset.id))
     );
     let report = again.report.as_ref().unwrap();
     assert_eq!((report.rows_accepted, report.rows_rejected, report.warnings), (2, 0, 0));
@@ -456,15 +461,63 @@ async fn bad_requests_are_refused(server: TestServer) {
     }
 }
 
-async fn a_dataset_goes_with_its_file(server: TestServer) {
+async fn a_deleted_dataset_is_restored_or_goes_with_its_file(server: TestServer) {
     let member = server.member().await;
     let dataset = validated(&member, member.upload(UPLOAD, "x.jsonl", row("a", "b")).await).await;
+    let other = validated(&member, member.upload(UPLOAD, "y.jsonl", row("c", "d")).await).await;
     let key = server.config.data_dir.join("blobs/datasets");
     let file = key.join(member_workspace(&member).await).join(dataset.id.to_string());
-    assert!(file.exists());
+    let restore = format!("{}/restore", path(&dataset));
+    let listed = async |query: &str| -> Vec<_> {
+        let page: Page<Dataset> = member.get(&format!("/api/v1/datasets{query}")).await.data();
+        page.items.into_iter().map(|dataset| dataset.id).collect()
+    };
+    assert_eq!(member.post_nothing(&restore).await.problem().error, ErrorCode::Conflict);
     assert_eq!(member.delete(&path(&dataset)).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(
+        member.delete(&path(&dataset)).await.problem().error,
+        ErrorCode::Conflict
+    );
+    assert_eq!(listed("").await, [other.id]);
+    assert_eq!(listed("?deleted=true").await, [dataset.id]);
+    let deleted: Dataset = member.get(&path(&dataset)).await.data();
+    assert_eq!((deleted.kept_until.unwrap() - chrono::Utc::now()).num_days(), 29);
+    for part in ["rows", "content", "export", "repaired"] {
+        let problem = member.get(&format!("{}/{part}", path(&dataset))).await.problem();
+        assert!(problem.detail.contains("Restore"), "{part}: {}", problem.detail);
+    }
+    let next = format!("{UPLOAD}?version_of={}", dataset.id);
+    let refused = member.upload(&next, "x.jsonl", row("a", "c")).await.problem();
+    assert_eq!(refused.error, ErrorCode::Conflict);
+    assert_eq!(
+        server.stranger().await.post_nothing(&restore).await.problem().error,
+        ErrorCode::NotFound
+    );
+    // Not long ago enough.
+    crate::uploads::tidy(&server).await;
+    let back: Dataset = member.post_nothing(&restore).await.data();
+    assert_eq!(
+        (back.id, back.kept_until, back.report),
+        (dataset.id, None, dataset.report.clone())
+    );
+    assert_eq!(listed("").await, [other.id, dataset.id]);
+    assert_eq!(
+        member.get(&format!("{}/content", path(&dataset))).await.bytes,
+        row("a", "b").into_bytes()
+    );
+
+    member.delete(&path(&dataset)).await;
+    member.delete(&path(&other)).await;
+    let before = match server.kind {
+        Kind::Sqlite => "'2020-01-01T00:00:00+00:00'",
+        Kind::Postgres => "now() - interval '31 days'",
+    };
+    let old = format!("update datasets set deleted_at = {before} where name = 'x.jsonl'");
+    server.execute(&old).await;
+    crate::uploads::tidy(&server).await;
     assert!(!file.exists());
     assert_eq!(member.get(&path(&dataset)).await.problem().error, ErrorCode::NotFound);
+    assert_eq!(listed("?deleted=true").await, [other.id]);
 }
 
 async fn member_workspace(member: &Client) -> String {

@@ -296,6 +296,12 @@ fn case(operation: &str, member: &Client, rows: &Rows) -> Option<Case> {
             rows.broken.id.to_string(),
             "select count(*) from datasets",
         ),
+        "create_dataset_version" => json(
+            &format!("/api/v1/datasets/{}/versions", rows.dataset.id),
+            json!({"format": "sharegpt"}),
+            json!({"format": "alpaca"}),
+            "select count(*) from datasets",
+        ),
         "create_base" => json(
             "/api/v1/bases",
             json!({"hub_id": "somebody/something"}),

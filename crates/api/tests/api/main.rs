@@ -21,6 +21,7 @@ mod conversations;
 mod corpus;
 mod corpus_files;
 mod crash;
+mod dataset_versions;
 mod datasets;
 mod deadlines;
 mod deletions;

@@ -407,7 +407,7 @@ async fn uploads_are_ones_own_and_go_when_cancelled(server: TestServer) {
 }
 
 /// Runs the hourly task and waits for its end.
-async fn tidy(server: &TestServer) {
+pub async fn tidy(server: &TestServer) {
     let id = uuid::Uuid::now_v7();
     let id = match server.kind {
         Kind::Sqlite => format!("x'{}'", id.simple()),

@@ -14,7 +14,8 @@ fn derived_datasets(subject: DeletionSubject) -> &'static str {
     match subject {
         DeletionSubject::Document => "id in (select dataset_id from dataset_documents where document_id = $1)",
         DeletionSubject::Agent => {
-            "(agent_id = $1 and source = 'examples') or id in (select x.dataset_id from dataset_documents x \
+            // What was made of its examples keeps it, whatever version.
+            "agent_id = $1 or id in (select x.dataset_id from dataset_documents x \
              join documents d on d.id = x.document_id where d.agent_id = $1)"
         }
         DeletionSubject::Workspace | DeletionSubject::Account => "workspace_id = $1",

@@ -4,11 +4,13 @@ use super::{
     findings::Findings,
     list::{format_name, source_name},
     rows::Rows,
+    versions::Versions,
 };
 use crate::{
     address::Address,
     api::datasets::{
-        content_address, delete_dataset, export_address, find_dataset, repair_dataset, repaired_address, report_address,
+        content_address, delete_dataset, export_address, find_dataset, repair_dataset, repaired_address,
+        report_address, restore_dataset,
     },
     browser,
     components::{
@@ -35,7 +37,7 @@ use cerebros_common::{
 };
 use leptos::prelude::*;
 
-static TABS: [(&str, &str); 2] = [("rows", "Rows"), ("findings", "Findings")];
+static TABS: [(&str, &str); 3] = [("rows", "Rows"), ("findings", "Findings"), ("versions", "Versions")];
 
 #[component]
 pub fn DatasetPage() -> impl IntoView {
@@ -52,19 +54,25 @@ fn OneDataset(id: DatasetId) -> impl IntoView {
     let tab = open_tab(address, &TABS);
     let checked = Memo::new(move |_| {
         dataset
-            .with(|dataset| matches!(dataset.status, DatasetStatus::Ready | DatasetStatus::Error))
+            .with(|dataset| {
+                let checked = matches!(dataset.status, DatasetStatus::Ready | DatasetStatus::Error);
+                checked && dataset.kept_until.is_none()
+            })
             .unwrap_or_default()
     });
     view! {
         <Loaded remote=dataset let:current>
             <Head dataset=current />
             <Facts dataset=current />
-            <Files dataset=current />
+            <Show when=move || current.with(|dataset| dataset.kept_until.is_none())>
+                <Files dataset=current />
+            </Show>
             <Show when=move || checked.get()>
                 <div class="mt-8">
                     <Tabs address tabs=&TABS />
                     {move || match tab.get() {
                         "findings" => view! { <Findings id /> }.into_any(),
+                        "versions" => view! { <Versions dataset=current /> }.into_any(),
                         _ => view! { <Rows id /> }.into_any(),
                     }}
                 </div>
@@ -80,7 +88,8 @@ fn Head(dataset: Signal<Dataset>) -> impl IntoView {
     let (asking, sending) = (RwSignal::new(false), Sending::new());
     let id = dataset.with_untracked(|dataset| dataset.id);
     let name = Signal::derive(move || dataset.with(|dataset| dataset.name.clone()));
-    let ready = move || dataset.with(|dataset| dataset.status == DatasetStatus::Ready);
+    let deleted = move || dataset.with(|dataset| dataset.kept_until.is_some());
+    let ready = move || dataset.with(|dataset| dataset.status == DatasetStatus::Ready) && !deleted();
     Effect::new(move |_| browser::title(name.get()));
     let confirmed = Callback::new(move |()| {
         sending.start(delete_dataset(id), move |()| {
@@ -91,10 +100,12 @@ fn Head(dataset: Signal<Dataset>) -> impl IntoView {
     view! {
         <PageHead title=name parents=vec![("Datasets".to_owned(), "/datasets".to_owned())]>
             <May role=Role::Editor>
-                <button type="button" class="btn" on:click=move |_| asking.set(true)>
-                    <Icon icon=icondata::LuTrash2 />
-                    "Delete"
-                </button>
+                <Show when=move || !deleted() fallback=move || view! { <Restore id /> }>
+                    <button type="button" class="btn" on:click=move |_| asking.set(true)>
+                        <Icon icon=icondata::LuTrash2 />
+                        "Delete"
+                    </button>
+                </Show>
             </May>
             <Show when=ready>
                 <a href=content_address(id) download class="btn">
@@ -110,8 +121,28 @@ fn Head(dataset: Signal<Dataset>) -> impl IntoView {
             </Show>
         </PageHead>
         <Confirm open=asking title="Delete this dataset?" action="Delete dataset" sending confirmed>
-            <p>"Its rows and findings go along. Models that were trained on it stay."</p>
+            <p>
+                "This version leaves the list and can be restored for 30 days. After them its rows and findings are gone; models \
+                that were trained on it stay."
+            </p>
         </Confirm>
+    }
+}
+
+#[component]
+fn Restore(id: DatasetId) -> impl IntoView {
+    let toasts = Toasts::of_app();
+    let sending = Sending::in_toasts();
+    let restore = move |_| {
+        sending.start(restore_dataset(id), move |dataset| {
+            toasts.good(format!("{} is back.", dataset.name));
+        });
+    };
+    view! {
+        <button type="button" class="btn btn-primary" disabled=move || sending.busy.get() on:click=restore>
+            <Icon icon=icondata::LuArchiveRestore />
+            "Restore"
+        </button>
     }
 }
 
@@ -123,7 +154,14 @@ fn Facts(dataset: Signal<Dataset>) -> impl IntoView {
         let error = dataset
             .error
             .or((dataset.status == DatasetStatus::Erased).then(|| erased.to_owned()));
+        let deleted = dataset.kept_until.map(|until| {
+            format!(
+                "This version is deleted. It can be restored until {}.",
+                format::day(until)
+            )
+        });
         view! {
+            {deleted.map(|note| view! { <p role="status" class="mb-6 rounded-field bg-tint-amber p-4 text-ink-amber">{note}</p> })}
             {other_kind(dataset.rows_kind)
                 .map(|note| view! { <p class="mb-6 rounded-field bg-tint-blue p-4">{note}</p> })}
             {error
@@ -139,6 +177,7 @@ fn Facts(dataset: Signal<Dataset>) -> impl IntoView {
                     <Fact name="Status">
                         <DatasetTag status=dataset.status />
                     </Fact>
+                    <Fact name="Version">{dataset.version}</Fact>
                     <Fact name="Source">{source_name(dataset.source)}</Fact>
                     {dataset
                         .format
@@ -259,7 +298,7 @@ fn Files(dataset: Signal<Dataset>) -> impl IntoView {
     }
 }
 
-/// Makes a dataset of the rows that are sound or mended, and leads there.
+/// Makes a version of the rows that are sound or mended, and leads there.
 #[component]
 fn Repair(id: DatasetId) -> impl IntoView {
     let address = Address::of_page();
@@ -272,7 +311,7 @@ fn Repair(id: DatasetId) -> impl IntoView {
     view! {
         <button type="button" class="btn btn-primary" disabled=move || sending.busy.get() on:click=repair>
             <Icon icon=icondata::LuWrench />
-            "Make a repaired dataset"
+            "Make a repaired version"
         </button>
     }
 }

@@ -1,11 +1,11 @@
 //! All datasets, and uploading one.
 
+use super::upload::Upload;
 use crate::{
     address::{Address, word},
     api::datasets::list_datasets,
     browser,
     components::{
-        drop_zone::DropZone,
         filters::Choice,
         loaded::{Empty, Loaded, no_items},
         may::May,
@@ -13,13 +13,10 @@ use crate::{
         pager::Pager,
         status::{DatasetTag, dataset_status},
         time::Ago,
-        transfer_list::TransferList,
     },
-    facts::Facts,
     format,
     remote::Remote,
-    transfers::{Destination, Transfers},
-    uploads::DATASETS,
+    transfers::Destination,
 };
 use cerebros_common::{
     datasets::{Dataset, DatasetFormat, DatasetQuery, DatasetSource, DatasetStatus},
@@ -27,7 +24,6 @@ use cerebros_common::{
     workspaces::Role,
 };
 use leptos::prelude::*;
-use web_sys::File;
 
 const STATUSES: [DatasetStatus; 3] = [DatasetStatus::Validating, DatasetStatus::Ready, DatasetStatus::Error];
 
@@ -35,9 +31,11 @@ const STATUSES: [DatasetStatus; 3] = [DatasetStatus::Validating, DatasetStatus::
 pub fn DatasetsPage() -> impl IntoView {
     browser::title("Datasets");
     let address = Address::of_page();
+    let deleted = Memo::new(move |_| address.text("show").as_deref() == Some("deleted"));
     let datasets = Remote::new(move || {
         list_datasets(DatasetQuery {
             status: address.word("status"),
+            deleted: deleted.get(),
             page: address.page(),
             ..DatasetQuery::default()
         })
@@ -46,21 +44,28 @@ pub fn DatasetsPage() -> impl IntoView {
     let options = STATUSES
         .map(|status| (word(&status), dataset_status(status).1.to_owned()))
         .to_vec();
-    let empty = || {
-        view! {
-            <Empty
-                icon=icondata::LuDatabase
-                title="No dataset here"
-                text="Training an assistant builds one from its approved examples. Editors can also upload a file."
-            />
-        }
+    let empty = move || {
+        let text = match deleted.get() {
+            true => "What is deleted can be restored here for 30 days.",
+            false => "Training an assistant builds one from its approved examples. Editors can also upload a file.",
+        };
+        view! { <Empty icon=icondata::LuDatabase title="No dataset here" text /> }
     };
     view! {
         <PageHead title="Datasets" text="Checked rows to train on: built from approved examples, or uploaded.">
+            <Choice
+                address
+                key="show"
+                label="Which datasets"
+                all="Newest versions"
+                options=vec![("deleted".to_owned(), "Deleted".to_owned())]
+            />
             <Choice address key="status" label="Status" all="All statuses" options=options />
         </PageHead>
         <May role=Role::Editor>
-            <Upload />
+            <div class="mb-6">
+                <Upload destination=Destination::Dataset />
+            </div>
         </May>
         <Loaded remote=datasets is_empty=no_items empty=empty let:page>
             <div class="panel overflow-x-auto" tabindex="0" role="region" aria-label="Datasets">
@@ -73,7 +78,7 @@ pub fn DatasetsPage() -> impl IntoView {
                             <th scope="col">"Format"</th>
                             <th scope="col">"Rows"</th>
                             <th scope="col">"Size"</th>
-                            <th scope="col">"Created"</th>
+                            <th scope="col">{move || if deleted.get() { "Kept until" } else { "Created" }}</th>
                         </tr>
                     </thead>
                     <tbody>
@@ -88,38 +93,12 @@ pub fn DatasetsPage() -> impl IntoView {
     }
 }
 
-#[component]
-fn Upload() -> impl IntoView {
-    let transfers = Transfers::of_app();
-    transfers.recover(None);
-    let facts = Facts::of_app();
-    let limits = move || DATASETS.up_to(facts.max_dataset_bytes());
-    let add = UnsyncCallback::new(move |files: Vec<File>| {
-        for file in files {
-            let objection = untrack(limits).objection(&file.name(), file.size() as u64);
-            transfers.add(Destination::Dataset, file, objection);
-        }
-    });
-    let note = Signal::derive(move || {
-        format!(
-            "JSON Lines or a JSON list, up to {} each: OpenAI chat, ShareGPT, Alpaca, prompt and completion, preference pairs \
-             or plain text. The format is told by the rows.",
-            format::size(limits().bytes)
-        )
-    });
-    view! {
-        <div class="mb-6 space-y-4">
-            <DropZone limits=DATASETS note on_files=add />
-            <TransferList destination=Destination::Dataset />
-        </div>
-    }
-}
-
 pub fn source_name(source: DatasetSource) -> &'static str {
     match source {
         DatasetSource::Examples => "Approved examples",
         DatasetSource::Upload => "Upload",
         DatasetSource::Repair => "Repair",
+        DatasetSource::Rows => "Chosen rows",
     }
 }
 
@@ -151,6 +130,8 @@ fn Row(dataset: Dataset) -> impl IntoView {
                 <a href=format!("/datasets/{}", dataset.id) class="block truncate font-medium hover:underline">
                     {dataset.name}
                 </a>
+                {(dataset.version > 1)
+                    .then(|| view! { <span class="text-sm text-muted">"Version " {dataset.version}</span> })}
             </td>
             <td>
                 <DatasetTag status=dataset.status />
@@ -160,7 +141,10 @@ fn Row(dataset: Dataset) -> impl IntoView {
             <td class="whitespace-nowrap">{rows.unwrap_or_else(|| "–".to_owned())}</td>
             <td class="whitespace-nowrap">{format::size(dataset.size_bytes)}</td>
             <td>
-                <Ago at=dataset.created_at />
+                {match dataset.kept_until {
+                    Some(until) => view! { <span class="whitespace-nowrap">{format::day(until)}</span> }.into_any(),
+                    None => view! { <Ago at=dataset.created_at /> }.into_any(),
+                }}
             </td>
         </tr>
     }

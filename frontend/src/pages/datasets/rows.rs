@@ -12,7 +12,7 @@ use cerebros_common::{
 use leptos::prelude::*;
 use serde_json::Value;
 
-const STRETCH: u32 = 25;
+pub const STRETCH: u32 = 25;
 
 #[component]
 pub fn Rows(id: DatasetId) -> impl IntoView {
@@ -30,17 +30,25 @@ pub fn Rows(id: DatasetId) -> impl IntoView {
     let empty = || view! { <Empty icon=icondata::LuRows3 title="No row can be used" text="The findings say what is wrong with each line." /> };
     view! {
         <Loaded remote=rows is_empty=Vec::is_empty empty=empty let:rows>
-            <ol class="space-y-4">
-                <For each=move || rows.get() key=|row| row.line let:row>
-                    <Row row />
-                </For>
-            </ol>
-            <Show when=move || more.get()>
-                <button type="button" class="btn mt-4" on:click=move |_| wanted.update(|wanted| *wanted += STRETCH as usize)>
-                    "Load more rows"
-                </button>
-            </Show>
+            <RowList rows wanted more />
         </Loaded>
+    }
+}
+
+/// Rows, and a button for more of them.
+#[component]
+pub fn RowList(rows: Signal<Vec<DatasetRow>>, wanted: RwSignal<usize>, more: RwSignal<bool>) -> impl IntoView {
+    view! {
+        <ol class="space-y-4">
+            <For each=move || rows.get() key=|row| row.line let:row>
+                <Row row />
+            </For>
+        </ol>
+        <Show when=move || more.get()>
+            <button type="button" class="btn mt-4" on:click=move |_| wanted.update(|wanted| *wanted += STRETCH as usize)>
+                "Load more rows"
+            </button>
+        </Show>
     }
 }
 

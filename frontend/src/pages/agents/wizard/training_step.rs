@@ -174,6 +174,7 @@ impl Order {
         let body = NewDataset {
             agent_id,
             name: format!("{name}, {day}"),
+            version_of: None,
         };
         self.sending.submit(body, create_dataset, move |dataset| {
             self.keep(Some(NewJob {

@@ -5,10 +5,11 @@ use crate::components::{icon::Icon, time::Ago};
 use cerebros_common::audit::{Action, ActorKind, AuditEntry, Noun};
 use leptos::prelude::*;
 
-pub const ACTIONS: [Action; 24] = [
+pub const ACTIONS: [Action; 25] = [
     Action::Created,
     Action::Updated,
     Action::Deleted,
+    Action::Restored,
     Action::Reviewed,
     Action::Started,
     Action::Finished,
@@ -134,6 +135,7 @@ pub fn action_name(action: Action) -> &'static str {
         Action::Created => "Created",
         Action::Updated => "Changed",
         Action::Deleted => "Deleted",
+        Action::Restored => "Restored",
         Action::Reviewed => "Reviewed",
         Action::Started => "Started",
         Action::Finished => "Finished",
