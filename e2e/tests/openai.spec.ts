@@ -61,7 +61,7 @@ test("the openai package gets several answers, their probabilities, and JSON by 
   const question = {
     model: base.id,
     messages: [{ role: "user" as const, content: "When is it open?" }],
-    max_completion_tokens: 60,
+    max_completion_tokens: 120,
     n: 2,
     logprobs: true,
     top_logprobs: 3,
@@ -78,7 +78,17 @@ test("the openai package gets several answers, their probabilities, and JSON by 
   const stream = client.chat.completions.stream({ ...question, n: 1 });
   expect(typeof JSON.parse((await stream.finalContent())!).open).toBe("boolean");
   const tools = [{ type: "function" as const, function: { name: "open_gate", parameters: schema } }];
-  await expect(client.chat.completions.create({ ...question, tools })).rejects.toMatchObject({ status: 400, param: "tools" });
+  const { response_format: _, logprobs: __, top_logprobs: ___, n: ____, ...plain } = question;
+  const forced = await client.chat.completions.create({ ...plain, tools, tool_choice: "required" });
+  const [{ finish_reason, message }] = forced.choices;
+  expect([finish_reason, message.content, message.tool_calls?.length]).toEqual(["tool_calls", null, 1]);
+  const named = { type: "function" as const, function: { name: "open_gate" } };
+  const call = await client.chat.completions.stream({ ...plain, tools, tool_choice: named }).finalFunctionToolCall();
+  expect(call!.name).toBe("open_gate");
+  expect(typeof JSON.parse(call!.arguments).open).toBe("boolean");
+  const told = { role: "tool" as const, tool_call_id: message.tool_calls![0].id, content: "It is open." };
+  const after = await client.chat.completions.create({ ...plain, messages: [...plain.messages, message, told], tools, max_tokens: 4 });
+  expect(after.usage!.prompt_tokens).toBeGreaterThan(forced.usage!.prompt_tokens);
 });
 
 test("the openai package understands the errors", async ({ server }) => {
