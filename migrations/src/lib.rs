@@ -25,6 +25,7 @@ mod m20261121_000017_models;
 mod m20261121_000018_conversations;
 mod m20261121_000019_webhooks;
 mod m20261122_000020_rewards;
+mod m20261122_000023_samples;
 
 /// Applies the migrations in the order of the list.
 #[derive(Debug)]
@@ -54,6 +55,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000018_conversations::Migration),
             Box::new(m20261121_000019_webhooks::Migration),
             Box::new(m20261122_000020_rewards::Migration),
+            Box::new(m20261122_000023_samples::Migration),
         ]
     }
 }

@@ -380,6 +380,10 @@ pub async fn discard(write: &mut Write, id: DatasetId) -> Result<Discarded, DbEr
         .filter(finding::Column::DatasetId.eq(id.0))
         .exec(write.connection())
         .await?;
+    let sql = "update jobs set samples = null where dataset_id = $1 or validation_dataset_id = $1";
+    let backend = write.connection().get_database_backend();
+    let forget = Statement::from_sql_and_values(backend, sql, [id.0.into()]);
+    write.connection().execute_raw(forget).await?;
     let blob_key = row.blob_key.clone();
     let mut row = row.into_active_model();
     row.status = Set(erased);
