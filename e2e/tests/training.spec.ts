@@ -62,3 +62,63 @@ test("a job is estimated, started, paused, resumed and cancelled", async ({ page
   await expect(progress.getByRole("button", { name: "Resume" })).toBeVisible();
   expect(faults).toEqual([]);
 });
+
+test("pairs of answers are trained on by DPO, and the best and worst rows are shown", async ({ page, context, server }) => {
+  test.slow();
+  const faults = await collectFaults(context);
+  const { request } = context;
+  await signUp(request, server.url);
+  const pairs = Array.from({ length: 12 }, (_, index) =>
+    JSON.stringify({
+      input: { messages: [{ role: "user", content: `What is stored on shelf ${index}?` }] },
+      preferred_output: [{ role: "assistant", content: `Shelf ${index} holds binders.` }],
+      non_preferred_output: [{ role: "assistant", content: `Who knows what is on shelf ${index}.` }],
+    }),
+  ).join("\n");
+  const file = { name: "pairs.jsonl", mimeType: "application/octet-stream", buffer: Buffer.from(pairs) };
+  const uploaded = await request.post(`${server.url}/api/v1/datasets/upload`, { multipart: { file } });
+  const dataset = (await uploaded.json()).data;
+  const status = async () => (await (await request.get(`${server.url}/api/v1/datasets/${dataset.id}`)).json()).data.status;
+  await expect.poll(status).toBe("ready");
+
+  await page.goto(`/datasets/${dataset.id}`);
+  await expect(page.getByText(/direct preference optimisation \(DPO\)/)).toBeVisible();
+  await page.goto(`/datasets/${dataset.id}/train`);
+  await expect(page.getByText(/the method is direct preference optimisation \(DPO\)/)).toBeVisible();
+  await expect(page.getByText(/over 9 pairs, 3 kept|over 11 pairs, 1 kept/)).toBeVisible({ timeout: 30_000 });
+  await page.getByLabel("Beta").fill("0.2");
+  await page.getByLabel("Epochs").fill("6");
+  await page.getByLabel("Learning rate").fill("0.003");
+  await page.getByText("Advanced settings").click();
+  await page.getByLabel("Validation part").fill("0.25");
+  await page.getByLabel("Base in memory").selectOption({ label: "Four bits: NF4 (QLoRA)" });
+  await expect(page.getByText(/over 9 pairs, 3 kept/)).toBeVisible({ timeout: 30_000 });
+  await accessible(page);
+  if (pictures) await shots(page, "dpo-form");
+  await page.getByRole("button", { name: "Train", exact: true }).click();
+  await expect(page.getByText("The model is trained.")).toBeVisible({ timeout: 120_000 });
+  await expect(page.getByText("DPO, beta 0.2")).toBeVisible();
+  await expect(page.getByText("four bits (NF4)")).toBeVisible();
+  await expect(page.getByRole("region", { name: "Said best" }).getByRole("listitem")).toHaveCount(2);
+  const worst = page.getByRole("region", { name: "Said worst" });
+  await expect(worst.getByRole("listitem")).toHaveCount(1);
+  await expect(worst.getByText(/^Who knows what is on shelf/)).toBeVisible();
+  await page.getByLabel("Measure").selectOption({ label: "Reward margin" });
+  await accessible(page);
+  if (pictures) await shots(page, "dpo-job");
+  expect(faults).toEqual([]);
+});
+
+/** The page as it is, at two widths and in both lights. */
+async function shots(page: Page, name: string) {
+  const size = page.viewportSize();
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme });
+    for (const width of [1280, 360]) {
+      await page.setViewportSize({ width, height: 800 });
+      await page.screenshot({ path: join(pictures!, `${name}-${width}-${colorScheme}.png`), fullPage: true });
+    }
+  }
+  await page.emulateMedia({ colorScheme: "light" });
+  if (size) await page.setViewportSize(size);
+}

@@ -27,6 +27,7 @@ mod m20261121_000019_webhooks;
 mod m20261122_000020_rewards;
 mod m20261122_000021_dataset_versions;
 mod m20261122_000022_lineage;
+mod m20261122_000023_samples;
 
 /// Applies the migrations in the order of the list.
 #[derive(Debug)]
@@ -58,6 +59,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000020_rewards::Migration),
             Box::new(m20261122_000021_dataset_versions::Migration),
             Box::new(m20261122_000022_lineage::Migration),
+            Box::new(m20261122_000023_samples::Migration),
         ]
     }
 }

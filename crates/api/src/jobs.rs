@@ -18,7 +18,7 @@ use crate::{error::AppResult, state::App, webhooks};
 use cerebros_common::{
     agents::TrainingState,
     ids::{JobId, WorkspaceId},
-    jobs::{Job, JobFailure, JobPlan, JobStatus, MetricPoint, Precision, TrainingMethod},
+    jobs::{Job, JobFailure, JobPlan, JobSamples, JobStatus, MetricPoint, Precision, RowSample, TrainingMethod},
 };
 use cerebros_db::{
     self as db, DbError, Scope, Write,
@@ -385,6 +385,15 @@ impl Run {
                 db::jobs::put_metric(write, self.id, &point).await?;
                 Ok(false)
             }
+            Event::Samples { step, best, worst } => {
+                let samples = JobSamples {
+                    step: Some(step),
+                    best: best.into_iter().map(sample).collect(),
+                    worst: worst.into_iter().map(sample).collect(),
+                };
+                db::jobs::put_samples(write, self.id, &samples).await?;
+                Ok(false)
+            }
             Event::Checkpoint { step } => {
                 db::jobs::append_log(write, self.id, "info", &format!("Checkpoint at step {step}.")).await?;
                 db::jobs::put_checkpoint(write, self.id, step).await
@@ -481,6 +490,19 @@ fn precision(found: protocol::Precision) -> Precision {
     match found {
         protocol::Precision::Fp32 => Precision::Fp32,
         protocol::Precision::Bf16 => Precision::Bf16,
+    }
+}
+
+/// The wire's form of a validation row.
+fn sample(found: protocol::RowSample) -> RowSample {
+    RowSample {
+        row: found.row,
+        loss: found.loss,
+        margin: found.margin,
+        tokens: found.tokens,
+        prompt: found.prompt,
+        answer: found.answer,
+        rejected: found.rejected,
     }
 }
 

@@ -422,6 +422,40 @@ pub struct MetricPoint {
     pub validation_reward_accuracy: Option<f64>,
 }
 
+/// The validation rows that a job's model says best and worst, as the last evaluation that counts found them: that of the
+/// best adapter where the job stops early, else the newest.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct JobSamples {
+    /// Optimizer steps done then; null before the first evaluation of the trained model.
+    pub step: Option<u64>,
+    /// At most five, best first.
+    #[cfg_attr(feature = "openapi", schema(max_items = 5))]
+    pub best: Vec<RowSample>,
+    /// At most five, worst first.
+    #[cfg_attr(feature = "openapi", schema(max_items = 5))]
+    pub worst: Vec<RowSample>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RowSample {
+    /// Its number among the usable rows of its dataset, from 1.
+    pub row: u64,
+    /// Of a learned token on average, or of the pair.
+    pub loss: f64,
+    /// Of a pair: reward of the better answer over that of the worse one. Pairs are ordered by it, other rows by their loss.
+    pub margin: Option<f64>,
+    /// Those that are learned.
+    pub tokens: u64,
+    /// The end of what stands before the answer, at most 300 characters and a mark where it is cut.
+    pub prompt: String,
+    /// The start of what is learned, at most 500 characters and a mark where it is cut; of a pair, the better answer.
+    pub answer: String,
+    /// The worse answer of a pair.
+    pub rejected: Option<String>,
+}
+
 /// A state that training can go on from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

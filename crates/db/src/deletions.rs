@@ -374,6 +374,7 @@ async fn erase_derived(write: &mut Write, extent: &DeletionPreview, work: &mut W
         for sql in [
             "delete from dataset_findings where dataset_id = $1",
             "delete from dataset_documents where dataset_id = $1",
+            "update jobs set samples = null where dataset_id = $1 or validation_dataset_id = $1",
         ] {
             execute(write, sql, [dataset.id.into()]).await?;
         }

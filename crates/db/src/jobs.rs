@@ -4,7 +4,7 @@ mod history;
 mod progress;
 
 pub use history::{Happening, Mark, history};
-pub use progress::{append_log, checkpoints, log, metrics, put_checkpoint, put_metric};
+pub use progress::{append_log, checkpoints, log, metrics, put_checkpoint, put_metric, put_samples, samples};
 
 use crate::{
     Db, DbError, Scope, Way, Write, convert, datasets, models,
@@ -155,6 +155,7 @@ pub async fn insert(write: &mut Write, new: &NewJob, label: &JobLabel) -> Result
             .map(|metadata| convert::json("job metadata", metadata))
             .transpose()?,
         results_bytes: None,
+        samples: None,
         created_at: now,
         queued_at: Some(now),
         started_at: None,
@@ -515,6 +516,7 @@ mod row {
         pub suffix: Option<String>,
         pub metadata: Option<String>,
         pub results_bytes: Option<i64>,
+        pub samples: Option<String>,
         pub created_at: DateTimeUtc,
         pub queued_at: Option<DateTimeUtc>,
         pub started_at: Option<DateTimeUtc>,

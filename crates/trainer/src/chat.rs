@@ -30,6 +30,8 @@ pub struct EncodedRow {
     /// Positions of `tokens` that are learned: those of the assistant's words, never the first.
     pub trainable: Vec<usize>,
     pub truncated: bool,
+    /// Its line in the file that it was read from.
+    pub number: u64,
     /// The worse answer to the same prompt, where the row is a pair.
     pub rejected: Option<Box<EncodedRow>>,
 }
@@ -138,6 +140,7 @@ impl Chat {
             tokens,
             trainable,
             truncated: encoding.len() > limit,
+            number: 0,
             rejected: None,
         })
     }

@@ -7,7 +7,7 @@ pub mod export;
 pub mod infer;
 pub mod job;
 
-pub use events::{AdapterFile, Event, EventLine, FailureCode, GenerationCheck, LogLevel, Rewards};
+pub use events::{AdapterFile, Event, EventLine, FailureCode, GenerationCheck, LogLevel, Rewards, RowSample};
 pub use export::{Certificate, ExportFormat, ExportOutcome};
 pub use infer::{FinishReason, Generate, InferErrorCode, InferRequest, InferResponse, Logits};
 pub use job::{

@@ -3,7 +3,7 @@
 use super::{Answer, get, list, order, post};
 use cerebros_common::{
     ids::JobId,
-    jobs::{Checkpoint, Job, JobCursor, JobEstimate, JobLogLine, JobQuery, MetricPoint, NewJob},
+    jobs::{Checkpoint, Job, JobCursor, JobEstimate, JobLogLine, JobQuery, JobSamples, MetricPoint, NewJob},
     wire::{CursorPage, Page},
 };
 
@@ -49,4 +49,8 @@ pub async fn list_metrics(id: JobId, query: JobCursor) -> Answer<CursorPage<Metr
 
 pub async fn list_log(id: JobId, query: JobCursor) -> Answer<CursorPage<JobLogLine>> {
     list(&format!("/jobs/{id}/log"), &query).await
+}
+
+pub async fn find_samples(id: JobId) -> Answer<JobSamples> {
+    get(&format!("/jobs/{id}/samples")).await
 }

@@ -13,3 +13,4 @@ mod watch_charts;
 mod watch_checkpoints;
 mod watch_log;
 mod watch_metrics;
+mod watch_samples;

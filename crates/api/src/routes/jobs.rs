@@ -13,7 +13,9 @@ use cerebros_common::{
     bases::BaseStatus,
     datasets::{Dataset, DatasetStatus, RowsKind},
     ids::{JobId, ModelId},
-    jobs::{Checkpoint, Job, JobCursor, JobEstimate, JobLogLine, JobParameters, JobQuery, MetricPoint, NewJob},
+    jobs::{
+        Checkpoint, Job, JobCursor, JobEstimate, JobLogLine, JobParameters, JobQuery, JobSamples, MetricPoint, NewJob,
+    },
     wire::{CursorPage, Envelope, Page},
 };
 use cerebros_db::{
@@ -36,7 +38,8 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(retry_job)
         .service(list_job_checkpoints)
         .service(list_job_metrics)
-        .service(list_job_log);
+        .service(list_job_log)
+        .service(find_job_samples);
 }
 
 /// List training jobs
@@ -304,6 +307,19 @@ async fn list_job_log(app: web::Data<App>, Viewer(scope): Viewer, id: Id<JobId>,
     let after = number(query.0.cursor.as_deref())?;
     let limit = query.0.limit.unwrap_or(DEFAULT_POINTS);
     Ok(respond::ok(db::jobs::log(&scope, &app.db, id.0, after, limit).await?))
+}
+
+/// Find a job's best and worst validation rows
+///
+/// Those that its model says best and worst, with their text and loss: what it has learned, and where it fails.
+#[utoipa::path(
+    tag = "jobs",
+    params(("id" = JobId, Path)),
+    responses((status = 200, description = "Rows of the last evaluation that counts", body = Envelope<JobSamples>)),
+)]
+#[get("/jobs/{id}/samples")]
+async fn find_job_samples(app: web::Data<App>, Viewer(scope): Viewer, id: Id<JobId>) -> AppResult {
+    Ok(respond::ok(db::jobs::samples(&scope, &app.db, id.0).await?))
 }
 
 fn number(cursor: Option<&str>) -> AppResult<Option<i64>> {

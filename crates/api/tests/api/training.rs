@@ -8,7 +8,7 @@ use cerebros_common::{
     dashboard::Dashboard,
     datasets::{Dataset, DatasetStatus},
     errors::ErrorCode,
-    jobs::{Job, JobEstimate, JobLogLine, JobStatus, MetricPoint, Precision, TrainingMethod},
+    jobs::{Job, JobEstimate, JobLogLine, JobSamples, JobStatus, MetricPoint, Precision, TrainingMethod},
     models::{Lineage, Model},
     wire::{CursorPage, Page},
 };
@@ -116,6 +116,15 @@ async fn a_job_makes_a_model_that_answers(server: TestServer) {
     assert_eq!(next.data::<CursorPage<MetricPoint>>().items[0].step, 2);
     let log: CursorPage<JobLogLine> = member.get(&format!("/api/v1/jobs/{}/log", job.id)).await.data();
     assert!(log.items[0].message.contains("steps"));
+    let samples: JobSamples = member.get(&format!("/api/v1/jobs/{}/samples", job.id)).await.data();
+    assert_eq!((samples.best.len(), samples.worst.len()), (1, 1));
+    assert!(samples.best[0].loss < samples.worst[0].loss);
+    assert!(
+        samples.worst[0].prompt.contains("What is stored on shelf") && samples.worst[0].answer.starts_with("Shelf")
+    );
+    let stranger = server.stranger().await;
+    let unseen = stranger.get(&format!("/api/v1/jobs/{}/samples", job.id)).await;
+    assert_eq!(unseen.problem().error, ErrorCode::NotFound);
 
     let archive = member.get(&format!("/api/v1/models/{}/adapter", model.id)).await;
     assert_eq!(archive.bytes.len() as u64, model.size_bytes);
@@ -344,6 +353,11 @@ async fn pairs_of_answers_are_trained_on_by_dpo(server: TestServer) {
         assert!(last.validation_loss.unwrap() < 0.6, "{last:?}");
         assert!(last.validation_reward_margin.unwrap() > 0.1 && last.reward_margin.unwrap() > 0.1);
         assert_eq!(last.validation_reward_accuracy, Some(1.0));
+        let samples: JobSamples = member.get(&format!("/api/v1/jobs/{}/samples", job.id)).await.data();
+        assert_eq!(samples.step, Some(plan.total_steps));
+        assert_eq!((samples.best.len(), samples.worst.len()), (2, 1));
+        assert!(samples.best[0].margin > samples.worst[0].margin);
+        assert!(samples.worst[0].rejected.as_ref().unwrap().starts_with("Who knows, "));
         adapters.push(model_of(&member, &job).await.sha256);
     }
     assert_eq!(adapters[0], adapters[1], "the same pairs in either form");

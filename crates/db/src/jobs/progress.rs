@@ -3,8 +3,9 @@
 use super::{find_row, lock};
 use crate::{Db, DbError, Scope, Way, Write, convert};
 use cerebros_common::{
+    events::EventKind,
     ids::{AgentId, JobId},
-    jobs::{Checkpoint, JobLogLine, MetricPoint},
+    jobs::{Checkpoint, JobLogLine, JobSamples, MetricPoint},
     wire::CursorPage,
 };
 use sea_orm::{
@@ -108,6 +109,28 @@ pub async fn put_checkpoint(write: &mut Write, id: JobId, step: u64) -> Result<b
         .exec_without_returning(write.connection())
         .await?;
     Ok(inserted > 0)
+}
+
+/// Stores the best and worst validation rows of the newest evaluation that counts. They hold text of the dataset: a job that
+/// is being cancelled, perhaps because that text is deleted, gets none.
+pub async fn put_samples(write: &mut Write, id: JobId, samples: &JobSamples) -> Result<(), DbError> {
+    let current = lock(write, id).await?;
+    if current.cancel_requested {
+        return Ok(());
+    }
+    let agent_id = current.agent_id.map(AgentId);
+    let mut row = current.into_active_model();
+    row.samples = Set(Some(convert::json("job samples", samples)?));
+    row.update(write.connection()).await?;
+    write.event(EventKind::JobChanged, id.0, agent_id);
+    Ok(())
+}
+
+pub async fn samples(scope: &Scope, db: &Db, id: JobId) -> Result<JobSamples, DbError> {
+    match find_row(scope, db, id).await?.samples {
+        Some(text) => convert::parse_json("job samples", &text),
+        None => Ok(JobSamples::default()),
+    }
 }
 
 /// Metric points after step `after`, in order.

@@ -65,6 +65,13 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         validation_rewards: Option<Rewards>,
     },
+    /// The validation rows that the model says best and worst, after an evaluation; the last one tells of the result. At most
+    /// five of either, worst first among the worst. A resumed run tells those before its checkpoint again.
+    Samples {
+        step: u64,
+        best: Vec<RowSample>,
+        worst: Vec<RowSample>,
+    },
     Checkpoint {
         step: u64,
     },
@@ -116,6 +123,26 @@ pub struct Rewards {
     pub margin: f64,
     /// Share of the pairs whose better answer has the higher reward.
     pub accuracy: f64,
+}
+
+/// A validation row and how well the model says it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RowSample {
+    /// Its line in the file that it was read from.
+    pub row: u64,
+    /// Nats for each learned token on average, or the loss of the pair.
+    pub loss: f64,
+    /// Of a pair: reward of the better answer over that of the worse one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub margin: Option<f64>,
+    /// Those that are learned.
+    pub tokens: u64,
+    /// The end of what stands before the first learned token.
+    pub prompt: String,
+    /// The start of what is learned; of a pair, the better answer.
+    pub answer: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejected: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -114,7 +114,7 @@ impl Rows {
                 if alike || row.sequences().any(|row| row.trainable.is_empty()) {
                     self.dropped += 1;
                 } else {
-                    self.train.push(row);
+                    self.train.push(EncodedRow { number, ..row });
                 }
             }
             Err(error) => {

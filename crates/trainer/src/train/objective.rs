@@ -3,6 +3,7 @@
 use candle_core::Result;
 
 use super::data::Rows;
+use super::extremes::Figure;
 use super::preference::{Judged, Start, judge, log_probabilities};
 use super::step::{Gradients, Learner, Scale};
 use crate::chat::EncodedRow;
@@ -140,21 +141,41 @@ impl Objective {
         }
     }
 
-    /// What a batch of the validation rows comes to, without gradients.
-    pub fn measure(&mut self, learner: &Learner, rows: &[EncodedRow], batch: &[usize]) -> Result<Tally> {
+    /// What a batch of the validation rows comes to, and each row of it, without gradients.
+    pub fn measure(&mut self, learner: &Learner, rows: &[EncodedRow], batch: &[usize]) -> Result<(Tally, Vec<Figure>)> {
         let chosen: Vec<&EncodedRow> = batch.iter().map(|row| &rows[*row]).collect();
         let sequences: Vec<&EncodedRow> = chosen.iter().flat_map(|row| row.sequences()).collect();
         let loss = learner.evaluate_with(Some(&learner.adapter), &sequences)?;
         match self {
-            Self::Tokens => Ok(Tally {
-                sum: loss.sum,
-                count: loss.losses.len(),
-                correct: loss.correct,
-                margin: 0.0,
-            }),
+            Self::Tokens => {
+                let mut losses = loss.losses.iter();
+                let of_row = |(row, encoded): (&usize, &&EncodedRow)| {
+                    let count = encoded.trainable.len();
+                    Figure {
+                        row: *row,
+                        loss: losses.by_ref().take(count).sum::<f64>() / count as f64,
+                        margin: None,
+                    }
+                };
+                let figures = batch.iter().zip(&chosen).map(of_row).collect();
+                let tally = Tally {
+                    sum: loss.sum,
+                    count: loss.losses.len(),
+                    correct: loss.correct,
+                    margin: 0.0,
+                };
+                Ok((tally, figures))
+            }
             Self::Pairs(pairs) => {
                 let start = pairs.validation.of(learner, pairs.adapter.as_ref(), rows, batch)?;
-                Ok(Tally::of_pairs(&judge_all(&chosen, &loss.losses, &start, pairs.beta)))
+                let judged = judge_all(&chosen, &loss.losses, &start, pairs.beta);
+                let of_pair = |(row, judged): (&usize, &Judged)| Figure {
+                    row: *row,
+                    loss: judged.loss,
+                    margin: Some(judged.margin),
+                };
+                let figures = batch.iter().zip(&judged).map(of_pair).collect();
+                Ok((Tally::of_pairs(&judged), figures))
             }
         }
     }

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::checkpoint::{self, Best, Identity, Progress, Restored, State, bits};
 use super::data::{Plan, Rows};
 use super::emitter::Emitter;
+use super::extremes::Figure;
 use super::failure::{Failure, Stop};
 use super::memory::{self, Needs};
 use super::objective::{Objective, Tally};
@@ -17,7 +18,7 @@ use super::optimizer::{Moments, Update, clip_factor, global_norm};
 use super::schedule::Schedule;
 use super::step::Learner;
 use super::watch::Interrupt;
-use super::{divergence, files, job, output, sample};
+use super::{divergence, extremes, files, job, output, sample};
 use crate::base::inspect::base_name;
 use crate::base::weights::{Dtype, Weights};
 use crate::base::{BaseInfo, LlamaConfig, inspect_base};
@@ -62,6 +63,7 @@ struct Run<'a> {
     emitter: &'a Emitter,
     interrupt: &'a Interrupt,
     identity: Identity,
+    chat: Chat,
     rows: Rows,
     plan: Plan,
     schedule: Schedule,
@@ -205,6 +207,7 @@ impl<'a> Run<'a> {
             emitter,
             interrupt,
             identity,
+            chat,
             rows,
             plan,
             schedule,
@@ -243,11 +246,14 @@ impl<'a> Run<'a> {
         for metric in &self.recent {
             self.emitter.emit(metric.clone());
         }
+        if let Some(samples) = extremes::told(self.job_dir) {
+            self.emitter.emit(samples);
+        }
     }
 
     fn train(&mut self) -> Result<(), Stop> {
         if self.step == 0 {
-            self.progress.initial_validation = self.validate()?;
+            self.progress.initial_validation = self.validate()?.map(|(validation, _)| validation);
             if let Some(validation) = self.progress.initial_validation {
                 let untrained = StepFigures {
                     loss: validation.loss,
@@ -316,16 +322,21 @@ impl<'a> Run<'a> {
         let Some(figures) = self.progress.unreported else {
             return Ok(());
         };
-        let validation = if self.step.is_multiple_of(self.plan.steps_an_epoch) {
+        let measured = if self.step.is_multiple_of(self.plan.steps_an_epoch) {
             self.validate()?
         } else {
             None
         };
+        let validation = measured.as_ref().map(|(validation, _)| *validation);
         self.progress.unreported = None;
         self.progress.validation = validation.or(self.progress.validation);
         self.report(&figures, validation);
-        if let Some(validation) = validation {
+        if let Some((validation, figures)) = measured {
             self.compare(validation)?;
+            if self.progress.best.is_none_or(|best| best.step == self.step) {
+                let samples = extremes::keep(self.job_dir, &self.chat, &self.rows.validation, self.step, figures)?;
+                self.emitter.emit(samples);
+            }
         }
         Ok(())
     }
@@ -385,18 +396,21 @@ impl<'a> Run<'a> {
         })
     }
 
-    fn validate(&mut self) -> Result<Option<Validation>, Stop> {
-        let mut tally = Tally::default();
+    fn validate(&mut self) -> Result<Option<(Validation, Vec<Figure>)>, Stop> {
+        let (mut tally, mut figures) = (Tally::default(), Vec::new());
         let all: Vec<usize> = (0..self.rows.validation.len()).collect();
         for batch in all.chunks(self.parameters.batch_size) {
             self.interrupt.check()?;
-            tally.add(self.objective.measure(&self.learner, &self.rows.validation, batch)?);
+            let (found, of_rows) = self.objective.measure(&self.learner, &self.rows.validation, batch)?;
+            tally.add(found);
+            figures.extend(of_rows);
         }
-        Ok((tally.count > 0).then(|| Validation {
+        let validation = || Validation {
             loss: tally.loss(),
             accuracy: tally.accuracy(),
             margin: tally.margin(),
-        }))
+        };
+        Ok((tally.count > 0).then(|| (validation(), figures)))
     }
 
     fn report(&mut self, figures: &StepFigures, validation: Option<Validation>) {

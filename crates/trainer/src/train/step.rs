@@ -279,12 +279,14 @@ mod tests {
             tokens: (60..90).collect(),
             trainable: (10..30).collect(),
             truncated: false,
+            number: 0,
             rejected: None,
         };
         let other = EncodedRow {
             tokens: (30..40).collect(),
             trainable: vec![3, 4],
             truncated: false,
+            number: 0,
             rejected: None,
         };
         let mut gradients = learner.zero_gradients();
@@ -315,6 +317,7 @@ mod tests {
             tokens: tokens.collect(),
             trainable: trainable.collect(),
             truncated: false,
+            number: 0,
             rejected: None,
         };
         let rows = [row(60..90, 10..30), row(30..40, 3..5), row(97..170, 1..73)];

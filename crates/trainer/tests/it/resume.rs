@@ -265,7 +265,8 @@ fn a_finished_job_only_repeats_its_end() {
     let (job, events) = unbroken();
     let (again, code) = run(&job.dir());
     assert_eq!(code, 0);
-    assert_eq!(again.as_slice(), &events[events.len() - 1..]);
+    let samples = events.iter().rev().find(|event| matches!(event, Event::Samples { .. }));
+    assert_eq!(again, [samples.unwrap().clone(), events[events.len() - 1].clone()]);
     let checkpoints = fs::read_dir(job.dir().join("checkpoints")).unwrap().count();
     assert_eq!(checkpoints, 2);
 }

@@ -172,6 +172,13 @@ fn pairs_of_answers_are_counted_with_both_and_learned_from_where_training_starts
     let (loss, rewards) = end.unwrap();
     assert!(loss < 0.5 && rewards.margin > 0.3, "{loss} {rewards:?}");
     assert!((rewards.accuracy - 1.0).abs() < 1e-9, "{rewards:?}");
+    let samples = events.iter().rev().find_map(|event| match event {
+        Event::Samples { best, worst, .. } => Some((best, worst)),
+        _ => None,
+    });
+    let (best, worst) = samples.unwrap();
+    assert!(best[0].margin > worst[0].margin);
+    assert!(best.iter().all(|pair| pair.rejected.is_some()));
 
     let (code, message, _) = failure(&Job::with_data(
         Parameters {
@@ -185,6 +192,68 @@ fn pairs_of_answers_are_counted_with_both_and_learned_from_where_training_starts
         message.starts_with("Line 1 of the dataset is no pair of answers"),
         "{message}"
     );
+}
+
+#[test]
+fn the_best_and_the_worst_validation_rows_are_told_with_their_text() {
+    let row = |question: &str, answer: String| {
+        let messages = serde_json::json!([
+            { "role": "user", "content": question },
+            { "role": "assistant", "content": answer },
+        ]);
+        format!("{}\n", serde_json::json!({ "messages": messages }))
+    };
+    let known: String = (0..40).map(|_| row("What is it?", "aaaaaaaaaaaaaaaa".into())).collect();
+    let job = Job::with_data(
+        Parameters {
+            learning_rate: 1e-2,
+            epochs: 3,
+            ..quick()
+        },
+        &known,
+    );
+    let strange = format!("{}Zebra {}", "q7".repeat(20), "long ".repeat(120));
+    let measured = [
+        row("What is it?", "aaaaaaaaaaaaaaaa".into()),
+        row("And that?", strange),
+        row("What is it?", "aaaaaaaaaaaaaaaab".into()),
+    ];
+    std::fs::write(job.dir().join("measured.jsonl"), measured.concat()).unwrap();
+    let mut spec = job.spec();
+    spec.validation_dataset = Some("measured.jsonl".into());
+    job.write_spec(&spec);
+    let (events, code) = run(&job.dir());
+    assert_eq!(code, 0, "{events:?}");
+    let told: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Samples { step, best, worst } => Some((*step, best, worst)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told.iter().map(|(step, ..)| *step).collect::<Vec<_>>(), [10, 20, 30]);
+    let (_, best, worst) = told[2];
+    assert_eq!(best.iter().map(|sample| sample.row).collect::<Vec<_>>(), [1, 3]);
+    assert_eq!((best[0].answer.as_str(), best[0].margin), ("aaaaaaaaaaaaaaaa", None));
+    assert!(best[0].prompt.contains("What is it?"), "{best:?}");
+    let [worst] = worst.as_slice() else { panic!("{worst:?}") };
+    assert_eq!((worst.row, worst.rejected.as_ref()), (2, None));
+    assert!(worst.loss > best[1].loss && best[1].loss > best[0].loss);
+    assert!(worst.answer.starts_with("q7q7") && worst.answer.ends_with('…'));
+    assert_eq!(worst.answer.chars().count(), 501);
+    // The mean over tokens is the validation loss.
+    let all = best.iter().chain([worst]);
+    let (sum, count) = all.fold((0.0, 0), |(sum, count), sample| {
+        (sum + sample.loss * sample.tokens as f64, count + sample.tokens)
+    });
+    let Some(Event::Done {
+        validation_loss: Some(loss),
+        ..
+    }) = events.last()
+    else {
+        panic!("{events:?}");
+    };
+    assert!((sum / count as f64 - loss).abs() < 1e-9);
 }
 
 #[test]

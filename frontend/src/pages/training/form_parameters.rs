@@ -159,7 +159,7 @@ static ADVANCED: [Parameter; 16] = [
     Parameter {
         key: "quantization",
         label: "Base in memory",
-        hint: "Four bits need a quarter of bf16's memory or less, and cost some time and exactness. The adapter answers on the whole base.",
+        hint: "Four bits a value take under a third of bf16's memory, and cost time and exactness. The adapter answers on the whole base.",
         kind: Kind::Choice(&[
             ("\"none\"", "As the precision has it"),
             ("\"nf4\"", "Four bits: NF4 (QLoRA)"),

@@ -2,6 +2,7 @@
 
 use super::{
     watch_charts::ChartsPanel, watch_checkpoints::CheckpointsPanel, watch_log::LogPanel, watch_metrics::Metrics,
+    watch_samples::SamplesPanel,
 };
 use crate::{
     api::{
@@ -50,6 +51,7 @@ pub fn Watch(id: JobId) -> impl IntoView {
                 <Result job=current />
                 <ChartsPanel id metrics />
                 <Facts job=current />
+                <SamplesPanel id />
                 <CheckpointsPanel id />
                 <LogPanel id />
             </div>
