@@ -125,6 +125,9 @@ fn stop(row: &row::Model) -> Option<Stop> {
 /// `DbError::Conflict` when a dataset has lost its content, or was deleted.
 pub async fn insert(write: &mut Write, new: &NewJob, label: &JobLabel) -> Result<LabelledJob, DbError> {
     require_content(write, new.dataset_id, new.validation_dataset_id).await?;
+    if new.validation_dataset_id.is_none() {
+        datasets::splits::freeze(write, new.dataset_id).await?;
+    }
     let now = convert::now();
     let metadata = label.metadata.as_ref();
     let row = row::Model {

@@ -221,9 +221,14 @@ async fn a_job_trains_as_its_parameters_say_and_stops_early(server: TestServer) 
     let base = built_in_base(&member).await;
     let parameters = json!({
         "rank": 4, "alpha": 32, "rank_stabilized": true, "target_modules": ["v_proj", "q_proj"], "schedule": "constant",
-        "learning_rate": 0.05, "epochs": 60, "batch_size": 4, "max_seq_length": 128, "validation_fraction": 0.25,
+        "learning_rate": 0.05, "epochs": 60, "batch_size": 4, "max_seq_length": 128,
         "early_stopping_patience": 1, "precision": "bf16",
     });
+    let split = format!("/api/v1/datasets/{}/split", dataset.id);
+    member
+        .post(&split, json!({"validation_fraction": 0.25}))
+        .await
+        .data::<Value>();
     let body = json!({"dataset_id": dataset.id, "base_id": base.id, "parameters": parameters});
     let job: Job = member.post("/api/v1/jobs", body).await.data();
     assert_eq!(job.parameters.target_modules.len(), 2);
@@ -273,8 +278,15 @@ async fn bad_jobs_are_refused(server: TestServer) {
             (ErrorCode::InvalidRequest, path)
         );
     }
+    let whole = ready_dataset(&member, &rows(5)).await;
+    let split = format!("/api/v1/datasets/{}/split", whole.id);
+    member
+        .post(&split, json!({"validation_fraction": 0}))
+        .await
+        .data::<Value>();
     let mut unmeasured = good.clone();
-    unmeasured["parameters"] = json!({"early_stopping_patience": 2, "validation_fraction": 0});
+    unmeasured["dataset_id"] = json!(whole.id);
+    unmeasured["parameters"] = json!({"early_stopping_patience": 2});
     let problem = member.post("/api/v1/jobs", unmeasured).await.problem();
     assert_eq!(problem.details[0].path, "parameters.early_stopping_patience");
     let stranger = server.stranger().await;

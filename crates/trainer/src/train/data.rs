@@ -41,10 +41,15 @@ impl Rows {
     /// Those to train on and those to measure on; `limit` is in tokens.
     pub fn of_job(spec: &JobSpec, chat: &Chat, limit: usize, interrupt: &Interrupt) -> Result<Self, Stop> {
         let mut rows = Self::read(&spec.dataset, chat, limit, interrupt)?;
+        if rows.train.is_empty() {
+            return Err(rows.nothing_to_learn().into());
+        }
         match &spec.validation_dataset {
             Some(path) => {
                 let measured = Self::read(path, chat, limit, interrupt)?;
                 rows.validation = measured.train;
+                rows.truncated += measured.truncated;
+                rows.dropped += measured.dropped;
                 rows.validation_sha256 = Some(measured.sha256);
             }
             None => rows.split(&spec.parameters),
@@ -89,9 +94,6 @@ impl Rows {
             rows.add(&row, number, chat, limit);
         }
         rows.sha256 = hex::encode(hasher.finalize());
-        if rows.train.is_empty() {
-            return Err(rows.nothing_to_learn().into());
-        }
         Ok(rows)
     }
 

@@ -75,16 +75,11 @@ static BASIC: [Parameter; 4] = [
     ),
 ];
 
-static ADVANCED: [Parameter; 14] = [
+static ADVANCED: [Parameter; 13] = [
     whole(
         "max_seq_length",
         "Longest row",
         "In tokens, 16 to 8192. Longer examples are cut off here.",
-    ),
-    real(
-        "validation_fraction",
-        "Validation part",
-        "Kept out of training to measure it. 0 to 0.5.",
     ),
     Parameter {
         key: "early_stopping_patience",

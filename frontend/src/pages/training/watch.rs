@@ -288,7 +288,7 @@ fn Facts(job: Signal<Job>) -> impl IntoView {
                         <Fact name="Dropout, decay">{format!("{}, {}", parameters.dropout, parameters.weight_decay)}</Fact>
                         <Fact name="Warm-up, gradient limit">{format!("{}, {}", parameters.warmup_ratio, parameters.max_grad_norm)}</Fact>
                         <Fact name="Schedule">{schedule}</Fact>
-                        <Fact name="Validation, seed">{format!("{}, {}", format::percent(parameters.validation_fraction), parameters.seed)}</Fact>
+                        <Fact name="Seed">{parameters.seed}</Fact>
                     </dl>
                 }
             }}
