@@ -98,6 +98,7 @@ pub struct Groups {
 
 /// So many texts, the newest, are looked at for each band: many that share a part and no more cannot cost more than this.
 const MOST_IN_BAND: usize = 64;
+const REMEMBERED: usize = 512;
 pub const MOST_COMPARED: usize = MOST_IN_BAND * BANDS;
 
 impl Groups {
@@ -113,11 +114,17 @@ impl Groups {
     pub fn find(&self, signature: &Signature) -> Option<usize> {
         let halves = halves(signature);
         let mut best = (0, usize::MAX);
+        // Who shares one band often shares others: nobody is compared twice, as long as these remember.
+        let mut compared = [usize::MAX; REMEMBERED];
         for band in 0..BANDS {
             let place = self.place(&halves, band)?;
             let mut group = self.heads[place] as usize;
             for _ in 0..MOST_IN_BAND {
                 let Some(at) = group.checked_sub(1) else { break };
+                group = self.before[at][band] as usize;
+                if std::mem::replace(&mut compared[at % REMEMBERED], at) == at {
+                    continue;
+                }
                 let equal = self.firsts[at]
                     .iter()
                     .zip(&halves)
@@ -127,7 +134,6 @@ impl Groups {
                 if equal > best.0 || (equal == best.0 && at < best.1) {
                     best = (equal, at);
                 }
-                group = self.before[at][band] as usize;
             }
         }
         (best.0 as f64 >= NEARLY_THE_SAME * HASHES as f64).then_some(best.1)

@@ -54,10 +54,8 @@ fn OneDataset(id: DatasetId) -> impl IntoView {
         .live(move |event| event.kind == EventKind::DatasetChanged && event.id == id.0);
     let tab = open_tab(address, &TABS);
     let splits = move || {
-        let trainable = |dataset: &Dataset| {
-            dataset.status == DatasetStatus::Ready && dataset.rows_kind == Some(RowsKind::Conversations)
-        };
-        dataset.with(trainable).unwrap_or_default()
+        let ready = dataset.with(|dataset| dataset.status == DatasetStatus::Ready);
+        ready.unwrap_or_default()
     };
     let checked = Memo::new(move |_| {
         dataset
