@@ -90,6 +90,7 @@ export async function fillWorkspace(request: APIRequestContext, url: string): Pr
     ["datasets", "/datasets"],
     ["dataset", `/datasets/${dataset.id}`],
     ["dataset-findings", `/datasets/${uploaded.id}?tab=findings`],
+    ["dataset-versions", `/datasets/${uploaded.id}?tab=versions`],
     ["train", `/datasets/${dataset.id}/train`],
     ["training", "/training"],
     ["job", `/training/${job.id}`],

@@ -8,7 +8,7 @@ pub mod validation;
 pub mod versions;
 pub mod written;
 
-pub use forms::form_of;
+pub use forms::{form_of, split_of};
 
 use crate::{
     documents,
@@ -21,7 +21,7 @@ use crate::{
 };
 use actix_web::rt;
 use cerebros_common::{
-    datasets::{Dataset, DatasetSource, DatasetUpload, NewDataset, RowFilters},
+    datasets::{Dataset, DatasetSource, DatasetUpload, NewDataset, NewDatasetSplit, RowFilters},
     ids::{AgentId, DatasetId, DocumentId},
     uploads as parts,
 };
@@ -145,6 +145,13 @@ pub async fn delete(app: &App, scope: &Scope, id: DatasetId) -> AppResult<()> {
 pub async fn restore(app: &App, scope: &Scope, id: DatasetId) -> AppResult<Dataset> {
     let mut write = app.db.write(scope).await?;
     let dataset = db::datasets::restore(&mut write, id).await?;
+    write.commit().await?;
+    Ok(dataset)
+}
+
+pub async fn split(app: &App, scope: &Scope, id: DatasetId, split: NewDatasetSplit) -> AppResult<Dataset> {
+    let mut write = app.db.write(scope).await?;
+    let dataset = db::datasets::splits::choose(&mut write, id, split).await?;
     write.commit().await?;
     Ok(dataset)
 }

@@ -35,10 +35,59 @@ pub struct Dataset {
     pub rows_kind: Option<RowsKind>,
     /// Null until validated.
     pub report: Option<DatasetReport>,
+    /// Which part of it training is measured on; null until that is chosen, once and for all.
+    pub split: Option<DatasetSplit>,
     /// Until when it can be restored; null unless it was deleted.
     pub kept_until: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
+}
+
+/// The part of a dataset that is kept out of training to measure it. The same rows always.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DatasetSplit {
+    pub validation_fraction: f64,
+    pub seed: u64,
+    /// Of the accepted rows; null until validated.
+    pub train_rows: Option<u64>,
+    pub validation_rows: Option<u64>,
+}
+
+/// Absent fields take their default.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, Validate)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct NewDatasetSplit {
+    /// Share of the accepted rows that is kept out; above 0 at least one row, and at least one row stays to train on.
+    #[validate(range(min = 0.0, max = 0.5, message = "must be 0 to 0.5"))]
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 0.5, default = 0.1))]
+    pub validation_fraction: f64,
+    /// Chooses which rows.
+    #[validate(range(max = 9_007_199_254_740_991_u64, message = "must be at most 9007199254740991"))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(minimum = 0, maximum = 9_007_199_254_740_991_i64, default = 42)
+    )]
+    pub seed: u64,
+}
+
+impl Default for NewDatasetSplit {
+    fn default() -> Self {
+        Self {
+            validation_fraction: 0.1,
+            seed: 42,
+        }
+    }
+}
+
+impl NewDatasetSplit {
+    /// How many of so many rows are kept out.
+    pub fn validation_rows(self, rows: u64) -> u64 {
+        let least = u64::from(self.validation_fraction > 0.0);
+        let share = (self.validation_fraction * rows as f64).round() as u64;
+        share.max(least).min(rows.saturating_sub(1))
+    }
 }
 
 /// How long a deleted dataset can be restored.
@@ -391,9 +440,23 @@ pub struct DatasetExport {
     /// `lines` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layout: Option<DatasetLayout>,
+    /// All of its rows when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(inline))]
+    pub part: Option<DatasetPart>,
     /// Leaves out rows that the format cannot say in full, instead of refusing to write any.
     #[serde(default)]
     pub leave_out: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum DatasetPart {
+    /// The rows that are trained on.
+    Train,
+    /// Those that training is measured on.
+    Validation,
 }
 
 /// How findings are written.

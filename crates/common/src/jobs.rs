@@ -189,10 +189,6 @@ pub struct JobParameters {
     #[validate(range(min = 0.01, max = 100.0, message = "must be 0.01 to 100"))]
     #[cfg_attr(feature = "openapi", schema(minimum = 0.01, maximum = 100, default = 1))]
     pub max_grad_norm: f64,
-    /// Part of the rows kept out of training to measure it; nothing is kept out where there is a validation dataset.
-    #[validate(range(min = 0.0, max = 0.5, message = "must be 0 to 0.5"))]
-    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 0.5, default = 0.1))]
-    pub validation_fraction: f64,
     /// Evaluations in a row without a lower validation loss after which training stops; the model is then the adapter of
     /// the best evaluation. There is one after every epoch. Null trains all epochs and takes the last adapter.
     #[validate(range(min = 1, max = 100, message = "must be 1 to 100"))]
@@ -238,7 +234,6 @@ impl Default for JobParameters {
             schedule: RateSchedule::Cosine,
             weight_decay: 0.0,
             max_grad_norm: 1.0,
-            validation_fraction: 0.1,
             early_stopping_patience: None,
             precision: PrecisionChoice::Auto,
             quantization: Quantization::None,
@@ -487,7 +482,8 @@ pub struct JobLogLine {
 #[serde(deny_unknown_fields)]
 pub struct NewJob {
     pub dataset_id: DatasetId,
-    /// What it is measured on; without it, a part of the dataset is kept out of training.
+    /// What it is measured on; without it, the part that the dataset keeps for that. Where none was chosen, it is a tenth from
+    /// then on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<DatasetId>))]
     pub validation_dataset_id: Option<DatasetId>,

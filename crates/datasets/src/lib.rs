@@ -4,8 +4,10 @@ pub mod chat;
 pub mod format;
 pub mod near;
 mod rows;
+mod split;
 mod validate;
 
+pub use split::Split;
 pub use validate::{
     AcceptedRow, Code, CountTokens, Finding, MOST_DIFFERENT, Options, Repair, Report, Severity, Spread, Statistics,
     validate,

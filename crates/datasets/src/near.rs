@@ -1,7 +1,11 @@
 //! Near duplicates: texts that share most of their neighbouring words, by MinHash.
 
-/// Minimums kept of a text. The estimate's standard error is at most 1 / (2 * sqrt(64)) = 0.06.
+use crate::split::mixed;
+
+/// Minimums kept of a text. The estimate's standard error is at most about 1 / (2 * sqrt(64)) = 0.06.
 const HASHES: usize = 64;
+/// How many of them a pair of neighbouring words may change. With fewer, short texts leave more places empty.
+const PLACES: usize = 8;
 /// Texts that agree on all minimums of one band are compared: 16 bands of 4 find 99 of 100 pairs of similarity 0.75.
 const BAND: usize = 4;
 const BANDS: usize = HASHES / BAND;
@@ -27,26 +31,45 @@ impl Signature {
 }
 
 /// The signature of a text. Case, punctuation and white space do not count; the order of words does.
+///
+/// One permutation hashing: each pair of neighbouring words goes to some of the places, and each place keeps the least hash
+/// that came to it.
 pub fn signature(text: &str) -> Signature {
     let mut least = [u32::MAX; HASHES];
     let mut before = None;
     let mut note = |hash: u64| {
         let mut state = hash;
-        for least in &mut least {
+        for _ in 0..PLACES {
             state = mixed(state.wrapping_add(0x9e37_79b9_7f4a_7c15));
-            // The upper half: the lower bits of the sum move with the words' own hash.
-            *least = (*least).min((state >> 32) as u32);
+            let place = &mut least[(state >> (64 - HASHES.ilog2())) as usize];
+            *place = (*place).min(state as u32);
         }
     };
-    for word in words(text) {
-        let hash = hashed(&word);
+    each_word(text, |hash| {
         note(mixed(before.map_or(0, |before: u64| before.rotate_left(17)) ^ hash));
         before = Some(hash);
-    }
+    });
     if let Some(last) = before {
         note(mixed(last.rotate_left(17)));
     }
+    fill(&mut least);
     Signature(least)
+}
+
+/// Places that nothing came to, as in a short text, take what another place has: the same one in all texts, unless that is
+/// empty, too.
+fn fill(least: &mut [u32; HASHES]) {
+    let found = *least;
+    if found.iter().all(|hash| *hash == u32::MAX) {
+        return;
+    }
+    for (at, place) in least.iter_mut().enumerate() {
+        let mut state = at as u64;
+        while *place == u32::MAX {
+            state = mixed(state.wrapping_add(0x9e37_79b9_7f4a_7c15));
+            *place = found[(state >> (64 - HASHES.ilog2())) as usize];
+        }
+    }
 }
 
 /// Which share of their neighbouring words two texts have in common, about: 0 to 1.
@@ -75,6 +98,7 @@ pub struct Groups {
 
 /// So many texts, the newest, are looked at for each band: many that share a part and no more cannot cost more than this.
 const MOST_IN_BAND: usize = 64;
+const REMEMBERED: usize = 512;
 pub const MOST_COMPARED: usize = MOST_IN_BAND * BANDS;
 
 impl Groups {
@@ -90,11 +114,17 @@ impl Groups {
     pub fn find(&self, signature: &Signature) -> Option<usize> {
         let halves = halves(signature);
         let mut best = (0, usize::MAX);
+        // Who shares one band often shares others: nobody is compared twice, as long as these remember.
+        let mut compared = [usize::MAX; REMEMBERED];
         for band in 0..BANDS {
             let place = self.place(&halves, band)?;
             let mut group = self.heads[place] as usize;
             for _ in 0..MOST_IN_BAND {
                 let Some(at) = group.checked_sub(1) else { break };
+                group = self.before[at][band] as usize;
+                if std::mem::replace(&mut compared[at % REMEMBERED], at) == at {
+                    continue;
+                }
                 let equal = self.firsts[at]
                     .iter()
                     .zip(&halves)
@@ -104,7 +134,6 @@ impl Groups {
                 if equal > best.0 || (equal == best.0 && at < best.1) {
                     best = (equal, at);
                 }
-                group = self.before[at][band] as usize;
             }
         }
         (best.0 as f64 >= NEARLY_THE_SAME * HASHES as f64).then_some(best.1)
@@ -146,25 +175,28 @@ impl Groups {
     }
 }
 
-/// Runs of letters and digits in lower case; each character by itself where a script writes no spaces.
-fn words(text: &str) -> impl Iterator<Item = String> {
-    let mut words = Vec::new();
-    let mut word = String::new();
-    for c in text.chars().flat_map(char::to_lowercase) {
+/// Hashes runs of letters and digits in lower case; each character by itself where a script writes no spaces.
+fn each_word(text: &str, mut tell: impl FnMut(u64)) {
+    let mut word = None;
+    let mut note = |c: char, mut tell: &mut dyn FnMut(u64)| {
         let alone = writes_no_spaces(c);
-        if (alone || !c.is_alphanumeric()) && !word.is_empty() {
-            words.push(std::mem::take(&mut word));
+        if alone || !c.is_alphanumeric() {
+            word.take().into_iter().for_each(&mut tell);
         }
         if alone {
-            words.push(c.to_string());
+            tell(hashed(EMPTY, c));
         } else if c.is_alphanumeric() {
-            word.push(c);
+            word = Some(hashed(word.unwrap_or(EMPTY), c));
+        }
+    };
+    for c in text.chars() {
+        if c.is_ascii() {
+            note(c.to_ascii_lowercase(), &mut tell);
+        } else {
+            c.to_lowercase().for_each(|c| note(c, &mut tell));
         }
     }
-    if !word.is_empty() {
-        words.push(word);
-    }
-    words.into_iter()
+    word.into_iter().for_each(tell);
 }
 
 /// Thai, Lao, Khmer, Burmese, and the scripts of Chinese and Japanese.
@@ -174,17 +206,13 @@ fn writes_no_spaces(c: char) -> bool {
         && c.is_alphanumeric()
 }
 
-/// FNV-1a: signatures are stored, so the hash must never change.
-fn hashed(word: &str) -> u64 {
-    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    word.bytes().fold(0xcbf2_9ce4_8422_2325, step)
-}
+/// Of no character.
+const EMPTY: u64 = 0xcbf2_9ce4_8422_2325;
 
-/// The finaliser of SplitMix64.
-fn mixed(mut x: u64) -> u64 {
-    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
+/// FNV-1a with one character more: signatures are stored, so the hash must never change.
+fn hashed(hash: u64, c: char) -> u64 {
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    c.encode_utf8(&mut [0; 4]).bytes().fold(hash, step)
 }
 
 #[cfg(test)]

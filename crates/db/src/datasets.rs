@@ -2,6 +2,7 @@
 
 mod deleted;
 pub mod findings;
+pub mod splits;
 pub mod versions;
 
 pub use deleted::{Discarded, delete, discard, expired_unscoped, purge, restore};
@@ -214,6 +215,8 @@ pub async fn insert(write: &mut Write, new: StoredDataset) -> Result<Dataset, Db
         layout: None,
         report: None,
         deleted_at: None,
+        validation_fraction: None,
+        split_seed: None,
         created_at: now,
         updated_at: now,
     };
@@ -339,7 +342,9 @@ fn scoped(scope: &Scope, id: DatasetId) -> Select<row::Entity> {
 }
 
 fn wire(row: row::Model) -> Result<Dataset, DbError> {
+    let chosen = splits::chosen(&row);
     let report = row.report.map(|text| convert::parse_json("dataset report", &text));
+    let report: Option<DatasetReport> = report.transpose()?;
     let format = row
         .format
         .map(|name| convert::parse_name::<DatasetFormat>("dataset format", &name));
@@ -362,7 +367,8 @@ fn wire(row: row::Model) -> Result<Dataset, DbError> {
         format,
         layout: layout.transpose()?,
         rows_kind: format.map(DatasetFormat::kind),
-        report: report.transpose()?,
+        split: chosen.map(|split| splits::wire(split, report.as_ref())),
+        report,
         kept_until: row.deleted_at.map(|at| at + Duration::days(DELETED_KEPT_DAYS)),
         created_at: row.created_at,
         updated_at: row.updated_at,
@@ -394,6 +400,8 @@ pub(crate) mod row {
         pub parent_id: Option<Uuid>,
         pub filters: Option<String>,
         pub deleted_at: Option<DateTimeUtc>,
+        pub validation_fraction: Option<f64>,
+        pub split_seed: Option<i64>,
         pub created_at: DateTimeUtc,
         pub updated_at: DateTimeUtc,
     }

@@ -11,7 +11,7 @@ use cerebros_common::{
         ReceiptStatement,
     },
     events::EventKind,
-    ids::{AgentId, DeletionId, DocumentId, JobId, ModelId, ReceiptId, UploadId, WorkspaceId},
+    ids::{AgentId, DatasetId, DeletionId, DocumentId, JobId, ModelId, ReceiptId, UploadId, WorkspaceId},
 };
 use extent::extent;
 use sea_orm::{
@@ -374,10 +374,10 @@ async fn erase_derived(write: &mut Write, extent: &DeletionPreview, work: &mut W
         for sql in [
             "delete from dataset_findings where dataset_id = $1",
             "delete from dataset_documents where dataset_id = $1",
-            "update jobs set samples = null where dataset_id = $1 or validation_dataset_id = $1",
         ] {
             execute(write, sql, [dataset.id.into()]).await?;
         }
+        jobs::forget_samples(write, DatasetId(dataset.id)).await?;
         write.event(EventKind::DatasetChanged, dataset.id, None);
         write.audit(Action::Erased, Noun::Dataset, dataset.id, &[]);
         stop_jobs(write, dataset.id, work).await?;

@@ -4,7 +4,9 @@ mod history;
 mod progress;
 
 pub use history::{Happening, Mark, history};
-pub use progress::{append_log, checkpoints, log, metrics, put_checkpoint, put_metric, put_samples, samples};
+pub use progress::{
+    append_log, checkpoints, forget_samples, log, metrics, put_checkpoint, put_metric, put_samples, samples,
+};
 
 use crate::{
     Db, DbError, Scope, Way, Write, convert, datasets, models,
@@ -126,6 +128,9 @@ fn stop(row: &row::Model) -> Option<Stop> {
 /// go on from.
 pub async fn insert(write: &mut Write, new: &NewJob, label: &JobLabel) -> Result<LabelledJob, DbError> {
     require_content(write, new.dataset_id, new.validation_dataset_id).await?;
+    if new.validation_dataset_id.is_none() {
+        datasets::splits::freeze(write, new.dataset_id).await?;
+    }
     let parent = match new.initial_model_id {
         Some(id) => Some(models::require_servable(write, id).await?.0),
         None => None,

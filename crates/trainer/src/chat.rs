@@ -170,6 +170,7 @@ impl Chat {
             tokens,
             trainable: (1..length).collect(),
             truncated: encoding.len() > limit,
+            number: 0,
             rejected: None,
         })
     }

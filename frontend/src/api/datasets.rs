@@ -3,8 +3,8 @@
 use super::{Answer, delete, get, list, order, post};
 use cerebros_common::{
     datasets::{
-        Dataset, DatasetCursor, DatasetDiff, DatasetExport, DatasetFinding, DatasetFormat, DatasetQuery, DatasetRow,
-        DiffQuery, DiffRowsQuery, NewDataset, RowFilters,
+        Dataset, DatasetCursor, DatasetDiff, DatasetExport, DatasetFinding, DatasetFormat, DatasetPart, DatasetQuery,
+        DatasetRow, DiffQuery, DiffRowsQuery, NewDataset, NewDatasetSplit, RowFilters,
     },
     ids::DatasetId,
     wire::{CursorPage, Page, PageQuery},
@@ -47,9 +47,23 @@ pub fn export_address(id: DatasetId, format: DatasetFormat) -> String {
     let query = DatasetExport {
         format: Some(format),
         layout: None,
+        part: None,
         leave_out: true,
     };
     super::address(&super::with_query(&format!("/datasets/{id}/export"), &query))
+}
+
+/// The rows of one part, as they are.
+pub fn part_address(id: DatasetId, part: DatasetPart) -> String {
+    let query = DatasetExport {
+        part: Some(part),
+        ..DatasetExport::default()
+    };
+    super::address(&super::with_query(&format!("/datasets/{id}/export"), &query))
+}
+
+pub async fn split_dataset(id: DatasetId, split: NewDatasetSplit) -> Answer<Dataset> {
+    post(&format!("/datasets/{id}/split"), &split).await
 }
 
 pub fn report_address(id: DatasetId) -> String {

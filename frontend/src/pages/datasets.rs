@@ -6,5 +6,6 @@ mod findings;
 pub mod list;
 mod next_version;
 mod rows;
+mod split;
 mod upload;
 mod versions;

@@ -2,7 +2,7 @@
 //! file anew, one row in memory.
 
 use super::{
-    forms::{form_of, format, layout},
+    forms::{form_of, format, layout, split_of},
     stop::Stoppable,
     validation::wire_finding,
 };
@@ -14,11 +14,11 @@ use crate::{
 };
 use actix_web::web;
 use cerebros_common::{
-    datasets::{Dataset, DatasetExport, DatasetLayout, DatasetStatus, ReportFormat},
+    datasets::{Dataset, DatasetExport, DatasetLayout, DatasetPart, DatasetStatus, ReportFormat},
     ids::DatasetId,
 };
 use cerebros_datasets::{
-    AcceptedRow, Finding, Options, Report,
+    AcceptedRow, Finding, Options, Report, Split,
     format::{Form, Format, Layout, from_canonical},
     validate,
 };
@@ -74,7 +74,7 @@ pub(super) async fn open(app: &App, scope: &Scope, id: DatasetId) -> AppResult<O
 /// The accepted rows in a format.
 ///
 /// # Errors
-/// 409 for a format of another kind of rows, and for one that cannot say all, unless such rows may be left out.
+/// 409 for a format of another kind of rows, for a part before parts were chosen, and for one that cannot say all, unless such rows may be left out.
 pub async fn rows(app: &App, scope: &Scope, id: DatasetId, query: &DatasetExport) -> AppResult {
     let opened = open(app, scope, id).await?;
     let form = opened.form;
@@ -83,23 +83,35 @@ pub async fn rows(app: &App, scope: &Scope, id: DatasetId, query: &DatasetExport
         layout: query.layout.map_or(Layout::Lines, layout),
     };
     require_kind(form.format, target.format)?;
+    let part = part_of(&opened, query.part)?;
     let opened = match query.leave_out || target.format == form.format {
         true => opened,
         false => {
-            let counting = web::block(move || (count_unsayable(&opened, target.format), opened));
+            let counted = part.clone();
+            let counting = web::block(move || (count_unsayable(&opened, counted, target.format), opened));
             let (unsayable, opened) = counting.await.map_err(AppError::internal)?;
             refuse_unsayable(unsayable.map_err(AppError::internal)?, target.format)?;
             opened
         }
     };
     let (media_type, extension) = media_type(target.layout);
-    let name = file_name(&opened.dataset, "", extension);
+    let what = match query.part {
+        None => "",
+        Some(DatasetPart::Train) => " train",
+        Some(DatasetPart::Validation) => " validation",
+    };
+    let name = file_name(&opened.dataset, what, extension);
     Ok(download::written(media_type, &name, move |out| {
         let mut rows = RowWriter::new(out, target.layout);
+        let mut part = part;
         read(
             &opened,
             &Options::new(form),
-            |row| match written(&row, form.format, target.format) {
+            |row| match part
+                .has_next()
+                .then(|| written(&row, form.format, target.format))
+                .flatten()
+            {
                 Some(row) => rows.write(row.as_bytes()),
                 None => Ok(()),
             },
@@ -107,6 +119,34 @@ pub async fn rows(app: &App, scope: &Scope, id: DatasetId, query: &DatasetExport
         )?;
         rows.end()
     }))
+}
+
+/// Which of the accepted rows are meant.
+#[derive(Clone)]
+enum Part {
+    All,
+    One { split: Split, validation: bool },
+}
+
+impl Part {
+    fn has_next(&mut self) -> bool {
+        match self {
+            Self::All => true,
+            Self::One { split, validation } => split.keeps_next() == *validation,
+        }
+    }
+}
+
+fn part_of(opened: &Opened, part: Option<DatasetPart>) -> AppResult<Part> {
+    let Some(part) = part else { return Ok(Part::All) };
+    if opened.dataset.split.is_none() {
+        let detail = "Which rows of this dataset are kept out of training was not chosen yet.";
+        return Err(AppError::conflict(detail));
+    }
+    Ok(Part::One {
+        split: split_of(&opened.dataset),
+        validation: part == DatasetPart::Validation,
+    })
 }
 
 pub(super) fn require_kind(from: Format, to: Format) -> AppResult<()> {
@@ -121,10 +161,10 @@ pub(super) fn require_kind(from: Format, to: Format) -> AppResult<()> {
 }
 
 /// How many rows a format cannot say in full, and the line of the first.
-fn count_unsayable(opened: &Opened, target: Format) -> io::Result<(u64, u64)> {
+fn count_unsayable(opened: &Opened, mut part: Part, target: Format) -> io::Result<(u64, u64)> {
     let (mut count, mut first) = (0, 0);
     let count_row = |row: AcceptedRow<'_>| {
-        if written(&row, opened.form.format, target).is_none() {
+        if part.has_next() && written(&row, opened.form.format, target).is_none() {
             count += 1;
             if first == 0 {
                 first = row.line;

@@ -1,7 +1,11 @@
 //! What the trainer needs in its directory: the rows and `job.json`.
 
 use super::directory as job_directory;
-use crate::{bases, datasets::form_of, state::App};
+use crate::{
+    bases,
+    datasets::{form_of, split_of},
+    state::App,
+};
 use cerebros_common::{
     bases::BaseStatus,
     ids::{BaseId, DatasetId, ModelId},
@@ -10,7 +14,7 @@ use cerebros_common::{
         RateSchedule, TargetModule, TrainingMethod,
     },
 };
-use cerebros_datasets::{Options, format::Form};
+use cerebros_datasets::{Options, Split, format::Form};
 use cerebros_db::{self as db, DbError, Scope, bases::LocatedBase, datasets::LocatedDataset, models::StoredModel};
 use cerebros_queue::TaskError;
 use cerebros_trainer::protocol::{self, JobSpec, Parameters, Projection, VERSION};
@@ -117,6 +121,10 @@ pub async fn fill(app: &App, directory: &Path, source: Source, id: Uuid, paramet
         Some(located) => Some((app.storage.local(&located.blob_key).await?, form_of(&located.dataset))),
         None => None,
     };
+    let split = match measured {
+        Some(_) => None,
+        None => Some(split_of(&source.dataset.dataset)).filter(|split| !split.is_empty()),
+    };
     let initial = match &source.initial {
         Some(stored) => Some(app.storage.unpacked(&stored.blob_key).await?),
         None => None,
@@ -126,16 +134,23 @@ pub async fn fill(app: &App, directory: &Path, source: Source, id: Uuid, paramet
         job_id: id.to_string(),
         base_dir: bases::directory(&app.config, &source.base),
         dataset: PathBuf::from(ROWS),
-        validation_dataset: measured.as_ref().map(|_| PathBuf::from(VALIDATION_ROWS)),
+        validation_dataset: (measured.is_some() || split.is_some()).then(|| PathBuf::from(VALIDATION_ROWS)),
         initial_adapter: initial.as_ref().map(|_| PathBuf::from(INITIAL)),
-        parameters: trainer_parameters(parameters, source.method, app.config.training_threads),
+        parameters: trainer_parameters(
+            parameters,
+            source.method,
+            app.config.training_threads,
+            measured.is_some() || split.is_some(),
+        ),
     };
     let directory = directory.to_owned();
     let written = tokio::task::spawn_blocking(move || {
         fs::create_dir_all(&directory)?;
-        write_rows(rows.path(), form, &directory.join(ROWS))?;
+        let validation = directory.join(VALIDATION_ROWS);
+        let kept_out = split.map(|split| (split, validation.as_path()));
+        write_rows(rows.path(), form, &directory.join(ROWS), kept_out)?;
         if let Some((measured, form)) = measured {
-            write_rows(measured.path(), form, &directory.join(VALIDATION_ROWS))?;
+            write_rows(measured.path(), form, &validation, None)?;
         }
         if let Some(initial) = initial {
             copy_files(&initial, &directory.join(INITIAL))?;
@@ -147,7 +162,7 @@ pub async fn fill(app: &App, directory: &Path, source: Source, id: Uuid, paramet
 }
 
 /// The trainer's form of a job's parameters.
-fn trainer_parameters(parameters: &JobParameters, method: TrainingMethod, threads: u32) -> Parameters {
+fn trainer_parameters(parameters: &JobParameters, method: TrainingMethod, threads: u32, measured: bool) -> Parameters {
     let size = |value: u32| usize::try_from(value).unwrap_or(usize::MAX);
     Parameters {
         method: match method {
@@ -174,7 +189,12 @@ fn trainer_parameters(parameters: &JobParameters, method: TrainingMethod, thread
         },
         weight_decay: parameters.weight_decay,
         max_grad_norm: parameters.max_grad_norm,
-        validation_fraction: parameters.validation_fraction,
+        // The rows come split.
+        validation_fraction: if measured {
+            protocol::Parameters::default().validation_fraction
+        } else {
+            0.0
+        },
         early_stopping_patience: parameters.early_stopping_patience,
         seed: parameters.seed,
         checkpoint_every_steps: CHECKPOINT_EVERY_STEPS,
@@ -208,15 +228,24 @@ fn projection(module: TargetModule) -> Projection {
     }
 }
 
-/// Copies the accepted rows alone.
-fn write_rows(dataset: &Path, form: Form, to: &Path) -> io::Result<()> {
-    let mut out = BufWriter::new(fs::File::create(to)?);
+/// Copies the accepted rows alone, some of them elsewhere.
+fn write_rows(dataset: &Path, form: Form, to: &Path, kept_out: Option<(Split, &Path)>) -> io::Result<()> {
+    let create = |path: &Path| fs::File::create(path).map(BufWriter::new);
+    let mut out = create(to)?;
+    let mut apart = match kept_out {
+        Some((split, path)) => Some((split, create(path)?)),
+        None => None,
+    };
     let mut result = Ok(());
     cerebros_datasets::validate(
         fs::File::open(dataset)?,
         &Options::new(form),
         None,
         |row| {
+            let out = match apart.as_mut().map(|(split, apart)| (split.keeps_next(), apart)) {
+                Some((true, apart)) => apart,
+                _ => &mut out,
+            };
             if result.is_ok() {
                 result = out.write_all(row.json).and_then(|()| out.write_all(b"\n"));
             }
@@ -224,7 +253,10 @@ fn write_rows(dataset: &Path, form: Form, to: &Path) -> io::Result<()> {
         |_| {},
     )?;
     result?;
-    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+    for out in std::iter::once(out).chain(apart.map(|(_, apart)| apart)) {
+        out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+    }
+    Ok(())
 }
 
 /// The adapter is small, and the job outlives the place that it is unpacked in.
@@ -250,5 +282,39 @@ fn failure(code: &str, message: &str, remedy: &str) -> JobFailure {
         code: code.to_owned(),
         message: message.to_owned(),
         remedy: remedy.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed test panics")]
+    use super::*;
+    use cerebros_datasets::format::{Format, Layout};
+
+    #[test]
+    fn rows_are_kept_out_as_the_split_says() {
+        let row = |number| {
+            format!(r#"{{"messages":[{{"role":"user","content":"{number}"}},{{"role":"assistant","content":"a"}}]}}"#)
+        };
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        let rows: Vec<String> = (0..20).map(row).collect();
+        let mut file = rows.clone();
+        // What is rejected counts for neither part.
+        file.insert(3, "broken".to_owned());
+        fs::write(at("file"), file.join("\n")).unwrap();
+        let form = Form {
+            format: Format::Chat,
+            layout: Layout::Lines,
+        };
+        let split = Split::new(20, 5, 7);
+        let mut of_row = split.clone();
+        let (kept, left): (Vec<String>, Vec<String>) = rows.into_iter().partition(|_| of_row.keeps_next());
+        write_rows(&at("file"), form, &at("train"), Some((split, &at("validation")))).unwrap();
+        let lines = |name: &str| -> Vec<String> {
+            let text = fs::read_to_string(at(name)).unwrap();
+            text.lines().map(str::to_owned).collect()
+        };
+        assert_eq!((lines("train"), lines("validation")), (left, kept));
     }
 }

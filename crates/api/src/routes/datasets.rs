@@ -15,7 +15,8 @@ use actix_web::{HttpRequest, delete, get, post, web};
 use cerebros_common::{
     datasets::{
         Dataset, DatasetCursor, DatasetDiff, DatasetExport, DatasetFinding, DatasetLayout, DatasetQuery,
-        DatasetReportQuery, DatasetRow, DatasetUpload, DiffQuery, DiffRowsQuery, NewDataset, ReportFormat, RowFilters,
+        DatasetReportQuery, DatasetRow, DatasetUpload, DiffQuery, DiffRowsQuery, NewDataset, NewDatasetSplit,
+        ReportFormat, RowFilters,
     },
     documents::FileForm,
     ids::DatasetId,
@@ -37,6 +38,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(list_dataset_diff_rows)
         .service(delete_dataset)
         .service(restore_dataset)
+        .service(split_dataset)
         .service(list_dataset_rows)
         .service(list_dataset_findings)
         .service(find_dataset_content)
@@ -247,6 +249,25 @@ async fn restore_dataset(app: web::Data<App>, Editor(scope): Editor, id: Id<Data
     Ok(respond::ok(datasets::restore(&app, &scope, id.0).await?))
 }
 
+/// Choose what is kept out of training
+///
+/// Once and for all: every job on this dataset is measured on the same rows, unless it names another dataset for that. Where nothing was chosen, its first job chooses the default.
+#[utoipa::path(
+    tag = "datasets",
+    params(("id" = DatasetId, Path)),
+    request_body = NewDatasetSplit,
+    responses((status = 200, description = "The dataset with its parts", body = Envelope<Dataset>)),
+)]
+#[post("/datasets/{id}/split")]
+async fn split_dataset(
+    app: web::Data<App>,
+    Editor(scope): Editor,
+    id: Id<DatasetId>,
+    body: Body<NewDatasetSplit>,
+) -> AppResult {
+    Ok(respond::ok(datasets::split(&app, &scope, id.0, body.0).await?))
+}
+
 /// List a dataset's rows
 ///
 /// Those that validation accepts, whatever their format as training reads them.
@@ -319,7 +340,7 @@ async fn find_dataset_content(app: web::Data<App>, Viewer(scope): Viewer, id: Id
 
 /// Export a dataset
 ///
-/// Its accepted rows, in a format of their kind. Refused where the format cannot say all of them in full.
+/// Its accepted rows or one part of them, in a format of their kind. Refused where the format cannot say all of them in full.
 #[utoipa::path(
     tag = "datasets",
     params(("id" = DatasetId, Path), DatasetExport),

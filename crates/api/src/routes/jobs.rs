@@ -66,20 +66,12 @@ async fn list_jobs(app: web::Data<App>, Viewer(scope): Viewer, query: Query<JobQ
 )]
 #[post("/jobs")]
 async fn create_job(app: web::Data<App>, Trainer(scope): Trainer, once: Once, body: Body<NewJob>) -> AppResult {
-    let parameters = &body.parameters;
-    if parameters.early_stopping_patience.is_some() && parameters.validation_fraction == 0.0 {
-        let message = "needs a validation_fraction above 0";
-        return Err(AppError::field(
-            "parameters.early_stopping_patience",
-            "requires",
-            message,
-        ));
-    }
     let turn = match once.begin(&app, &scope, &body.0).await? {
         Begun::Before(answer) => return Ok(answer),
         Begun::Now(turn) => turn,
     };
     require_ready(&app, &scope, &body.0).await?;
+    require_measured(&app, &scope, &body.0).await?;
     let work = async |write: &mut db::Write| {
         if let Some(agent_id) = body.agent_id {
             db::agents::require(write, agent_id).await?;
@@ -327,4 +319,21 @@ fn number(cursor: Option<&str>) -> AppResult<Option<i64>> {
     text.parse()
         .map(Some)
         .map_err(|_| AppError::field("cursor", "type", "must be a `next_cursor` of this list"))
+}
+
+/// Without a validation loss, nothing says when to stop early.
+async fn require_measured(app: &App, scope: &Scope, new: &NewJob) -> AppResult<()> {
+    if new.parameters.early_stopping_patience.is_none() || new.validation_dataset_id.is_some() {
+        return Ok(());
+    }
+    let split = db::datasets::find(scope, &app.db, new.dataset_id).await?.split;
+    if split.is_some_and(|split| split.validation_fraction == 0.0) {
+        let message = "needs a validation dataset: this dataset keeps no rows out of training";
+        return Err(AppError::field(
+            "parameters.early_stopping_patience",
+            "requires",
+            message,
+        ));
+    }
+    Ok(())
 }

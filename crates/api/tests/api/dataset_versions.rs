@@ -22,6 +22,7 @@ on_both_databases!(
     a_version_is_built_from_the_examples_approved_since,
     a_version_comes_in_parts,
     a_version_of_nothing_is_refused,
+    the_part_to_measure_on_is_chosen_once,
 );
 
 /// Uploads rows, as the next version of a dataset.
@@ -254,4 +255,71 @@ async fn a_version_of_nothing_is_refused(server: TestServer) {
     assert_eq!(refused.status, StatusCode::NOT_FOUND);
     let versions: Page<Dataset> = member.get(&format!("{}/versions", path(&mine))).await.data();
     assert_eq!(versions.total, 1);
+}
+
+async fn the_part_to_measure_on_is_chosen_once(server: TestServer) {
+    let member = server.member().await;
+    let rows: String = (0..20).map(|number| row(&format!("question {number}"), "y")).collect();
+    let dataset = upload(&member, None, &(rows.clone() + "broken\n")).await;
+    assert_eq!(dataset.split, None);
+    let (split, export) = (
+        format!("{}/split", path(&dataset)),
+        format!("{}/export?part", path(&dataset)),
+    );
+    let too_early = member.get(&format!("{export}=train")).await.problem();
+    assert_eq!(too_early.error, ErrorCode::Conflict);
+    for (body, field) in [
+        (json!({"validation_fraction": 0.6}), "validation_fraction"),
+        (json!({"seed": -1}), "seed"),
+        (json!({"share": 0.1}), "share"),
+    ] {
+        assert_eq!(member.post(&split, body).await.problem().details[0].path, field);
+    }
+    let chosen = json!({"validation_fraction": 0.25, "seed": 7});
+    let stranger = server.stranger().await.post(&split, chosen.clone()).await;
+    assert_eq!(stranger.problem().error, ErrorCode::NotFound);
+    let parts = member
+        .post(&split, chosen.clone())
+        .await
+        .data::<Dataset>()
+        .split
+        .unwrap();
+    assert_eq!((parts.validation_fraction, parts.seed), (0.25, 7));
+    assert_eq!((parts.train_rows, parts.validation_rows), (Some(15), Some(5)));
+    assert_eq!(member.post(&split, chosen).await.problem().error, ErrorCode::Conflict);
+
+    let train = member.get(&format!("{export}=train")).await.text;
+    let validation = member.get(&format!("{export}=validation")).await.text;
+    assert_eq!((train.lines().count(), validation.lines().count()), (15, 5));
+    let mut all: Vec<&str> = train.lines().chain(validation.lines()).collect();
+    all.sort_unstable();
+    let mut whole: Vec<String> = rows.lines().map(str::to_owned).collect();
+    whole.sort_unstable();
+    assert_eq!(all, whole);
+    // The same rows in another format.
+    let converted = member.get(&format!("{export}=validation&format=sharegpt")).await.text;
+    for (line, row) in converted.lines().zip(validation.lines()) {
+        let (line, row): (Value, Value) = (serde_json::from_str(line).unwrap(), serde_json::from_str(row).unwrap());
+        assert_eq!(line["conversations"][0]["value"], row["messages"][0]["content"]);
+    }
+
+    // A job trains on as many.
+    let base = crate::training::built_in_base(&member).await;
+    let parameters = json!({"rank": 2, "epochs": 1, "max_seq_length": 64});
+    let order = json!({"dataset_id": dataset.id, "base_id": base.id, "parameters": parameters});
+    let job = member.post("/api/v1/jobs", order).await.data();
+    let job = crate::training::end_of(&member, &job).await;
+    let plan = job.plan.unwrap();
+    assert_eq!((plan.train_rows, plan.validation_rows), (15, 5));
+
+    // Where nothing was chosen, the first job does.
+    let other = upload(&member, None, &rows).await;
+    let order = json!({"dataset_id": other.id, "base_id": base.id, "parameters": parameters});
+    let job = member.post("/api/v1/jobs", order).await.data();
+    crate::training::end_of(&member, &job).await;
+    let parts = member.get(&path(&other)).await.data::<Dataset>().split.unwrap();
+    assert_eq!(
+        (parts.validation_fraction, parts.seed, parts.validation_rows),
+        (0.1, 42, Some(2))
+    );
 }

@@ -123,7 +123,7 @@ async fn start(client: &Client, dataset: &Dataset, agent: &Agent, epochs: u32) -
     let base = built_in_base(client).await;
     let body = json!({
         "dataset_id": dataset.id, "base_id": base.id, "agent_id": agent.id,
-        "parameters": {"rank": 2, "epochs": epochs, "max_seq_length": 64},
+        "parameters": {"rank": 2, "epochs": epochs, "max_seq_length": 256},
     });
     client.post("/api/v1/jobs", body).await.data()
 }

@@ -87,12 +87,11 @@ impl Dice {
     }
 
     fn parameters(&mut self) -> Value {
-        let kept = [0.0, 0.1, 0.25][self.below(3) as usize];
         let (quantization, again) = ([["none", "auto"], ["nf4", "on"], ["nf4", "off"]])[self.below(3) as usize].into();
         json!({
             "quantization": quantization, "gradient_checkpointing": again, "rank": 1 + self.below(8), "epochs": 1 + self.below(2), "batch_size": 1 + self.below(5),
             "gradient_accumulation_steps": 1 + self.below(3), "max_seq_length": 48 + self.below(200),
-            "validation_fraction": kept, "seed": self.below(1000),
+            "seed": self.below(1000),
         })
     }
 }
@@ -115,6 +114,11 @@ async fn an_estimate_is_what_the_trainer_counts(server: TestServer) {
             dice.rows(size)
         };
         let body = body(&member, &rows, dice.parameters()).await;
+        if let Some(kept) = [None, Some(0.0), Some(0.1), Some(0.25)][dice.below(4) as usize] {
+            let split = format!("/api/v1/datasets/{}/split", body["dataset_id"].as_str().unwrap());
+            let chosen = json!({"validation_fraction": kept, "seed": seed});
+            member.post(&split, chosen).await.data::<Value>();
+        }
         let estimate: JobEstimate = member.post(ESTIMATE, body.clone()).await.data();
         let job: Job = member.post("/api/v1/jobs", body).await.data();
         let job = end_of(&member, &job).await;

@@ -54,6 +54,12 @@ pub async fn ready_dataset(client: &Client, rows: &str) -> Dataset {
     dataset
 }
 
+async fn keep_apart(client: &Client, dataset: &Dataset, validation_fraction: f64) {
+    let split = format!("/api/v1/datasets/{}/split", dataset.id);
+    let chosen = json!({ "validation_fraction": validation_fraction });
+    client.post(&split, chosen).await.data::<Value>();
+}
+
 pub async fn built_in_base(client: &Client) -> Base {
     client.get("/api/v1/bases").await.data::<Page<Base>>().items.remove(0)
 }
@@ -259,9 +265,10 @@ async fn a_job_trains_as_its_parameters_say_and_stops_early(server: TestServer) 
     let base = built_in_base(&member).await;
     let parameters = json!({
         "rank": 4, "alpha": 32, "rank_stabilized": true, "target_modules": ["v_proj", "q_proj"], "schedule": "constant",
-        "learning_rate": 0.05, "epochs": 60, "batch_size": 4, "max_seq_length": 128, "validation_fraction": 0.25,
+        "learning_rate": 0.05, "epochs": 60, "batch_size": 4, "max_seq_length": 128,
         "early_stopping_patience": 1, "precision": "bf16",
     });
+    keep_apart(&member, &dataset, 0.25).await;
     let body = json!({"dataset_id": dataset.id, "base_id": base.id, "parameters": parameters});
     let job: Job = member.post("/api/v1/jobs", body).await.data();
     assert_eq!(job.parameters.target_modules.len(), 2);
@@ -309,8 +316,8 @@ async fn texts_are_trained_on(server: TestServer) {
         .map(|index| format!("{}\n", json!({"text": format!("Shelf {index} holds binders.")})))
         .collect();
     let dataset = ready_dataset(&member, &texts).await;
-    let parameters =
-        json!({"rank": 4, "learning_rate": 0.003, "epochs": 3, "batch_size": 2, "validation_fraction": 0.2});
+    keep_apart(&member, &dataset, 0.2).await;
+    let parameters = json!({"rank": 4, "learning_rate": 0.003, "epochs": 3, "batch_size": 2});
     let body = json!({"dataset_id": dataset.id, "base_id": base.id, "parameters": parameters});
     let estimate: JobEstimate = member.post("/api/v1/jobs/estimate", body.clone()).await.data();
     let job: Job = member.post("/api/v1/jobs", body.clone()).await.data();
@@ -335,8 +342,9 @@ async fn pairs_of_answers_are_trained_on_by_dpo(server: TestServer) {
     let mut adapters = Vec::new();
     for openai in [true, false] {
         let dataset = ready_dataset(&member, &pairs(12, openai)).await;
+        keep_apart(&member, &dataset, 0.25).await;
         let parameters = json!({
-            "rank": 4, "learning_rate": 0.003, "epochs": 6, "batch_size": 2, "validation_fraction": 0.25, "beta": 0.2,
+            "rank": 4, "learning_rate": 0.003, "epochs": 6, "batch_size": 2, "beta": 0.2,
         });
         let body = json!({"dataset_id": dataset.id, "base_id": base.id, "parameters": parameters});
         let job: Job = member.post("/api/v1/jobs", body).await.data();
@@ -419,8 +427,11 @@ async fn bad_jobs_are_refused(server: TestServer) {
             (ErrorCode::InvalidRequest, path)
         );
     }
+    let whole = ready_dataset(&member, &rows(5)).await;
+    keep_apart(&member, &whole, 0.0).await;
     let mut unmeasured = good.clone();
-    unmeasured["parameters"] = json!({"early_stopping_patience": 2, "validation_fraction": 0});
+    unmeasured["dataset_id"] = json!(whole.id);
+    unmeasured["parameters"] = json!({"early_stopping_patience": 2});
     let problem = member.post("/api/v1/jobs", unmeasured).await.problem();
     assert_eq!(problem.details[0].path, "parameters.early_stopping_patience");
     let stranger = server.stranger().await;

@@ -121,9 +121,10 @@ impl Examiner<'_> {
     }
 
     fn verdict(&self, starts_file: bool, content: &[u8]) -> Verdict {
-        let source = match simdutf8::compat::from_utf8(content) {
-            Ok(source) => source,
-            Err(error) => return left_out(Problem::invalid_utf8(starts_file, content, error.valid_up_to())),
+        let Ok(source) = simdutf8::basic::from_utf8(content) else {
+            // Where, is looked for once that is known.
+            let valid = simdutf8::compat::from_utf8(content).map_or_else(|error| error.valid_up_to(), str::len);
+            return left_out(Problem::invalid_utf8(starts_file, content, valid));
         };
         let sound = match self.judge.judge(source) {
             Ok(sound) => sound,

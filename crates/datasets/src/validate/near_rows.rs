@@ -1,6 +1,9 @@
 //! Rows that say nearly what an earlier one says.
 
-use serde_json::Value;
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::near::{Groups, Signature, signature};
 
@@ -40,19 +43,50 @@ impl NearRows {
     }
 }
 
+/// What is compared of a canonical row. A member of another row's kind may have any type.
+#[derive(Deserialize)]
+struct Row<'a> {
+    #[serde(borrow, default)]
+    text: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    messages: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    prompt: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    chosen: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    rejected: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Message<'a> {
+    #[serde(borrow)]
+    role: Cow<'a, str>,
+    reasoning_content: Option<String>,
+    content: Option<String>,
+}
+
 /// The signature of what a canonical row says, its system messages left out: rows often share those. `None` where it says
 /// nothing.
 pub(super) fn sign(json: &str) -> Option<Signature> {
-    let row: Value = serde_json::from_str(json).ok()?;
-    let mut said = row["text"].as_str().unwrap_or_default().to_owned();
-    let lists = ["messages", "prompt", "chosen", "rejected"].map(|member| row[member].as_array());
-    for message in lists.into_iter().flatten().flatten() {
-        if !matches!(message["role"].as_str(), Some("system" | "developer")) {
-            for text in [&message["reasoning_content"], &message["content"]] {
-                said.push('\n');
-                said.push_str(text.as_str().unwrap_or_default());
+    let row: Row<'_> = serde_json::from_str(json).ok()?;
+    let mut said: String = row.text.and_then(read).unwrap_or_default();
+    for list in [row.messages, row.prompt, row.chosen, row.rejected]
+        .into_iter()
+        .flatten()
+    {
+        for message in read::<Vec<Message<'_>>>(list).unwrap_or_default() {
+            if !matches!(message.role.as_ref(), "system" | "developer") {
+                for text in [message.reasoning_content, message.content] {
+                    said.push('\n');
+                    said.push_str(&text.unwrap_or_default());
+                }
             }
         }
     }
     said.chars().any(char::is_alphanumeric).then(|| signature(&said))
+}
+
+fn read<'a, T: Deserialize<'a>>(value: &'a RawValue) -> Option<T> {
+    serde_json::from_str(value.get()).ok()
 }

@@ -8,9 +8,6 @@ use memchr::{memchr, memchr2};
 use super::CountTokens;
 use super::statistics::Counted;
 
-/// The longest name that is looked for has 17 bytes.
-const MAX_NAME: usize = 20;
-
 /// Counts a row that is sound; `None` leaves it to the rules.
 pub(super) fn check(json: &str, count_tokens: Option<CountTokens<'_>>) -> Option<Counted> {
     // No string holds a control character as it is. All bytes are compared, so that many are at once.
@@ -20,9 +17,7 @@ pub(super) fn check(json: &str, count_tokens: Option<CountTokens<'_>>) -> Option
     let mut scan = Scan { json, at: 0 };
     let mut counted = Counted::default();
     scan.expect(b'{')?;
-    if scan.name()? != "messages" {
-        return None;
-    }
+    scan.word(["messages"])?;
     scan.expect(b':')?;
     scan.expect(b'[')?;
     let mut asked = false;
@@ -30,13 +25,13 @@ pub(super) fn check(json: &str, count_tokens: Option<CountTokens<'_>>) -> Option
         let message = scan.message()?;
         counted.messages += 1;
         let answers = match message.role {
-            "system" | "developer" if counted.messages == 1 => false,
-            "user" => {
+            Role::First if counted.messages == 1 => false,
+            Role::First => return None,
+            Role::User => {
                 asked = true;
                 false
             }
-            "assistant" => true,
-            _ => return None,
+            Role::Assistant => true,
         };
         if let Some(count_tokens) = count_tokens {
             let texts = [message.content, message.reasoning.unwrap_or_default()];
@@ -57,8 +52,16 @@ pub(super) fn check(json: &str, count_tokens: Option<CountTokens<'_>>) -> Option
     (asked && answered && scan.at == json.len()).then_some(counted)
 }
 
+/// Who speaks in plain rows, the first message's system or developer as one.
+#[derive(Clone, Copy)]
+enum Role {
+    First,
+    User,
+    Assistant,
+}
+
 struct Message<'a> {
-    role: &'a str,
+    role: Role,
     content: &'a str,
     reasoning: Option<&'a str>,
 }
@@ -89,15 +92,14 @@ impl<'a> Scan<'a> {
         self.expect(b'{')?;
         let (mut role, mut content, mut reasoning) = (None, None, None);
         loop {
-            let member = self.name()?;
+            let member = self.word(["role", "content", "reasoning_content"])?;
             self.expect(b':')?;
-            let before = match member {
-                "role" => role.replace(self.name()?),
-                "content" => content.replace(self.text()?),
-                "reasoning_content" => reasoning.replace(self.text()?),
-                _ => return None,
+            let twice = match member {
+                0 => role.replace(self.role()?).is_some(),
+                1 => content.replace(self.text()?).is_some(),
+                _ => reasoning.replace(self.text()?).is_some(),
             };
-            if before.is_some() {
+            if twice {
                 return None;
             }
             match self.solid()? {
@@ -116,18 +118,23 @@ impl<'a> Scan<'a> {
         })
     }
 
-    /// A short string without escapes.
-    fn name(&mut self) -> Option<&'a str> {
+    /// Which of the words stands here as a string.
+    #[inline(always)]
+    fn word<const N: usize>(&mut self, words: [&str; N]) -> Option<usize> {
         self.expect(b'"')?;
         let rest = self.json.as_bytes().get(self.at..)?;
-        let length = rest
-            .iter()
-            .take(MAX_NAME)
-            .position(|byte| matches!(byte, b'"' | b'\\'))?;
-        let name = self.json.get(self.at..self.at + length)?;
-        self.at += length;
-        self.expect(b'"')?;
-        Some(name)
+        let here = |word: &&str| rest.get(word.len()) == Some(&b'"') && rest.starts_with(word.as_bytes());
+        let found = words.iter().position(here)?;
+        self.at += words[found].len() + 1;
+        Some(found)
+    }
+
+    fn role(&mut self) -> Option<Role> {
+        Some(match self.word(["user", "assistant", "system", "developer"])? {
+            0 => Role::User,
+            1 => Role::Assistant,
+            _ => Role::First,
+        })
     }
 
     /// A string, its quotation marks left off.

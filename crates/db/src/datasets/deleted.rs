@@ -1,7 +1,7 @@
 //! Datasets that go, or lose their content.
 
 use super::{changed, findings, lock, row, wire};
-use crate::{Db, DbError, Write, convert, notifications, uploads};
+use crate::{Db, DbError, Write, convert, jobs as all_jobs, notifications, uploads};
 use cerebros_common::{
     audit::{Action, Noun},
     datasets::{DELETED_KEPT_DAYS, Dataset, DatasetStatus},
@@ -109,6 +109,7 @@ pub async fn discard(write: &mut Write, id: DatasetId) -> Result<Discarded, DbEr
         return Ok(Discarded { blob_key, jobs });
     }
     findings::forget(write, id).await?;
+    all_jobs::forget_samples(write, id).await?;
     let blob_key = row.blob_key.clone();
     let mut row = row.into_active_model();
     row.status = Set(erased);

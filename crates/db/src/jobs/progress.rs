@@ -4,13 +4,13 @@ use super::{find_row, lock};
 use crate::{Db, DbError, Scope, Way, Write, convert};
 use cerebros_common::{
     events::EventKind,
-    ids::{AgentId, JobId},
+    ids::{AgentId, DatasetId, JobId},
     jobs::{Checkpoint, JobLogLine, JobSamples, MetricPoint},
     wire::CursorPage,
 };
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect, sea_query::OnConflict,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect, Statement, sea_query::OnConflict,
 };
 use std::collections::HashMap;
 
@@ -123,6 +123,17 @@ pub async fn put_samples(write: &mut Write, id: JobId, samples: &JobSamples) -> 
     row.samples = Set(Some(convert::json("job samples", samples)?));
     row.update(write.connection()).await?;
     write.event(EventKind::JobChanged, id.0, agent_id);
+    Ok(())
+}
+
+/// Forgets the rows that jobs on a dataset told.
+pub async fn forget_samples(write: &Write, dataset: DatasetId) -> Result<(), DbError> {
+    let statement = Statement::from_sql_and_values(
+        write.connection().get_database_backend(),
+        "update jobs set samples = null where dataset_id = $1 or validation_dataset_id = $1",
+        [dataset.0.into()],
+    );
+    write.connection().execute_raw(statement).await?;
     Ok(())
 }
 

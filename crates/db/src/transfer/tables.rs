@@ -341,6 +341,8 @@ pub const CONTENT: &[Table] = &[
             may("parent_id", Id),
             may("filters", Shape(shape::<RowFilters>)),
             may("deleted_at", Time),
+            may("validation_fraction", Real),
+            may("split_seed", Int),
             is("created_at", Time),
             is("updated_at", Time),
         ],

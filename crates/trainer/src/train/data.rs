@@ -42,10 +42,15 @@ impl Rows {
     pub fn of_job(spec: &JobSpec, chat: &Chat, limit: usize, interrupt: &Interrupt) -> Result<Self, Stop> {
         let method = spec.parameters.method;
         let mut rows = Self::read(&spec.dataset, method, chat, limit, interrupt)?;
+        if rows.train.is_empty() {
+            return Err(rows.nothing_to_learn().into());
+        }
         match &spec.validation_dataset {
             Some(path) => {
                 let measured = Self::read(path, method, chat, limit, interrupt)?;
                 rows.validation = measured.train;
+                rows.truncated += measured.truncated;
+                rows.dropped += measured.dropped;
                 rows.validation_sha256 = Some(measured.sha256);
             }
             None => rows.split(&spec.parameters),
@@ -100,9 +105,6 @@ impl Rows {
             rows.add(encoded, number);
         }
         rows.sha256 = hex::encode(hasher.finalize());
-        if rows.train.is_empty() {
-            return Err(rows.nothing_to_learn().into());
-        }
         Ok(rows)
     }
 

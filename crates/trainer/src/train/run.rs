@@ -153,6 +153,12 @@ impl<'a> Run<'a> {
                 format!("Some rows were left out, the first at {refusal}."),
             );
         }
+        if spec.validation_dataset.is_some() && rows.validation.is_empty() {
+            emitter.log(
+                LogLevel::Warning,
+                "No row of the validation part can be used: training is not measured.",
+            );
+        }
         let identity = identity(spec, &rows, precision, interrupt)?;
         let (lora, values) = initial_adapter(spec, &config)?;
         let plan = Plan::new(rows.train.len(), parameters);

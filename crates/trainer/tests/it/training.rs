@@ -257,6 +257,35 @@ fn the_best_and_the_worst_validation_rows_are_told_with_their_text() {
 }
 
 #[test]
+fn a_validation_part_without_a_usable_row_is_left_out() {
+    let job = Job::new(quick(), 6);
+    let long = "word ".repeat(2000);
+    let row = format!(
+        "{{\"messages\":[{{\"role\":\"user\",\"content\":\"{long}\"}},{{\"role\":\"assistant\",\"content\":\"b\"}}]}}\n"
+    );
+    std::fs::write(job.dir().join("measured.jsonl"), row).unwrap();
+    let mut spec = job.spec();
+    spec.validation_dataset = Some("measured.jsonl".into());
+    job.write_spec(&spec);
+    let (events, code) = run(&job.dir());
+    assert_eq!(code, 0, "{events:?}");
+    let started = events.iter().find_map(|event| match event {
+        Event::Started {
+            train_rows,
+            validation_rows,
+            dropped_rows,
+            ..
+        } => Some((*train_rows, *validation_rows, *dropped_rows)),
+        _ => None,
+    });
+    assert_eq!(started, Some((6, 0, 1)));
+    let told = events
+        .iter()
+        .any(|event| matches!(event, Event::Log { message, .. } if message.contains("not measured")));
+    assert!(told, "{events:?}");
+}
+
+#[test]
 fn validation_rows_may_have_a_file_of_their_own() {
     let job = Job::new(quick(), 20);
     let other = Job::new(quick(), 5);

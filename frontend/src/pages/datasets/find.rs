@@ -4,6 +4,7 @@ use super::{
     findings::Findings,
     list::{format_name, source_name},
     rows::Rows,
+    split::Split,
     versions::Versions,
 };
 use crate::{
@@ -52,6 +53,10 @@ fn OneDataset(id: DatasetId) -> impl IntoView {
     let dataset = Remote::new(move || find_dataset(id))
         .live(move |event| event.kind == EventKind::DatasetChanged && event.id == id.0);
     let tab = open_tab(address, &TABS);
+    let splits = move || {
+        let ready = dataset.with(|dataset| dataset.status == DatasetStatus::Ready);
+        ready.unwrap_or_default()
+    };
     let checked = Memo::new(move |_| {
         dataset
             .with(|dataset| {
@@ -65,6 +70,9 @@ fn OneDataset(id: DatasetId) -> impl IntoView {
             <Head dataset=current />
             <Facts dataset=current />
             <Show when=move || current.with(|dataset| dataset.kept_until.is_none())>
+                <Show when=splits>
+                    <Split dataset=current />
+                </Show>
                 <Files dataset=current />
             </Show>
             <Show when=move || checked.get()>
@@ -320,7 +328,7 @@ fn Repair(id: DatasetId) -> impl IntoView {
 fn Report(report: DatasetReport) -> impl IntoView {
     let tokens = report.tokens;
     view! {
-        <Fact name="Rows to train on">{format!("{} of {}", format::count(report.rows_accepted), format::count(report.rows_total))}</Fact>
+        <Fact name="Rows that can be used">{format!("{} of {}", format::count(report.rows_accepted), format::count(report.rows_total))}</Fact>
         <Fact name="Rejected, warnings">{format!("{}, {}", format::count(report.rows_rejected), format::count(report.warnings))}</Fact>
         <Fact name="Copies, nearly copies">{format!("{}, {}", format::count(report.rows_duplicate), format::count(report.rows_near_duplicate))}</Fact>
         <Fact name="Messages">{format::count(report.messages)}</Fact>

@@ -62,11 +62,13 @@ pub fn DatasetsPage() -> impl IntoView {
             />
             <Choice address key="status" label="Status" all="All statuses" options=options />
         </PageHead>
-        <May role=Role::Editor>
-            <div class="mb-6">
-                <Upload destination=Destination::Dataset />
-            </div>
-        </May>
+        <Show when=move || !deleted.get()>
+            <May role=Role::Editor>
+                <div class="mb-6">
+                    <Upload destination=Destination::Dataset />
+                </div>
+            </May>
+        </Show>
         <Loaded remote=datasets is_empty=no_items empty=empty let:page>
             <div class="panel overflow-x-auto" tabindex="0" role="region" aria-label="Datasets">
                 <table class="grid-table">

@@ -82,16 +82,11 @@ static PAIRS: [Parameter; 1] = [real(
     "How closely the model stays to where it starts. 0.001 to 10; more holds it tighter.",
 )];
 
-static ADVANCED: [Parameter; 16] = [
+static ADVANCED: [Parameter; 15] = [
     whole(
         "max_seq_length",
         "Longest row",
         "In tokens, 16 to 8192. Longer examples are cut off here.",
-    ),
-    real(
-        "validation_fraction",
-        "Validation part",
-        "Kept out of training to measure it. 0 to 0.5.",
     ),
     Parameter {
         key: "early_stopping_patience",

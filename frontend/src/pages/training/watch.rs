@@ -326,7 +326,7 @@ fn Facts(job: Signal<Job>) -> impl IntoView {
                         <Fact name="Base in memory">{kept}</Fact>
                         <Fact name="Layers computed again">{checkpointing}</Fact>
                         <Fact name="Schedule">{schedule}</Fact>
-                        <Fact name="Validation, seed">{format!("{}, {}", format::percent(parameters.validation_fraction), parameters.seed)}</Fact>
+                        <Fact name="Seed">{parameters.seed}</Fact>
                     </dl>
                 }
             }}
