@@ -49,7 +49,7 @@ impl Inference {
     /// # Errors
     /// 503 when the child cannot be started or reached.
     pub async fn ask(&self, request: Generate) -> AppResult<Answer> {
-        let mut line = serde_json::to_vec(&InferRequest::Generate(request)).map_err(AppError::internal)?;
+        let mut line = serde_json::to_vec(&InferRequest::Generate(Box::new(request))).map_err(AppError::internal)?;
         line.push(b'\n');
         let (read, mut write) = self.connect().await?.into_split();
         write

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum InferRequest {
-    Generate(Generate),
+    Generate(Box<Generate>),
     Logits(Logits),
 }
 

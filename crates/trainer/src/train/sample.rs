@@ -107,6 +107,8 @@ mod tests {
             tokens: (10..20).collect(),
             trainable: trainable.to_vec(),
             truncated: false,
+            number: 1,
+            rejected: None,
         };
         let several = row(&[2, 3, 6, 7]);
         let (prompt, expected) = last_answer(&several).unwrap_or_default();

@@ -55,7 +55,7 @@ impl Server {
     /// The answer's text and how it ended.
     fn generate(&self, request: Generate) -> (String, FinishReason, usize) {
         let mut text = String::new();
-        for response in self.ask(&InferRequest::Generate(request)) {
+        for response in self.ask(&InferRequest::Generate(Box::new(request))) {
             match response {
                 InferResponse::Token { text: part, .. } => {
                     assert!(!part.is_empty());
@@ -178,7 +178,7 @@ fn bad_requests_get_their_code() {
     let job = Job::new(Parameters::default(), 1);
     let server = Server::start(&job);
     let good = question(&job, "Hello?");
-    let error = |request: Generate| server.error(&InferRequest::Generate(request));
+    let error = |request: Generate| server.error(&InferRequest::Generate(Box::new(request)));
     assert_eq!(error(question(&job, &"x".repeat(2100))), InferErrorCode::ContextLength);
     assert_eq!(
         error(Generate {
@@ -222,7 +222,7 @@ fn a_client_that_leaves_frees_its_place() {
         seed: Some(1),
         ..question(&job, "Hello?")
     };
-    let line = serde_json::to_string(&InferRequest::Generate(endless)).unwrap();
+    let line = serde_json::to_string(&InferRequest::Generate(Box::new(endless))).unwrap();
     // More than compute at once: without cancellation the last answer would wait for all of them.
     for _ in 0..6 {
         let mut first = String::new();
@@ -265,12 +265,12 @@ fn several_answers_differ_and_the_first_is_the_one_asked_for_alone() {
     let job = Job::new(Parameters::default(), 1);
     let server = Server::start(&job);
     let ask = |n| {
-        server.ask(&InferRequest::Generate(Generate {
+        server.ask(&InferRequest::Generate(Box::new(Generate {
             n,
             temperature: 1.0,
             seed: Some(5),
             ..question(&job, "Hello?")
-        }))
+        })))
     };
     let (one, three) = (ask(1), ask(3));
     let ends = three
@@ -286,10 +286,10 @@ fn several_answers_differ_and_the_first_is_the_one_asked_for_alone() {
 fn tokens_come_with_how_likely_they_were() {
     let job = Job::new(Parameters::default(), 1);
     let server = Server::start(&job);
-    let responses = server.ask(&InferRequest::Generate(Generate {
+    let responses = server.ask(&InferRequest::Generate(Box::new(Generate {
         top_logprobs: Some(3),
         ..question(&job, "Hello?")
-    }));
+    })));
     let (text, tokens) = heard(&responses, 0);
     let bytes: Vec<u8> = tokens.iter().flat_map(|token| token.chosen.bytes.clone()).collect();
     let said = String::from_utf8_lossy(&bytes);
@@ -352,7 +352,7 @@ fn an_answer_keeps_to_its_schema_even_where_the_model_says_noise() {
         ..ask(1)
     };
     assert_eq!(
-        server.error(&InferRequest::Generate(refused)),
+        server.error(&InferRequest::Generate(Box::new(refused))),
         InferErrorCode::InvalidFormat
     );
 }
