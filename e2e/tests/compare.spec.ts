@@ -33,7 +33,7 @@ async function looked(page: Page, name: string): Promise<void> {
   }
 }
 
-test("a model is compared with its base, voted on, and exported", async ({ page, context, server }) => {
+test("a model is compared with its base, voted on, exported, and trained further", async ({ page, context, server }) => {
   test.slow();
   const faults = await collectFaults(context);
   const { request } = context;
@@ -91,5 +91,18 @@ test("a model is compared with its base, voted on, and exported", async ({ page,
   await looked(page, "model");
   await exports.getByRole("button", { name: "Delete the file: GGUF adapter" }).press("Enter");
   await expect(exports.getByRole("button", { name: "Export GGUF adapter" })).toBeVisible();
+
+  // Trained further, it keeps its shape and says what it came from.
+  const { rank } = (await api(`/jobs/${model_id}`)).parameters;
+  await page.getByRole("link", { name: "Train further" }).press("Enter");
+  await expect(page.getByLabel("Adapter", { exact: true })).toHaveValue(model_id);
+  await expect(page.getByLabel("LoRA rank")).toHaveValue(String(rank));
+  await expect(page.getByText(/^About .* second/)).toBeVisible();
+  await looked(page, "train-further");
+  await page.getByLabel("Epochs", { exact: true }).fill("1");
+  await page.getByRole("button", { name: "Train", exact: true }).press("Enter");
+  await expect(page.getByRole("link", { name: "A model" })).toHaveAttribute("href", `/models/${model_id}`);
+  await page.getByRole("link", { name: "See the model" }).press("Enter");
+  await expect(page.getByRole("heading", { name: "Went on from" })).toBeVisible();
   expect(faults).toEqual([]);
 });

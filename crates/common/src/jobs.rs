@@ -435,7 +435,8 @@ pub struct JobSamples {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RowSample {
-    /// Its number among the usable rows of its dataset, from 1.
+    /// Its number among the usable rows that the job measures on, from 1: those of the validation dataset, or of the dataset's
+    /// validation part as `GET /api/v1/datasets/{id}/export?part=validation` gives them.
     pub row: u64,
     /// Of a learned token on average, or of the pair.
     pub loss: f64,

@@ -103,13 +103,19 @@ fn call(value: &Value, names: &[String]) -> Option<ToolCall> {
         _ => return None,
     };
     names.iter().any(|known| known == name).then(|| ToolCall {
-        id: format!("call_{}", Uuid::now_v7().simple()),
+        id: id(),
         kind: "function".to_owned(),
         function: CalledFunction {
             name: name.to_owned(),
             arguments,
         },
     })
+}
+
+/// Mistral's templates take ids of nine letters and digits alone.
+fn id() -> String {
+    let random = Uuid::now_v7().simple().to_string();
+    random.chars().skip(random.len() - 9).collect()
 }
 
 #[cfg(test)]

@@ -171,7 +171,8 @@ async fn functions_are_called(server: TestServer) {
     let base = crate::training::built_in_base(&member).await;
     let tool = |name: &str| {
         json!({"type": "function", "function": {"name": name, "description": "Of a gate.", "parameters": {
-            "type": "object", "properties": {"gate": {"enum": ["north", "south"]}, "hour": {"type": "integer"}},
+            "type": "object", "properties": {"gate": {"$ref": "#/$defs/gate"}, "hour": {"type": "integer"}},
+            "$defs": {"gate": {"enum": ["north", "south"]}},
             "required": ["gate"], "additionalProperties": false,
         }}})
     };

@@ -6,12 +6,15 @@ use std::sync::Arc;
 use llguidance::api::TopLevelGrammar;
 use llguidance::toktrie::{ApproximateTokEnv, TokRxInfo, TokTrie};
 use llguidance::{Matcher, ParserFactory};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::engine::InferError;
 use crate::chat::{CALL_TAG, Chat};
 use crate::protocol::InferErrorCode;
 use crate::protocol::infer::Format;
+
+/// Where a JSON schema keeps what it refers to.
+const DEFINITIONS: [&str; 2] = ["$defs", "definitions"];
 
 /// What the tokens of a vocabulary stand for.
 pub struct Vocabulary {
@@ -48,8 +51,9 @@ impl Vocabulary {
     pub fn call(&self, tools: &[Value], names: &[String], tagged: bool) -> Result<Grammar, InferError> {
         let functions = tools.iter().map(|tool| &tool["function"]);
         let named = functions.filter(|function| names.iter().any(|name| function["name"] == name.as_str()));
-        let calls: Vec<Value> = named.map(call_schema).collect();
-        let schema = compact(json!({ "anyOf": calls }));
+        let mut definitions = Map::new();
+        let calls: Vec<Value> = named.map(|function| call_schema(function, &mut definitions)).collect();
+        let schema = compact(json!({ "anyOf": calls, "$defs": definitions }));
         let grammar = if tagged {
             let close = CALL_TAG.replace('<', "</");
             TopLevelGrammar::from_lark(format!(
@@ -94,17 +98,49 @@ impl Grammar {
     }
 }
 
-fn call_schema(function: &Value) -> Value {
-    let arguments = match &function["parameters"] {
+/// Of a call of a function. What its own schema defines goes to `definitions`, under names that no other function has.
+fn call_schema(function: &Value, definitions: &mut Map<String, Value>) -> Value {
+    let mut arguments = match &function["parameters"] {
         Value::Null => json!({"type": "object"}),
         parameters => parameters.clone(),
     };
+    let name = function["name"].as_str().unwrap_or_default();
+    for place in DEFINITIONS {
+        let defined = arguments.as_object_mut().and_then(|fields| fields.remove(place));
+        let Some(Value::Object(defined)) = defined else {
+            continue;
+        };
+        for (inner, mut schema) in defined {
+            point(&mut schema, name);
+            definitions.insert(format!("{name}.{inner}"), schema);
+        }
+    }
+    point(&mut arguments, name);
     json!({
         "type": "object",
         "properties": {"name": {"const": function["name"]}, "arguments": arguments},
         "required": ["name", "arguments"],
         "additionalProperties": false,
     })
+}
+
+/// Lets references to a function's definitions lead to where they are now.
+fn point(schema: &mut Value, name: &str) {
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(|item| point(item, name)),
+        Value::Object(fields) => {
+            if let Some(Value::String(to)) = fields.get_mut("$ref") {
+                let inner = DEFINITIONS
+                    .iter()
+                    .find_map(|place| to.strip_prefix(&format!("#/{place}/")));
+                if let Some(inner) = inner {
+                    *to = format!("#/$defs/{name}.{inner}");
+                }
+            }
+            fields.values_mut().for_each(|value| point(value, name));
+        }
+        _ => {}
+    }
 }
 
 /// One space after `,` and `:` and none elsewhere: an answer does not get lost in white space.

@@ -60,7 +60,7 @@ fn Row(row: RowSample) -> impl IntoView {
         None => format!("loss {} a token", format::loss(row.loss)),
     };
     let head = format!(
-        "Row {} · {figure} · {}",
+        "Validation row {} · {figure} · {}",
         format::count(row.row),
         format::counted(row.tokens, "token", "tokens")
     );
