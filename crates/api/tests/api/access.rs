@@ -107,7 +107,7 @@ fn noun_of(operation: &str, field: &str) -> &'static str {
         "base_id" => "bases",
         "concept_id" | "into_id" => "concepts",
         "conversation_id" => "conversations",
-        "model_id" | "against_id" => "models",
+        "model_id" | "against_id" | "initial_model_id" => "models",
         "workspace_id" => "workspaces",
         "user_id" | "actor" => "users",
         "ids" | "duplicate_of" => "examples",
