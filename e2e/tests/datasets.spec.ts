@@ -53,7 +53,7 @@ test("a dataset is split, filtered into a next version, compared, deleted and re
 
   await page.getByRole("button", { name: "Versions" }).press("Enter");
   await page.getByRole("button", { name: "Make the version" }).press("Enter");
-  await expect(page.getByText(/another filter is needed/)).toBeVisible();
+  await expect(page.getByText(/Must be chosen, or another filter/)).toBeVisible();
   await page.getByLabel("Without exact copies of earlier rows").check();
   await looked(page, "dataset-versions");
   await page.getByRole("button", { name: "Make the version" }).press("Enter");

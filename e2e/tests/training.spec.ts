@@ -80,17 +80,18 @@ test("pairs of answers are trained on by DPO, and the best and worst rows are sh
   const dataset = (await uploaded.json()).data;
   const status = async () => (await (await request.get(`${server.url}/api/v1/datasets/${dataset.id}`)).json()).data.status;
   await expect.poll(status).toBe("ready");
+  const split = await request.post(`${server.url}/api/v1/datasets/${dataset.id}/split`, { data: { validation_fraction: 0.25 } });
+  expect(split.status()).toBe(200);
 
   await page.goto(`/datasets/${dataset.id}`);
   await expect(page.getByText(/direct preference optimisation \(DPO\)/)).toBeVisible();
   await page.goto(`/datasets/${dataset.id}/train`);
   await expect(page.getByText(/the method is direct preference optimisation \(DPO\)/)).toBeVisible();
-  await expect(page.getByText(/over 9 pairs, 3 kept|over 11 pairs, 1 kept/)).toBeVisible({ timeout: 30_000 });
+  await expect(page.getByText(/over 9 pairs, 3 kept/)).toBeVisible({ timeout: 30_000 });
   await page.getByLabel("Beta").fill("0.2");
   await page.getByLabel("Epochs").fill("6");
   await page.getByLabel("Learning rate").fill("0.003");
   await page.getByText("Advanced settings").click();
-  await page.getByLabel("Validation part").fill("0.25");
   await page.getByLabel("Base in memory").selectOption({ label: "Four bits: NF4 (QLoRA)" });
   await expect(page.getByText(/over 9 pairs, 3 kept/)).toBeVisible({ timeout: 30_000 });
   await accessible(page);

@@ -176,7 +176,7 @@ async fn create_dataset_version(
         return Err(AppError::field(
             "without_duplicates",
             "required",
-            "or another filter is needed",
+            "must be chosen, or another filter",
         ));
     }
     match once.begin(&app, &scope, &(id.0, &filters)).await? {
