@@ -395,8 +395,11 @@ impl Run {
                 Ok(false)
             }
             Event::Checkpoint { step } => {
-                db::jobs::append_log(write, self.id, "info", &format!("Checkpoint at step {step}.")).await?;
-                db::jobs::put_checkpoint(write, self.id, step).await
+                let is_new = db::jobs::put_checkpoint(write, self.id, step).await?;
+                if is_new {
+                    db::jobs::append_log(write, self.id, "info", &format!("Checkpoint at step {step}.")).await?;
+                }
+                Ok(is_new)
             }
             Event::Log { level, message } => {
                 let level = match level {

@@ -85,6 +85,9 @@ fn planned(job_dir: &Path) -> Result<crate::protocol::estimate::Estimate, Stop> 
 fn supervise(job_dir: &Path, emitter: &Arc<Emitter>) -> Result<(), Stop> {
     let lock = files::lock(job_dir)?;
     if let Some(done) = output::finished(job_dir) {
+        for event in checkpoint::told(job_dir) {
+            emitter.emit(event);
+        }
         if let Some(samples) = extremes::told(job_dir) {
             emitter.emit(samples);
         }

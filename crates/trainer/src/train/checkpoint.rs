@@ -200,6 +200,17 @@ pub fn newest(
     Ok(None)
 }
 
+/// What a run that goes on from the newest checkpoint has to tell again, as nobody may have listened: its newest metrics, and
+/// the checkpoint itself.
+pub fn told(job_dir: &Path) -> Vec<Event> {
+    let Some(state) = steps(job_dir).iter().find_map(|(_, path)| intact_state(path)) else {
+        return Vec::new();
+    };
+    let step = state.step;
+    let itself = Event::Checkpoint { step };
+    state.recent.into_iter().chain([itself]).collect()
+}
+
 /// Without what does not change the result.
 fn comparable(parameters: &Parameters) -> Parameters {
     Parameters {
