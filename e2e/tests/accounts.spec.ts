@@ -161,7 +161,8 @@ test("a workspace is shared: invitation, role, and what the role hides", async (
     await page.getByRole("button", { name: "Remove Grace Hopper" }).click();
     await page.getByRole("button", { name: "Remove member" }).click();
     await expect(page.getByText("Grace Hopper is no longer a member.")).toBeVisible();
-    await other.page.reload();
+    // Her page leaves it by itself.
+    await expect(other.page.getByText("That workspace is no longer open to you.")).toBeVisible();
     await expect(other.page.getByRole("button", { name: "Workspace Analysts" })).toHaveCount(0);
   });
   await other.context.close();

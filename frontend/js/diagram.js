@@ -37,7 +37,7 @@ addEventListener("message", ({ origin, source: sender, data }) => {
 });
 
 async function draw(id, source) {
-  if (id !== newest) return;
+  if (id !== newest) return answer({ kind: "superseded", id });
   try {
     const { svg } = await mermaid.render(`diagram${id}`, source);
     place.innerHTML = svg;

@@ -436,6 +436,8 @@ fn field_of(path: &str, message: &str) -> AppError {
     // Not what it was: that may be a password in the wrong place.
     let message = match message.split_once(", expected ") {
         Some((_, expected)) => format!("must be {expected}"),
+        // Of what may be this or that, the type itself says what it has to be.
+        None if message.starts_with("must be ") => message.to_owned(),
         None => "does not fit".to_owned(),
     };
     AppError::field(path, "type", message)

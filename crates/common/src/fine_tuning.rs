@@ -107,7 +107,7 @@ pub struct NewHyperparameters {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be `auto` or a number")]
 pub enum Choice {
     Number(f64),
     /// `auto`

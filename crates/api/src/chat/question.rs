@@ -171,7 +171,7 @@ fn check_tools(tools: &[Tool]) -> AppResult<()> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     let mut names = HashSet::new();
     for (index, Tool::Function { function }) in tools.iter().enumerate() {
-        let path = format!("tools.{index}.function.name");
+        let path = format!("tools[{index}].function.name");
         let name = &function.name;
         if !(1..=64).contains(&name.len()) || !name.chars().all(fits) {
             return Err(refused(&path, "must be 1 to 64 letters, digits, `_` or `-`"));
@@ -203,17 +203,17 @@ fn messages(all: &[ChatMessage]) -> AppResult<Vec<Message>> {
     for (index, message) in all.iter().enumerate() {
         let calls = message.tool_calls.as_ref().is_some_and(|calls| !calls.is_empty());
         if calls && message.role != ChatRole::Assistant {
-            let path = format!("messages.{index}.tool_calls");
+            let path = format!("messages[{index}].tool_calls");
             return Err(refused(&path, "must be absent: only the assistant calls functions"));
         }
         if message.content.is_none() && !calls {
             return Err(refused(
-                &format!("messages.{index}.content"),
+                &format!("messages[{index}].content"),
                 "must be a text or text parts",
             ));
         }
         if message.role == ChatRole::Tool && message.tool_call_id.is_none() {
-            let path = format!("messages.{index}.tool_call_id");
+            let path = format!("messages[{index}].tool_call_id");
             return Err(refused(&path, "must be the id of the call that this message answers"));
         }
     }

@@ -466,20 +466,21 @@ async fn bad_chats_are_refused_as_openai_words_it(server: TestServer) {
             "tools",
             json!([{"type": "function", "function": {"name": "not a name"}}]),
             400,
-            "tools.0.function.name",
+            "tools[0].function.name",
         ),
         ("tool_choice", json!("required"), 400, "tool_choice"),
+        ("tool_choice", json!({"type": "allowed_tools"}), 400, "tool_choice"),
         (
             "messages",
             json!([{"role": "user", "content": null}]),
             400,
-            "messages.0.content",
+            "messages[0].content",
         ),
         (
             "messages",
             json!([{"role": "tool", "content": "4"}]),
             400,
-            "messages.0.tool_call_id",
+            "messages[0].tool_call_id",
         ),
         (
             "response_format",
@@ -495,6 +496,7 @@ async fn bad_chats_are_refused_as_openai_words_it(server: TestServer) {
         body[field] = value;
         let answer = member.post("/v1/chat/completions", body).await;
         let error: WireError = serde_json::from_str(&answer.text).unwrap();
+        assert!(!error.error.message.contains("does not fit"), "{}", answer.text);
         assert_eq!(
             (answer.status.as_u16(), error.error.param.as_deref()),
             (status, Some(param)),
