@@ -158,7 +158,10 @@ pub struct ToolFunction {
 /// Whether a function is called.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(untagged, expecting = "must be `none`, `auto`, `required` or one function by its name")]
+#[serde(
+    untagged,
+    expecting = "must be `none`, `auto`, `required` or one function by its name"
+)]
 pub enum ToolChoice {
     Mode(ToolMode),
     Tool(ChosenTool),
@@ -222,7 +225,10 @@ pub enum ChatRole {
 /// A string, or text parts.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(untagged, expecting = "must be a text, or parts with `type` `text`: pictures and sound are not served")]
+#[serde(
+    untagged,
+    expecting = "must be a text, or parts with `type` `text`: pictures and sound are not served"
+)]
 pub enum ChatContent {
     Text(String),
     Parts(Vec<ChatPart>),

@@ -5,6 +5,8 @@ mod kernel;
 mod pack;
 
 use std::cell::RefCell;
+use std::mem::MaybeUninit;
+use std::ops::Range;
 
 use candle_core::{Result, bail};
 use rayon::prelude::*;
@@ -162,38 +164,71 @@ pub fn product(terms: &[Term], scale: f32) -> Result<Vec<f32>> {
 
 fn product_by(kernel: Kernel, terms: &[Term], scale: f32) -> Result<Vec<f32>> {
     let (rows, columns) = shape(terms)?;
-    let mut total = vec![0.0; rows * columns];
-    if total.is_empty() {
-        return Ok(total);
+    let mut groups = groups(terms);
+    groups.retain(|pieces| pieces.iter().any(|piece| piece.steps() > 0));
+    if rows * columns == 0 || groups.is_empty() {
+        return Ok(vec![0.0; rows * columns]);
     }
+    let mut total = Vec::with_capacity(rows * columns);
+    let room = &mut total.spare_capacity_mut()[..rows * columns];
     let mut scratch = SCRATCH.take();
-    for pieces in groups(terms) {
+    // Packed by one thread at a time.
+    let blocks = (COLUMNS / BLOCK).div_ceil(rayon::current_num_threads());
+    for (turn, pieces) in groups.iter().enumerate() {
         let steps: usize = pieces.iter().map(Piece::steps).sum();
-        if steps == 0 {
-            continue;
-        }
-        let left = room(&mut scratch.0, 2 * steps * rows.div_ceil(BLOCK));
-        in_parallel(left, 2 * steps, |block, tiles| {
-            pack::left(kernel, tiles, &pieces, block * BLOCK);
+        let left = tiles(&mut scratch.0, 2 * steps * rows.div_ceil(BLOCK));
+        in_parallel(left, blocks * 2 * steps, |part, tiles| {
+            pack::left(kernel, tiles, pieces, steps, part * blocks * BLOCK);
         });
         let left = &*left;
         for first in (0..columns).step_by(COLUMNS) {
             let wide = COLUMNS.min(columns - first);
-            let right = room(&mut scratch.1, 2 * steps * wide.div_ceil(BLOCK));
-            in_parallel(right, 2 * steps, |block, tiles| {
-                pack::right(kernel, tiles, &pieces, first + block * BLOCK);
+            let right = tiles(&mut scratch.1, 2 * steps * wide.div_ceil(BLOCK));
+            in_parallel(right, blocks * 2 * steps, |part, tiles| {
+                pack::right(kernel, tiles, pieces, steps, first + part * blocks * BLOCK);
             });
             let right = &*right;
-            in_parallel(&mut total, BLOCK * columns, |block, rows| {
+            in_parallel(room, BLOCK * columns, |block, rows| {
                 let left = &left[block * 2 * steps..(block + 1) * 2 * steps];
                 kernel.run(left, right, |index, sums| {
                     let start = first + index * BLOCK;
-                    add(sums, rows, columns, start, BLOCK.min(columns - start), scale);
+                    let end = columns.min(start + BLOCK);
+                    if turn == 0 {
+                        put(
+                            sums,
+                            rows,
+                            columns,
+                            start..end,
+                            #[inline(always)]
+                            |room, sum| {
+                                room.write(scale * sum);
+                            },
+                        );
+                    } else {
+                        put(
+                            sums,
+                            rows,
+                            columns,
+                            start..end,
+                            #[inline(always)]
+                            |room, sum| {
+                                #[expect(unsafe_code, reason = "zeros would be written for nothing")]
+                                // SAFETY: the blocks of the first turn cover all rows and columns.
+                                let total = unsafe { room.assume_init_mut() };
+                                *total += scale * sum;
+                            },
+                        );
+                    }
                 });
             });
         }
     }
     SCRATCH.set(scratch);
+    #[expect(unsafe_code, reason = "zeros would be written for nothing")]
+    // SAFETY: as above.
+    unsafe {
+        total.set_len(rows * columns);
+    }
     Ok(total)
 }
 
@@ -202,7 +237,7 @@ thread_local! {
     static SCRATCH: RefCell<(Vec<Tile>, Vec<Tile>)> = const { RefCell::new((Vec::new(), Vec::new())) };
 }
 
-fn room(tiles: &mut Vec<Tile>, count: usize) -> &mut [Tile] {
+fn tiles(tiles: &mut Vec<Tile>, count: usize) -> &mut [Tile] {
     if tiles.len() < count {
         tiles.resize(count, Tile::ZERO);
     }
@@ -245,14 +280,20 @@ fn groups<'a>(terms: &[Term<'a>]) -> Vec<Vec<Piece<'a>>> {
     groups
 }
 
-/// Adds the first `wide` columns of a block to as many of the rows as there are.
-fn add(sums: &Sums, rows: &mut [f32], columns: usize, start: usize, wide: usize, scale: f32) {
+/// Puts a block's sums into these columns of as many rows as there are.
+fn put(
+    sums: &Sums,
+    rows: &mut [MaybeUninit<f32>],
+    columns: usize,
+    of: Range<usize>,
+    each: impl Fn(&mut MaybeUninit<f32>, f32),
+) {
     vectorized(
         #[inline(always)]
         || {
             for (row, sums) in rows.chunks_exact_mut(columns).zip(&sums.0) {
-                for (total, sum) in row[start..start + wide].iter_mut().zip(sums) {
-                    *total += scale * sum;
+                for (room, sum) in row[of.clone()].iter_mut().zip(sums) {
+                    each(room, *sum);
                 }
             }
         },

@@ -3,6 +3,7 @@
 
 use std::sync::OnceLock;
 
+use super::pack::round;
 use super::vectorized;
 
 /// Rows and columns of the block that a kernel computes.
@@ -80,6 +81,46 @@ impl Kernel {
         }
     }
 
+    /// Rounds to bf16, value by value.
+    pub fn round(self, values: &[f32], to: &mut [u16]) {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Tiles | Self::Dots => x86::round(values, to),
+            _ => vectorized(
+                #[inline(always)]
+                || {
+                    for (to, value) in to.iter_mut().zip(values) {
+                        *to = round(*value);
+                    }
+                },
+            ),
+        }
+    }
+
+    /// Lays the blocks of two rows out value beside value: the first half of each block, and its second.
+    #[inline(always)]
+    pub fn pair<'a>(
+        self,
+        above: &[[u16; BLOCK]],
+        below: &[[u16; BLOCK]],
+        to: impl Iterator<Item = [&'a mut [u16; 32]; 2]>,
+    ) {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Tiles | Self::Dots => x86::pair(above, below, to),
+            _ => {
+                for (([near, far], above), below) in to.zip(above).zip(below) {
+                    for index in 0..BLOCK / 2 {
+                        near[2 * index] = above[index];
+                        near[2 * index + 1] = below[index];
+                        far[2 * index] = above[BLOCK / 2 + index];
+                        far[2 * index + 1] = below[BLOCK / 2 + index];
+                    }
+                }
+            }
+        }
+    }
+
     /// Swaps rows and columns of a tile, whose values stay in pairs.
     pub fn transpose(self, tile: &mut Tile) {
         match self {
@@ -142,14 +183,17 @@ fn portable(left: &[Tile], right: &[Tile], sums: &mut Sums) {
 mod x86 {
     use std::arch::asm;
     use std::arch::x86_64::{
-        __cpuid_count, __m512bh, __m512i, _mm512_dpbf16_ps, _mm512_loadu_si512, _mm512_permutex2var_epi32,
-        _mm512_set1_epi32, _mm512_setr_epi32, _mm512_setzero_ps, _mm512_storeu_ps, _mm512_storeu_si512,
+        __cpuid_count, __m512bh, __m512i, _mm512_cvtne2ps_pbh, _mm512_dpbf16_ps, _mm512_loadu_ps, _mm512_loadu_si512,
+        _mm512_permutex2var_epi16, _mm512_permutex2var_epi32, _mm512_set1_epi32, _mm512_setr_epi32, _mm512_setzero_ps,
+        _mm512_storeu_ps, _mm512_storeu_si512,
     };
 
     use super::{BLOCK, Sums, Tile};
 
     pub fn dots_exist() -> bool {
-        is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bf16")
+        is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512bf16")
     }
 
     /// Linux gives tiles to a process that asks for them.
@@ -300,6 +344,55 @@ mod x86 {
         unsafe { std::mem::transmute(bits) }
     }
 
+    pub fn round(values: &[f32], to: &mut [u16]) {
+        // SAFETY: `Kernel::exists` has found the instructions.
+        unsafe { narrow(values, to) }
+    }
+
+    /// Values too small to be normal become zero.
+    #[target_feature(enable = "avx512f,avx512bf16")]
+    fn narrow(values: &[f32], to: &mut [u16]) {
+        let (parts, rest) = values.as_chunks::<32>();
+        let (outs, out_rest) = to.as_chunks_mut::<32>();
+        for (out, part) in outs.iter_mut().zip(parts) {
+            // SAFETY: a part is two times sixteen values, and `out` is as many of 16 bits.
+            unsafe {
+                let (near, far) = (_mm512_loadu_ps(part.as_ptr()), _mm512_loadu_ps(part.as_ptr().add(16)));
+                let both: __m512i = std::mem::transmute(_mm512_cvtne2ps_pbh(far, near));
+                _mm512_storeu_si512(out.as_mut_ptr().cast(), both);
+            }
+        }
+        for (out, value) in out_rest.iter_mut().zip(rest) {
+            *out = super::round(*value);
+        }
+    }
+
+    #[inline(always)]
+    pub fn pair<'a>(above: &[[u16; BLOCK]], below: &[[u16; BLOCK]], to: impl Iterator<Item = [&'a mut [u16; 32]; 2]>) {
+        // SAFETY: `Kernel::exists` has found the instructions.
+        unsafe { interleave(above, below, to) }
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+    fn interleave<'a>(
+        above: &[[u16; BLOCK]],
+        below: &[[u16; BLOCK]],
+        to: impl Iterator<Item = [&'a mut [u16; 32]; 2]>,
+    ) {
+        let low = load(&std::array::from_fn(|place| (place / 2 + place % 2 * 32) as u16));
+        let high = load(&std::array::from_fn(|place| (16 + place / 2 + place % 2 * 32) as u16));
+        for (([near, far], above), below) in to.zip(above).zip(below) {
+            let (above, below) = (load(above), load(below));
+            // SAFETY: each is 64 bytes.
+            unsafe {
+                let first = _mm512_permutex2var_epi16(above, low, below);
+                let second = _mm512_permutex2var_epi16(above, high, below);
+                _mm512_storeu_si512(near.as_mut_ptr().cast(), first);
+                _mm512_storeu_si512(far.as_mut_ptr().cast(), second);
+            }
+        }
+    }
+
     pub fn transpose(tile: &mut Tile) {
         // SAFETY: `Kernel::exists` has found the instructions.
         unsafe { shuffle(tile) }
@@ -368,6 +461,34 @@ mod tests {
                 });
                 assert_eq!(blocks, 2);
             }
+        }
+    }
+
+    #[test]
+    fn every_kernel_rounds_alike() {
+        let special = [
+            0.0,
+            -0.0,
+            1.0 + 1.0 / 256.0,
+            1.0 + 3.0 / 256.0,
+            f32::MAX,
+            f32::NEG_INFINITY,
+            f32::NAN,
+        ];
+        let values: Vec<f32> = (0..70)
+            .map(|place| (place as f32 * 0.618_034).fract() - 0.5)
+            .chain(special)
+            .cycle()
+            .take(200)
+            .collect();
+        let expected: Vec<u16> = values.iter().copied().map(round).collect();
+        for kernel in [Kernel::Tiles, Kernel::Dots, Kernel::Portable] {
+            if !kernel.exists() {
+                continue;
+            }
+            let mut rounded = vec![0; values.len()];
+            kernel.round(&values, &mut rounded);
+            assert_eq!(rounded, expected, "{kernel:?}");
         }
     }
 

@@ -3,8 +3,10 @@
 //! A tile of the left side is sixteen rows of thirty-two values along the contraction; one of the right side is sixteen
 //! pairs along the contraction by sixteen columns. What lies outside the matrix is zero.
 
+use std::iter;
+
 use super::kernel::{BLOCK, Kernel, Tile};
-use super::{Piece, Plain, Rows, STEP, Side, vectorized};
+use super::{COLUMNS, Piece, Plain, Rows, STEP, STEPS, Side, vectorized};
 
 const HALF: usize = BLOCK / 2;
 
@@ -18,127 +20,112 @@ pub fn round(value: f32) -> u16 {
     (if is_nan { nan } else { rounded }) as u16
 }
 
+/// The most values of a row that are packed at once.
+const LONGEST: usize = if COLUMNS > STEPS * STEP { COLUMNS } else { STEPS * STEP };
+
 /// What matrices are made of.
 pub trait Value: Copy {
-    const ZERO: Self;
-    fn half(self) -> u16;
+    /// In bf16: as they stand, or rounded into `room`.
+    fn halves<'a>(kernel: Kernel, values: &'a [Self], room: &'a mut [u16; LONGEST]) -> &'a [u16];
 }
 
 impl Value for f32 {
-    const ZERO: Self = 0.0;
-
-    #[inline(always)]
-    fn half(self) -> u16 {
-        round(self)
+    fn halves<'a>(kernel: Kernel, values: &'a [Self], room: &'a mut [u16; LONGEST]) -> &'a [u16] {
+        let room = &mut room[..values.len()];
+        kernel.round(values, room);
+        room
     }
 }
 
 impl Value for u16 {
-    const ZERO: Self = 0;
-
     #[inline(always)]
-    fn half(self) -> u16 {
-        self
+    fn halves<'a>(_: Kernel, values: &'a [Self], _: &'a mut [u16; LONGEST]) -> &'a [u16] {
+        values
     }
 }
 
-/// The rows of a block from `first` on: two tiles a step.
-pub fn left(kernel: Kernel, tiles: &mut [Tile], pieces: &[Piece], first: usize) {
-    sides(tiles, pieces, |part, piece| {
-        let side = piece.term.left;
-        if side.transposed {
-            pairs_of(part, side, piece, first);
-            part.iter_mut().for_each(|tile| kernel.transpose(tile));
-        } else {
-            lines_of(part, side, piece, first);
-        }
-    });
+/// The rows from `first` on, block by block: two tiles a step. `steps` is that of all pieces together.
+pub fn left(kernel: Kernel, tiles: &mut [Tile], pieces: &[Piece], steps: usize, first: usize) {
+    pack(kernel, tiles, pieces, steps, first, |piece| (piece.term.left, false));
 }
 
-/// The columns of a block from `first` on: two tiles a step.
-pub fn right(kernel: Kernel, tiles: &mut [Tile], pieces: &[Piece], first: usize) {
-    sides(tiles, pieces, |part, piece| {
-        let side = piece.term.right;
-        if side.transposed {
-            lines_of(part, side, piece, first);
-            part.iter_mut().for_each(|tile| kernel.transpose(tile));
-        } else {
-            pairs_of(part, side, piece, first);
-        }
-    });
+/// The columns from `first` on, as [`left`].
+pub fn right(kernel: Kernel, tiles: &mut [Tile], pieces: &[Piece], steps: usize, first: usize) {
+    pack(kernel, tiles, pieces, steps, first, |piece| (piece.term.right, true));
 }
 
-fn sides(mut tiles: &mut [Tile], pieces: &[Piece], mut pack: impl FnMut(&mut [Tile], &Piece)) {
+/// What `side` gives of each piece, and whether it is laid out in pairs.
+fn pack<'a>(
+    kernel: Kernel,
+    tiles: &mut [Tile],
+    pieces: &[Piece<'a>],
+    steps: usize,
+    first: usize,
+    side: impl Fn(&Piece<'a>) -> (Side<'a>, bool),
+) {
+    let mut start = 0;
     for piece in pieces {
-        let (part, rest) = tiles.split_at_mut(2 * piece.steps());
-        tiles = rest;
-        pack(part, piece);
-    }
-}
-
-fn lines_of(tiles: &mut [Tile], side: Side, piece: &Piece, first: usize) {
-    match side.rows {
-        Rows::Values(matrix) => lines(tiles, matrix, piece, first),
-        Rows::Half(matrix) => lines(tiles, matrix, piece, first),
-    }
-}
-
-fn pairs_of(tiles: &mut [Tile], side: Side, piece: &Piece, first: usize) {
-    match side.rows {
-        Rows::Values(matrix) => pairs(tiles, matrix, piece, first),
-        Rows::Half(matrix) => pairs(tiles, matrix, piece, first),
-    }
-}
-
-/// A block of rows along the contraction, as they stand.
-fn lines<V: Value>(tiles: &mut [Tile], matrix: Plain<V>, piece: &Piece, first: usize) {
-    vectorized(
-        #[inline(always)]
-        || {
-            for row in 0..BLOCK {
-                let (parts, rest) = matrix.part(first + row, piece.start, piece.end).as_chunks::<STEP>();
-                let mut steps = tiles
-                    .chunks_exact_mut(2)
-                    .map(|pair| &mut pair[row / HALF].0[row % HALF]);
-                for (out, part) in (&mut steps).zip(parts) {
-                    *out = halves(part);
-                }
-                for out in steps {
-                    *out = [0; STEP];
-                }
-                if !rest.is_empty() {
-                    tiles[2 * parts.len() + row / HALF].0[row % HALF] = halves(&padded(rest));
-                }
+        let (side, paired) = side(piece);
+        let end = start + 2 * piece.steps();
+        let stands = match side.transposed == paired {
+            true => lines_of,
+            false => pairs_of,
+        };
+        stands(kernel, tiles, Place { steps, start, end }, side, piece, first);
+        if side.transposed {
+            for block in tiles.chunks_exact_mut(2 * steps) {
+                block[start..end].iter_mut().for_each(|tile| kernel.transpose(tile));
             }
-        },
-    );
+        }
+        start = end;
+    }
 }
 
-/// A block of columns of rows that follow each other along the contraction: two rows at a time, value beside value.
-fn pairs<V: Value>(tiles: &mut [Tile], matrix: Plain<V>, piece: &Piece, first: usize) {
+/// Where a piece's tiles are in each block.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Of a block, each of two tiles.
+    steps: usize,
+    start: usize,
+    end: usize,
+}
+
+fn lines_of(kernel: Kernel, tiles: &mut [Tile], place: Place, side: Side, piece: &Piece, first: usize) {
+    match side.rows {
+        Rows::Values(matrix) => lines(kernel, tiles, place, matrix, piece, first),
+        Rows::Half(matrix) => lines(kernel, tiles, place, matrix, piece, first),
+    }
+}
+
+fn pairs_of(kernel: Kernel, tiles: &mut [Tile], place: Place, side: Side, piece: &Piece, first: usize) {
+    match side.rows {
+        Rows::Values(matrix) => pairs(kernel, tiles, place, matrix, piece, first),
+        Rows::Half(matrix) => pairs(kernel, tiles, place, matrix, piece, first),
+    }
+}
+
+/// Blocks of rows along the contraction, as they stand.
+fn lines<V: Value>(kernel: Kernel, tiles: &mut [Tile], place: Place, matrix: Plain<V>, piece: &Piece, first: usize) {
+    let mut room = [0; LONGEST];
     vectorized(
         #[inline(always)]
         || {
-            for (step, tiles) in tiles.as_chunks_mut::<2>().0.iter_mut().enumerate() {
-                for pair in 0..HALF {
-                    let row = piece.start + step * STEP + 2 * pair;
-                    let [above, below] = [row, row + 1].map(
-                        #[inline(always)]
-                        |row| {
-                            let end = if row < piece.end { first + BLOCK } else { 0 };
-                            let part = matrix.part(row, first, end);
-                            match part.first_chunk::<BLOCK>() {
-                                Some(whole) => halves(whole),
-                                None => halves(&padded(part)),
-                            }
-                        },
-                    );
-                    let [near, far] = tiles;
-                    for index in 0..HALF {
-                        near.0[pair][2 * index] = above[index];
-                        near.0[pair][2 * index + 1] = below[index];
-                        far.0[pair][2 * index] = above[HALF + index];
-                        far.0[pair][2 * index + 1] = below[HALF + index];
+            for (block, tiles) in tiles.chunks_exact_mut(2 * place.steps).enumerate() {
+                let tiles = &mut tiles[place.start..place.end];
+                for row in 0..BLOCK {
+                    let line = matrix.part(first + block * BLOCK + row, piece.start, piece.end);
+                    let (parts, rest) = V::halves(kernel, line, &mut room).as_chunks::<STEP>();
+                    let mut steps = tiles
+                        .chunks_exact_mut(2)
+                        .map(|pair| &mut pair[row / HALF].0[row % HALF]);
+                    for (out, part) in (&mut steps).zip(parts) {
+                        *out = *part;
+                    }
+                    for out in steps {
+                        *out = [0; STEP];
+                    }
+                    if !rest.is_empty() {
+                        tiles[2 * parts.len() + row / HALF].0[row % HALF] = padded(rest);
                     }
                 }
             }
@@ -146,18 +133,38 @@ fn pairs<V: Value>(tiles: &mut [Tile], matrix: Plain<V>, piece: &Piece, first: u
     );
 }
 
-#[inline(always)]
-fn halves<V: Value>(values: &[V; STEP]) -> [u16; STEP] {
-    let mut halves = [0; STEP];
-    for (half, value) in halves.iter_mut().zip(values) {
-        *half = value.half();
+/// Blocks of columns of rows that follow each other along the contraction: two rows at a time, value beside value. All
+/// blocks of two rows are laid out before the next two, because rows lie far apart in memory.
+fn pairs<V: Value>(kernel: Kernel, tiles: &mut [Tile], place: Place, matrix: Plain<V>, piece: &Piece, first: usize) {
+    let mut rooms = [[0; LONGEST]; 2];
+    let wide = tiles.len() / (2 * place.steps) * BLOCK;
+    for row in (piece.start..piece.end.next_multiple_of(STEP)).step_by(2) {
+        let (step, pair) = ((row - piece.start) / STEP, (row - piece.start) % STEP / 2);
+        let [room, other] = &mut rooms;
+        let [above, below] = [(row, room), (row + 1, other)].map(|(row, room)| {
+            let end = if row < piece.end { first + wide } else { 0 };
+            V::halves(kernel, matrix.part(row, first, end), room)
+        });
+        let blocks = tiles
+            .chunks_exact_mut(2 * place.steps)
+            .map(|tiles| &mut tiles[place.start..place.end].as_chunks_mut::<2>().0[step])
+            .map(|[near, far]| [&mut near.0[pair], &mut far.0[pair]]);
+        if above.len() == wide && below.len() == wide {
+            kernel.pair(above.as_chunks::<BLOCK>().0, below.as_chunks::<BLOCK>().0, blocks);
+        } else {
+            for (block, out) in blocks.enumerate() {
+                let [above, below] = [above, below].map(|row| padded(row.get(block * BLOCK..).unwrap_or_default()));
+                kernel.pair(&[above], &[below], iter::once(out));
+            }
+        }
     }
-    halves
 }
 
+/// The first values, followed by zeros where there are fewer than a block has.
 #[inline(always)]
-fn padded<V: Value>(part: &[V]) -> [V; STEP] {
-    let mut padded = [V::ZERO; STEP];
+fn padded(part: &[u16]) -> [u16; BLOCK] {
+    let mut padded = [0; BLOCK];
+    let part = &part[..part.len().min(BLOCK)];
     padded[..part.len()].copy_from_slice(part);
     padded
 }
