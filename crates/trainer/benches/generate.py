@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""The inference process against PyTorch transformers, and many adapters against one, on a random base of SmolLM-135M's shape.
+"""The inference process against PyTorch transformers and llama.cpp, and many adapters against one, on a random base of
+SmolLM-135M's shape, whose weights are in bf16 for all of them.
 
     benches/generate.py PATH/TO/cerebros-trainer
 
-CEREBROS_BENCH_VENV names a virtual environment with torch, transformers and peft, as for `train.py`. Both sides use all
-processors, fp32 and the likeliest token. Figures are medians; on a machine that does other work, too, the ratio of CPU
-time tells more than that of wall time.
+CEREBROS_BENCH_VENV names a virtual environment with torch, transformers, peft, gguf and xllamacpp (llama.cpp); it is made
+when it is absent. All use half of the processors and the likeliest token. Ours computes as exactly as fp32. Figures are medians; on
+a machine that does other work, too, the ratio of CPU time tells more than that of wall time.
 """
 
 import json
@@ -30,7 +31,7 @@ class Server:
         while not self.path.exists():
             time.sleep(0.01)
 
-    def ask(self, prompt: int, answer: int, adapter: str | None = None) -> tuple[float, float, int]:
+    def ask(self, prompt: int, answer: int, adapter: str | None = None) -> tuple[float, float, list[int]]:
         """Seconds and CPU seconds of the whole, and the tokens said."""
         words = " ".join(f"w{3 + index % 1000}" for index in range(prompt))
         request = {
@@ -43,11 +44,12 @@ class Server:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(str(self.path))
             connection.sendall(json.dumps(request).encode() + b"\n")
-            last = [line for line in connection.makefile()][-1]
-        done = json.loads(last)
-        if done["type"] != "done":
-            sys.exit(f"no answer: {done}")
-        return time.perf_counter() - start, cpu_seconds(self.child.pid) - cpu, done["completion_tokens"]
+            events = [json.loads(line) for line in connection.makefile()]
+        if events[-1]["type"] != "done":
+            sys.exit(f"no answer: {events[-1]}")
+        words = "".join(event["text"] for event in events if event["type"] == "token").split()
+        said = [int(word[1:]) for word in words]
+        return time.perf_counter() - start, cpu_seconds(self.child.pid) - cpu, said
 
     def figures(self) -> dict:
         """The same that the peer measures: a first token alone is all prefill, and an answer is that and the rest."""
@@ -59,9 +61,13 @@ class Server:
             whole["prefill_cpu"].append(cpu)
             first, first_cpu, _ = self.ask(PROMPT, 1)
             seconds, cpu, tokens = self.ask(PROMPT, ANSWER + 1)
-            whole["decode"].append((seconds - first) / (tokens - 1))
-            whole["decode_cpu"].append((cpu - first_cpu) / (tokens - 1))
-        return {name: statistics.median(values) for name, values in whole.items()}
+            whole["decode"].append((seconds - first) / ANSWER)
+            whole["decode_cpu"].append((cpu - first_cpu) / ANSWER)
+        return {**{name: statistics.median(values) for name, values in whole.items()}, "answer": tokens[:ANSWER]}
+
+    def peak_bytes(self) -> int:
+        status = pathlib.Path(f"/proc/{self.child.pid}/status").read_text()
+        return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))) * 1024
 
     def round(self, names: list[str]) -> list[float]:
         return [self.ask(4, 4, name)[0] for name in names]
@@ -69,15 +75,20 @@ class Server:
 
 def compare(server: Server, interpreter: str) -> None:
     ours = server.figures()
-    command = [interpreter, PEER, "run", server.directory, str(PREFILL), str(PROMPT), str(ANSWER)]
-    theirs = json.loads(subprocess.check_output(command, stderr=subprocess.DEVNULL))
-    for figure, tokens in [("prefill", PREFILL), ("decode", 1)]:
-        wall, cpu = theirs[figure] / ours[figure], theirs[f"{figure}_cpu"] / ours[f"{figure}_cpu"]
-        print(
-            f"{figure}: {tokens / ours[figure]:.1f} tokens/s, transformers {tokens / theirs[figure]:.1f}: "
-            f"{wall:.2f} times by wall time, {cpu:.2f} by CPU time",
-            flush=True,
-        )
+    sizes = [str(PREFILL), str(PROMPT), str(ANSWER)]
+    print(f"Cerebros: prefill {PREFILL / ours['prefill']:.1f} tokens/s, decode {1 / ours['decode']:.1f}, peak {server.peak_bytes() / 1e6:.0f} MB")
+    for name, peer in [
+        ("llama.cpp bf16", ["llama", server.directory]),
+        ("transformers fp32", ["transformers", server.directory, "float32"]),
+        ("transformers bf16", ["transformers", server.directory, "bfloat16"]),
+    ]:
+        theirs = json.loads(subprocess.check_output([interpreter, PEER, *peer, *sizes], stderr=subprocess.DEVNULL))
+        same = next((place for place, pair in enumerate(zip(ours["answer"], theirs["answer"])) if pair[0] != pair[1]), ANSWER)
+        print(f"{name}: the first {same} of {ANSWER} tokens are the same", end="")
+        for figure, tokens in [("prefill", PREFILL), ("decode", 1)]:
+            wall, cpu = theirs[figure] / ours[figure], theirs[f"{figure}_cpu"] / ours[f"{figure}_cpu"]
+            print(f"; {figure} {tokens / theirs[figure]:.1f} tokens/s, ours {wall:.2f} times by wall time, {cpu:.2f} by CPU time", end="")
+        print(flush=True)
 
 
 def switch(server: Server) -> None:
@@ -97,7 +108,7 @@ def main() -> None:
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with tempfile.TemporaryDirectory() as name:
         directory = pathlib.Path(name)
-        subprocess.check_call([interpreter, MAKER, "make", directory], **quiet)
+        subprocess.check_call([interpreter, MAKER, "make", directory, "dense", "1"], **quiet)
         subprocess.check_call([interpreter, PEER, "adapters", directory, str(ADAPTERS)], **quiet)
         server = Server(sys.argv[1], directory)
         compare(server, interpreter)

@@ -3,10 +3,10 @@
 
     benches/train.py PATH/TO/cerebros-trainer [STEPS]
 
-CEREBROS_BENCH_VENV names a virtual environment with torch, transformers and peft; it is made when it is absent. Dense rows
-and a mix of lengths are trained on for STEPS steps (8) with one thread each; the figures are medians over all steps but
-the first. Losses are compared over 200 steps of short rows. On a machine that does other work, too, the ratio of CPU time
-tells more than that of wall time.
+CEREBROS_BENCH_VENV names a virtual environment with torch, transformers, peft, gguf and xllamacpp (llama.cpp); it is made
+when it is absent. Dense rows and a mix of lengths are trained on for STEPS steps (8) with one thread each; the figures are
+medians over all steps but the first. Losses are compared over 200 steps of short rows. On a machine that does other work,
+too, the ratio of CPU time tells more than that of wall time.
 """
 
 import json
@@ -28,7 +28,7 @@ def python() -> str:
     program = directory / "bin" / "python"
     if not program.exists():
         venv.create(directory, with_pip=True)
-        subprocess.check_call([program, "-m", "pip", "install", "--quiet", "torch", "transformers", "peft"])
+        subprocess.check_call([program, "-m", "pip", "install", "--quiet", "torch", "transformers", "peft", "gguf", "xllamacpp"])
     return str(program)
 
 

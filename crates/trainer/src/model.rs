@@ -57,9 +57,9 @@ pub struct DropoutPlan {
 }
 
 impl Llama {
-    /// Reads the weights, tensor by tensor, as fp32.
+    /// Reads the weights, tensor by tensor, as exact as they are in their files; all products are those of fp32.
     pub fn load(dir: &Path) -> std::result::Result<Self, BaseError> {
-        Self::load_as(dir, Precision::Fp32, Quantization::None)
+        Self::load_by(dir, Precision::Fp32, |weights, name, _| weights.load_stored(name))
     }
 
     /// Reads the weights, tensor by tensor; the matrices as `precision` has it, but the blocks' linear maps packed where
@@ -69,17 +69,29 @@ impl Llama {
         precision: Precision,
         quantization: Quantization,
     ) -> std::result::Result<Self, BaseError> {
+        Self::load_by(dir, precision, |weights, name, in_block| match quantization {
+            Quantization::Nf4 if in_block => weights.load_packed(name, precision),
+            _ => weights.load_matrix(name, precision),
+        })
+    }
+
+    /// `matrix` reads one by its name, and hears whether it is a block's.
+    fn load_by(
+        dir: &Path,
+        precision: Precision,
+        matrix: impl Fn(&Weights, &str, bool) -> std::result::Result<Weight, BaseError>,
+    ) -> std::result::Result<Self, BaseError> {
         let config = LlamaConfig::read(dir)?;
         let weights = Weights::open_base(dir)?;
         weights.check(&config)?;
-        let embedding = Arc::new(weights.load_matrix(weights::EMBEDDING, precision)?);
+        let embedding = Arc::new(matrix(&weights, weights::EMBEDDING, false)?);
         let head = if config.tied_embeddings {
             embedding.clone()
         } else {
-            Arc::new(weights.load_matrix(weights::HEAD, precision)?)
+            Arc::new(matrix(&weights, weights::HEAD, false)?)
         };
         let blocks = (0..config.layers)
-            .map(|layer| Block::load(&weights, &config, layer, precision, quantization))
+            .map(|layer| Block::load(&weights, &config, layer, |name| matrix(&weights, name, true)))
             .collect::<std::result::Result<_, _>>()?;
         let norm = weights.load(weights::FINAL_NORM)?;
         Ok(Self {
@@ -204,18 +216,13 @@ impl Block {
         weights: &Weights,
         config: &LlamaConfig,
         layer: usize,
-        precision: Precision,
-        quantization: Quantization,
+        matrix: impl Fn(&str) -> std::result::Result<Weight, BaseError>,
     ) -> std::result::Result<Self, BaseError> {
         let tensor = |module: &str| weights.load(&weights::layer_tensor(layer, module));
         let [q, k, v, o, gate, up, down] = Projection::ALL.map(|projection| {
-            let name = weights::layer_tensor(layer, projection.path());
-            let weight = match quantization {
-                Quantization::Nf4 => weights.load_packed(&name, precision)?,
-                Quantization::None => match weights.load_matrix(&name, precision)? {
-                    Weight::Full(weight) => Weight::Full(spread_rows(weight)?),
-                    narrow => narrow,
-                },
+            let weight = match matrix(&weights::layer_tensor(layer, projection.path()))? {
+                Weight::Full(weight) => Weight::Full(spread_rows(weight)?),
+                narrow => narrow,
             };
             Ok::<_, BaseError>(Arc::new(weight))
         });

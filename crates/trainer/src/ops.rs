@@ -14,6 +14,7 @@ pub mod swiglu;
 #[cfg(test)]
 mod tests;
 pub mod weight;
+mod widened;
 
 use candle_core::{CpuStorage, Layout, Result, Storage, Tensor, bail};
 

@@ -184,19 +184,29 @@ impl Weights {
 
     /// Streams one matrix into memory as `precision` has it.
     pub fn load_matrix(&self, name: &str, precision: Precision) -> Result<Weight, BaseError> {
+        match precision {
+            Precision::Fp32 => self.load(name).map(Weight::Full),
+            Precision::Bf16 => self.load_half(name).map(Weight::Half),
+        }
+    }
+
+    /// Streams one matrix into memory, of as many bits as it has in its file; its products are those of fp32.
+    pub fn load_stored(&self, name: &str) -> Result<Weight, BaseError> {
+        match self.entry(name)?.dtype(name)? {
+            Dtype::Bf16 => self.load_half(name).map(Weight::Widened),
+            _ => self.load(name).map(Weight::Full),
+        }
+    }
+
+    fn load_half(&self, name: &str) -> Result<HalfMatrix, BaseError> {
         let &[rows, columns] = self.entry(name)?.shape.as_slice() else {
             return Err(BaseError::MissingTensor(format!("the matrix {name}")));
         };
-        Ok(match precision {
-            Precision::Fp32 => Weight::Full(self.load(name)?),
-            Precision::Bf16 => {
-                let mut values = Vec::with_capacity(rows * columns);
-                self.read(name, |piece| {
-                    values.extend(piece.iter().map(|value| bf16::round(*value)))
-                })?;
-                Weight::Half(HalfMatrix { values, rows, columns })
-            }
-        })
+        let mut values = Vec::with_capacity(rows * columns);
+        self.read(name, |piece| {
+            values.extend(piece.iter().map(|value| bf16::round(*value)))
+        })?;
+        Ok(HalfMatrix { values, rows, columns })
     }
 
     pub fn load_values(&self, name: &str) -> Result<Vec<f32>, BaseError> {

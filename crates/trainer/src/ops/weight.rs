@@ -6,14 +6,17 @@ use candle_core::{Result, Tensor, bail};
 
 use super::bf16::{HalfMatrix, Side, Term, product};
 use super::nf4::Nf4Matrix;
-use super::{View, owned, with_storage, with_values};
+use super::{View, owned, widened, with_storage, with_values};
 
 /// `[rows, columns]`; a linear map's is `[out, in]`.
 #[derive(Debug)]
 pub enum Weight {
     /// fp32.
     Full(Tensor),
+    /// Multiplied in bf16.
     Half(HalfMatrix),
+    /// Kept as bf16 and multiplied in fp32.
+    Widened(HalfMatrix),
     /// Unpacked for each product.
     Packed(Nf4Matrix),
 }
@@ -39,7 +42,7 @@ impl Weight {
     pub fn shape(&self) -> Result<(usize, usize)> {
         match self {
             Self::Full(weight) => weight.dims2(),
-            Self::Half(weight) => Ok((weight.rows, weight.columns)),
+            Self::Half(weight) | Self::Widened(weight) => Ok((weight.rows, weight.columns)),
             Self::Packed(weight) => Ok(weight.shape()),
         }
     }
@@ -54,7 +57,7 @@ impl Weight {
     /// As one side of a product in bf16, once it is unpacked.
     pub(super) fn side(&self) -> Option<Side<'_>> {
         match self {
-            Self::Full(_) | Self::Packed(_) => None,
+            Self::Full(_) | Self::Widened(_) | Self::Packed(_) => None,
             Self::Half(weight) => Some(Side::half(weight)),
         }
     }
@@ -75,8 +78,10 @@ impl Weight {
             let right = if transposed { right.transposed() } else { right };
             return product(&[Term::of(Side::of(left)?, right)], 1.0);
         }
-        let Self::Full(weight) = &*weight else {
-            bail!("a weight without a kernel");
+        let weight = match &*weight {
+            Self::Full(weight) => weight,
+            Self::Widened(weight) if transposed => return widened::product(left, weight),
+            _ => bail!("a weight without a kernel"),
         };
         with_storage(weight, |weight, layout| {
             let weight = View::of(weight, layout)?;
@@ -92,7 +97,7 @@ impl Weight {
                 to.extend_from_slice(values.get(row * columns..(row + 1) * columns).unwrap_or_default());
                 Ok(())
             }),
-            Self::Half(weight) => {
+            Self::Half(weight) | Self::Widened(weight) => {
                 to.extend(
                     weight
                         .row(row)

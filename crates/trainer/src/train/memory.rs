@@ -14,11 +14,25 @@ pub struct Needs {
     /// Of the largest batch.
     pub tokens: u64,
     /// Of a batch when every layer's are kept until the backward pass.
-    pub activations: u64,
-    pub layers: u64,
+    activations: u64,
+    /// Of a batch when only what goes into each layer is kept.
+    inputs: u64,
+    layers: u64,
 }
 
 impl Needs {
+    /// With so many tokens in the largest batch.
+    pub fn new(config: &LlamaConfig, fixed: u64, tokens: u64) -> Self {
+        let layers = config.layers as u64;
+        Self {
+            fixed,
+            tokens,
+            activations: tokens * activation_bytes_per_token(config),
+            inputs: tokens * layers * config.hidden as u64 * size_of::<f32>() as u64,
+            layers,
+        }
+    }
+
     /// Whether layers are recomputed in the backward pass: as was chosen, or where they must be to fit. An error where that
     /// does not fit. The losses are the same either way.
     pub fn plan(&self, choice: Checkpointing, available: Option<u64>) -> Result<bool, Failure> {
@@ -55,21 +69,8 @@ impl Needs {
     pub fn peak(&self, recompute: bool) -> u64 {
         let of_a_layer = self.activations / self.layers.max(1);
         // The layer in work holds more than it keeps.
-        let kept = if recompute {
-            self.activations / 8
-        } else {
-            self.activations
-        };
+        let kept = if recompute { self.inputs } else { self.activations };
         self.fixed + kept + kept / 25 + of_a_layer * 13 / 10
-    }
-
-    /// The same with another number of tokens in the largest batch.
-    pub fn with_tokens(&self, config: &LlamaConfig, tokens: u64) -> Self {
-        Self {
-            tokens,
-            activations: tokens * activation_bytes_per_token(config),
-            ..*self
-        }
     }
 }
 
@@ -97,10 +98,10 @@ pub fn base_bytes(config: &LlamaConfig, precision: Precision, quantization: Quan
 }
 
 /// Of the program itself.
-pub const OVERHEAD: u64 = 25 << 20;
+pub const OVERHEAD: u64 = 40 << 20;
 
 /// Activations that a training pass keeps per token.
-pub fn activation_bytes_per_token(config: &LlamaConfig) -> u64 {
+fn activation_bytes_per_token(config: &LlamaConfig) -> u64 {
     let heads = config.query_width() + config.kv_width();
     let extra = heads * usize::from(config.family.has_biases() || config.family.has_head_norms());
     let wide = 6 * config.hidden + 2 * heads + extra + 3 * config.intermediate;

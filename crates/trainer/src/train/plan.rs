@@ -134,8 +134,7 @@ fn fitting(
             return None;
         }
         let tokens = (found.batch_size * sequences * found.max_seq_length) as u64;
-        if needs
-            .with_tokens(config, tokens)
+        if Needs::new(config, needs.fixed, tokens)
             .plan(gradient_checkpointing, available)
             .is_ok()
         {
@@ -262,13 +261,7 @@ mod tests {
                 ..Parameters::default()
             },
         };
-        let whole = Needs {
-            fixed: 50 << 20,
-            tokens: 0,
-            activations: 0,
-            layers: config.layers as u64,
-        };
-        let whole = whole.with_tokens(&config, 16 * 2048);
+        let whole = Needs::new(&config, 50 << 20, 16 * 2048);
         let proposed = |available: u64| fitting(&spec, &config, &whole, 2048, Some(available));
         let half = proposed(whole.peak(true)).unwrap();
         assert_eq!(
@@ -277,7 +270,7 @@ mod tests {
         );
         let short = proposed(100 << 20).unwrap();
         assert_eq!((short.batch_size, short.gradient_accumulation_steps), (1, 16));
-        let needs = |found: Fitting| whole.with_tokens(&config, (found.batch_size * found.max_seq_length) as u64);
+        let needs = |found: Fitting| Needs::new(&config, whole.fixed, (found.batch_size * found.max_seq_length) as u64);
         assert!(needs(short).plan(Checkpointing::Auto, Some(100 << 20)).is_ok());
         assert_eq!(proposed(50 << 20), None, "the base alone is too large");
     }

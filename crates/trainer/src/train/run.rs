@@ -554,10 +554,6 @@ pub(super) fn needs(
         .sum();
     let tokens = plan.most_in_a_batch(|row| rows.train[row].sequences().map(EncodedRow::used).sum());
     let logits = (config.vocab * tokens).min(CHUNK) as u64 * 4;
-    Needs {
-        fixed: base + lora + logits + texts + chat.memory_bytes() + memory::OVERHEAD,
-        tokens: tokens as u64,
-        activations: tokens as u64 * memory::activation_bytes_per_token(config),
-        layers: config.layers as u64,
-    }
+    let fixed = base + lora + logits + texts + chat.memory_bytes() + memory::OVERHEAD;
+    Needs::new(config, fixed, tokens as u64)
 }
