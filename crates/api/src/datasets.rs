@@ -22,7 +22,7 @@ use crate::{
 use actix_web::rt;
 use cerebros_common::{
     datasets::{Dataset, DatasetSource, DatasetUpload, NewDataset, NewDatasetSplit, RowFilters},
-    ids::{AgentId, DatasetId, DocumentId},
+    ids::{AgentId, DatasetId, DocumentId, WorkspaceId},
     uploads as parts,
 };
 use cerebros_datasets::chat::{ChatRow, Message, Role, write_row};
@@ -41,13 +41,13 @@ const MAX_NAME_CHARS: usize = 120;
 const PURGED_AT_ONCE: u64 = 100;
 
 /// What a dataset is called and where its rows come from.
-struct Origin {
-    name: String,
-    agent_id: Option<AgentId>,
-    documents: Vec<DocumentId>,
-    source: DatasetSource,
-    version_of: Option<DatasetId>,
-    filters: Option<RowFilters>,
+pub struct Origin {
+    pub name: String,
+    pub agent_id: Option<AgentId>,
+    pub documents: Vec<DocumentId>,
+    pub source: DatasetSource,
+    pub version_of: Option<DatasetId>,
+    pub filters: Option<RowFilters>,
 }
 
 /// Writes the examples that are approved now into a dataset; what happens to them later does not change it.
@@ -59,33 +59,51 @@ pub async fn build(app: Arc<App>, turn: Turn, scope: Scope, new: NewDataset) -> 
     if let Some(id) = new.version_of {
         db::datasets::find(&scope, &app.db, id).await?;
     }
-    let mut writer = app.storage.create().await.map_err(AppError::io)?;
-    let mut documents = BTreeSet::new();
-    let mut after = None;
-    loop {
-        let some = db::examples::approved(&scope, &app.db, new.agent_id, after, EXAMPLES_AT_ONCE).await?;
-        let Some((last, _)) = some.last() else { break };
-        after = Some(*last);
-        let mut lines = Vec::new();
-        for (_, example) in some {
-            documents.extend(example.document_id.map(|id| id.0));
-            write_row(&mut lines, &chat_row(example)).map_err(AppError::internal)?;
-        }
-        writer.write(&lines).await.map_err(AppError::io)?;
-    }
-    if after.is_none() {
+    let examples = approved(&app, &scope, new.agent_id).await?;
+    if examples.rows == 0 {
         let message = "None of this assistant's examples is approved yet. Approve some, then build the dataset.";
         return Err(AppError::conflict(message));
     }
     let origin = Origin {
         name: new.name.trim().to_owned(),
         agent_id: Some(new.agent_id),
-        documents: documents.into_iter().map(DocumentId).collect(),
+        documents: examples.documents,
         source: DatasetSource::Examples,
         version_of: new.version_of,
         filters: None,
     };
-    store(app, turn, scope, origin, writer, native).await
+    store(app, turn, scope, origin, examples.writer, native).await
+}
+
+/// Rows that are written, and whose text they hold.
+pub struct Written {
+    pub writer: Writer,
+    pub documents: Vec<DocumentId>,
+    pub rows: u64,
+}
+
+/// The examples of an agent that are approved now, as rows.
+pub async fn approved(app: &App, scope: &Scope, agent_id: AgentId) -> AppResult<Written> {
+    let mut writer = app.storage.create().await.map_err(AppError::io)?;
+    let mut documents = BTreeSet::new();
+    let (mut after, mut rows) = (None, 0);
+    loop {
+        let some = db::examples::approved(scope, &app.db, agent_id, after, EXAMPLES_AT_ONCE).await?;
+        let Some((last, _)) = some.last() else { break };
+        after = Some(*last);
+        let mut lines = Vec::new();
+        for (_, example) in some {
+            rows += 1;
+            documents.extend(example.document_id.map(|id| id.0));
+            write_row(&mut lines, &chat_row(example)).map_err(AppError::internal)?;
+        }
+        writer.write(&lines).await.map_err(AppError::io)?;
+    }
+    Ok(Written {
+        writer,
+        documents: documents.into_iter().map(DocumentId).collect(),
+        rows,
+    })
 }
 
 /// How an answer tells of a new dataset.
@@ -184,21 +202,8 @@ pub async fn remove_discarded(app: &App, gone: Discarded) {
 /// Goes on to the end if the client leaves meanwhile.
 async fn store(app: Arc<App>, turn: Turn, scope: Scope, origin: Origin, writer: Writer, told: Told) -> AppResult {
     let storing = async move {
-        let id = DatasetId(Uuid::now_v7());
-        let blob_key = Storage::key("datasets", scope.workspace_id, id, "rows.jsonl");
-        let stored = writer.finish(&blob_key).await.map_err(AppError::io)?;
-        let dataset = StoredDataset {
-            id,
-            agent_id: origin.agent_id,
-            documents: origin.documents,
-            name: origin.name,
-            source: origin.source,
-            version_of: origin.version_of,
-            filters: origin.filters,
-            blob_key: blob_key.clone(),
-            size_bytes: stored.size_bytes,
-            sha256: stored.sha256,
-        };
+        let dataset = keep(scope.workspace_id, origin, writer).await?;
+        let blob_key = dataset.blob_key.clone();
         let work = async |write: &mut Write| told(insert(write, dataset).await?);
         let inserted = turn.run(work).await;
         if inserted.is_err() {
@@ -209,17 +214,40 @@ async fn store(app: Arc<App>, turn: Turn, scope: Scope, origin: Origin, writer: 
     rt::spawn(storing).await.map_err(AppError::internal)?
 }
 
+/// Puts rows into the store, for a dataset that is still to be added.
+pub async fn keep(workspace_id: WorkspaceId, origin: Origin, writer: Writer) -> AppResult<StoredDataset> {
+    let id = DatasetId(Uuid::now_v7());
+    let blob_key = Storage::key("datasets", workspace_id, id, "rows.jsonl");
+    let stored = writer.finish(&blob_key).await.map_err(AppError::io)?;
+    Ok(StoredDataset {
+        id,
+        agent_id: origin.agent_id,
+        documents: origin.documents,
+        name: origin.name,
+        source: origin.source,
+        version_of: origin.version_of,
+        filters: origin.filters,
+        blob_key,
+        size_bytes: stored.size_bytes,
+        sha256: stored.sha256,
+    })
+}
+
 /// Adds a dataset, and asks for its validation.
 pub async fn insert(write: &mut Write, dataset: StoredDataset) -> AppResult<Dataset> {
-    let dataset_id = dataset.id;
     let dataset = db::datasets::insert(write, dataset).await?;
+    enqueue_validation(write, dataset.id).await?;
+    Ok(dataset)
+}
+
+pub async fn enqueue_validation(write: &Write, dataset_id: DatasetId) -> AppResult<()> {
     let options = Enqueue {
         workspace_id: Some(write.workspace_id()?.0),
         dedup_key: Some(dataset_id.to_string()),
         ..Enqueue::default()
     };
     enqueue(write.connection(), &ValidateDataset { dataset_id }, options).await?;
-    Ok(dataset)
+    Ok(())
 }
 
 fn chat_row(example: ApprovedExample) -> ChatRow {

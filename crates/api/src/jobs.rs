@@ -23,6 +23,7 @@ use cerebros_common::{
 use cerebros_db::{
     self as db, DbError, Scope, Write,
     jobs::{Start, Stop},
+    trainings::Next,
 };
 use cerebros_queue::{Burial, Enqueue, HookError, Lease, Task, TaskError, enqueue};
 use cerebros_trainer::protocol::{self, Event, LogLevel};
@@ -67,9 +68,7 @@ async fn enqueue_training(write: &Write, job: &Job) -> AppResult<()> {
 
 /// Puts a new or resumed job in the queue, and says so on its agent.
 pub async fn queue(write: &mut Write, job: &Job) -> AppResult<()> {
-    if let Some(agent_id) = job.agent_id {
-        db::agents::set_training(write, agent_id, job.id, TrainingState::Queued, None).await?;
-    }
+    db::agents::set_training(write, job, TrainingState::Queued, None).await?;
     enqueue_training(write, job).await
 }
 
@@ -80,13 +79,19 @@ pub async fn stop(app: &App, scope: &Scope, id: JobId, stop: Stop) -> AppResult<
         Stop::Pause => db::jobs::request_pause(&mut write, id).await?,
         Stop::Cancel => db::jobs::request_cancel(&mut write, id).await?,
     };
-    if let (Some(agent_id), true) = (job.agent_id, job.status != JobStatus::Running) {
-        db::agents::set_training(&mut write, agent_id, job.id, TrainingState::Idle, None).await?;
-    }
-    let told = webhooks::note_end(&mut write, id, job.status).await?;
-    webhooks::enqueue_all(&write, scope.workspace_id, &told).await?;
+    note_stop(&mut write, &job).await?;
     write.commit().await?;
     Ok(job)
+}
+
+/// Says on a job's agent, and to whoever wants to know, that somebody has asked it to stop.
+pub async fn note_stop(write: &mut Write, job: &Job) -> AppResult<()> {
+    if job.status != JobStatus::Running {
+        db::agents::set_training(write, job, TrainingState::Idle, None).await?;
+    }
+    let told = webhooks::note_end(write, job.id, job.status).await?;
+    webhooks::enqueue_all(write, write.workspace_id()?, &told).await?;
+    Ok(())
 }
 
 /// The directory that a job's trainer works in.
@@ -164,11 +169,9 @@ pub async fn bury(app: Arc<App>, task: TrainJob, burial: Burial) -> Result<(), H
         return Ok(());
     }
     let job = db::jobs::find(&scope, &app.db, task.job_id).await?;
-    if let Some(agent_id) = job.agent_id {
-        let mut write = app.db.write(&scope).await?;
-        db::agents::set_training(&mut write, agent_id, job.id, TrainingState::Failed, None).await?;
-        write.commit().await?;
-    }
+    let mut write = app.db.write(&scope).await?;
+    db::agents::set_training(&mut write, &job, TrainingState::Failed, None).await?;
+    write.commit().await?;
     Ok(())
 }
 
@@ -197,12 +200,9 @@ impl Run {
             Err(error) => return Err(database(error)),
         };
         let Start::Run(job) = &started else { return Ok(started) };
-        if let Some(agent_id) = job.agent_id {
-            let state = TrainingState::Running;
-            db::agents::set_training(&mut write, agent_id, self.id, state, None)
-                .await
-                .map_err(database)?;
-        }
+        db::agents::set_training(&mut write, job, TrainingState::Running, None)
+            .await
+            .map_err(database)?;
         write.commit().await.map_err(database)?;
         Ok(started)
     }
@@ -452,15 +452,24 @@ impl Run {
         let ended = db::jobs::finish(&mut write, self.id, status, failure)
             .await
             .map_err(database)?;
-        if let Some(agent_id) = job.agent_id {
-            let model_id = stored.as_ref().filter(|_| servable).map(|model| model.id);
-            db::agents::set_training(&mut write, agent_id, self.id, training, model_id)
+        let model_id = stored.as_ref().filter(|_| servable).map(|model| model.id);
+        let next = match model_id.filter(|_| ended == Some(JobStatus::Succeeded)) {
+            Some(model_id) => db::trainings::go_on(&mut write, self.id, model_id)
                 .await
-                .map_err(database)?;
-        }
+                .map_err(database)?,
+            None => Next::End,
+        };
+        // Of a training, the last stage's model is what the agent answers with.
+        let live = model_id.filter(|_| matches!(next, Next::End));
+        db::agents::set_training(&mut write, job, training, live)
+            .await
+            .map_err(database)?;
         if let Some(ended) = ended {
             let told = webhooks::note_end(&mut write, self.id, ended).await.map_err(database)?;
             webhooks::enqueue_all(&write, self.scope.workspace_id, &told).await?;
+        }
+        if let Next::Job(next) = next {
+            queue(&mut write, &next).await?;
         }
         self.lease.complete(write.connection()).await?;
         write.commit().await.map_err(database)?;

@@ -57,6 +57,7 @@ mod storage;
 mod tasks;
 pub mod telemetry;
 mod templates;
+mod trainings;
 mod upload;
 mod uploads;
 mod uses;

@@ -40,6 +40,7 @@ mod server;
 mod sessions;
 mod studies;
 mod templates;
+mod trainings;
 mod uploads;
 mod webhooks;
 mod workspaces;
@@ -69,6 +70,7 @@ pub fn configure(config: &mut ServiceConfig) {
             .configure(deletions::configure)
             .configure(exports::configure)
             .configure(agents::configure)
+            .configure(trainings::configure)
             .configure(documents::configure)
             .configure(uploads::configure)
             .configure(examples::configure)

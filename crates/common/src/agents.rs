@@ -11,7 +11,7 @@ pub struct Agent {
     pub id: AgentId,
     pub name: String,
     pub description: String,
-    /// A projection of `wizard_step`, `training` and `serving`.
+    /// A projection of `wizard_step`, `training` with its stage, and `serving`.
     pub status: AgentStatus,
     /// The wizard step to come back to: 0 before the first one, then 1 to 5.
     pub wizard_step: u8,
@@ -104,11 +104,17 @@ impl AgentStatus {
     ];
 
     /// The one status that stands for the three states kept apart. A live agent stays ready while it is edited or
-    /// trained again. Only stage V is trained today.
-    pub fn project(wizard_step: u8, training: TrainingState, serving: ServingState) -> Self {
+    /// trained again. `stage` is that of the newest job: 5 for one on approved examples alone.
+    pub fn project(wizard_step: u8, training: TrainingState, stage: u8, serving: ServingState) -> Self {
         match (serving, training) {
             (ServingState::Live, _) => Self::Ready,
-            (ServingState::Offline, TrainingState::Queued | TrainingState::Running) => Self::Stage5Personalization,
+            (ServingState::Offline, TrainingState::Queued | TrainingState::Running) => match stage {
+                1 => Self::Stage1Training,
+                2 => Self::Stage2Training,
+                3 => Self::Stage3Training,
+                4 => Self::Stage4Training,
+                _ => Self::Stage5Personalization,
+            },
             (ServingState::Offline, TrainingState::Failed) => Self::Failed,
             (ServingState::Offline, TrainingState::Idle) => match wizard_step {
                 0 => Self::Draft,

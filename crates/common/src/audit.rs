@@ -84,6 +84,8 @@ pub enum Noun {
     Webhook,
     WebhookDelivery,
     Conversation,
+    /// Of an agent, in stages.
+    Training,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

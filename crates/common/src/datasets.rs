@@ -18,7 +18,7 @@ pub struct Dataset {
     pub parent_id: Option<DatasetId>,
     /// Which rows of that version it has, where they were chosen.
     pub filters: Option<RowFilters>,
-    /// The agent whose approved examples it was built from.
+    /// The agent whose approved examples or documents it was built from.
     pub agent_id: Option<AgentId>,
     pub source: DatasetSource,
     pub status: DatasetStatus,
@@ -103,6 +103,10 @@ pub enum DatasetSource {
     Repair,
     /// Chosen rows of the version before it.
     Rows,
+    /// Text of an agent's documents.
+    Documents,
+    /// Instructions that come with the product.
+    Instructions,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

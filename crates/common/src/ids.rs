@@ -69,4 +69,5 @@ ids!(
     ModelExportId,
     ComparisonId,
     ComparisonRoundId,
+    TrainingId,
 );

@@ -15,6 +15,9 @@ pub struct Job {
     pub id: JobId,
     /// The agent that gets the model once it is trained.
     pub agent_id: Option<AgentId>,
+    /// Which stage of the agent's training it is, 1 to 5; null for a job on its own.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 5))]
+    pub stage: Option<u8>,
     pub dataset_id: DatasetId,
     pub dataset_name: String,
     /// What it is measured on, instead of a part of the dataset.

@@ -35,6 +35,7 @@ pub mod provider_keys;
 pub mod search;
 pub mod studies;
 pub mod templates;
+pub mod trainings;
 pub mod uploads;
 pub mod webhooks;
 pub mod wire;

@@ -9,6 +9,7 @@ use cerebros_common::{
     audit::{Action, Noun},
     events::EventKind,
     ids::{AgentId, JobId, ModelId},
+    jobs::Job,
     wire::{Page, Paging},
 };
 use sea_orm::{
@@ -20,6 +21,9 @@ use sea_orm::{
 };
 use std::collections::HashMap;
 use uuid::Uuid;
+
+/// Of training on approved examples alone.
+const LAST_STAGE: i32 = 5;
 
 pub async fn list(scope: &Scope, db: &Db, query: &AgentQuery) -> Result<Page<Agent>, DbError> {
     let paging = Paging::new(query.page, query.limit);
@@ -60,6 +64,7 @@ pub async fn insert(write: &mut Write, new: &NewAgent) -> Result<Agent, DbError>
         wizard_step: 0,
         training: convert::name(&TrainingState::Idle)?,
         model_id: None,
+        stage: LAST_STAGE,
         job_id: None,
         created_at: now,
         updated_at: now,
@@ -109,14 +114,15 @@ pub async fn update(
     wire_one(write.connection(), row).await
 }
 
-/// Notes how training stands. `model_id` goes live if given. An agent that is gone by now is no error.
+/// Notes on a job's agent, if it has one, how training stands. `model_id` goes live if given. An agent that is gone by now
+/// is no error.
 pub async fn set_training(
     write: &mut Write,
-    id: AgentId,
-    job_id: JobId,
+    job: &Job,
     training: TrainingState,
     model_id: Option<ModelId>,
 ) -> Result<(), DbError> {
+    let Some(id) = job.agent_id else { return Ok(()) };
     let current = match lock(write, id).await {
         Ok(row) => row,
         Err(DbError::NotFound(_)) => return Ok(()),
@@ -125,7 +131,8 @@ pub async fn set_training(
     let version = current.version + 1;
     let mut row = current.into_active_model();
     row.training = Set(convert::name(&training)?);
-    row.job_id = Set(Some(job_id.0));
+    row.stage = Set(job.stage.map_or(LAST_STAGE, i32::from));
+    row.job_id = Set(Some(job.id.0));
     if let Some(model_id) = model_id {
         row.model_id = Set(Some(model_id.0));
     }
@@ -211,8 +218,8 @@ fn has_status(status: AgentStatus) -> Result<Condition, DbError> {
         TrainingState::Failed,
     ] {
         for serving in [ServingState::Offline, ServingState::Live] {
-            for step in 0..=5u8 {
-                if AgentStatus::project(step, training, serving) == status {
+            for (step, stage) in (0..=5u8).flat_map(|step| (1..=5u8).map(move |stage| (step, stage))) {
+                if AgentStatus::project(step, training, stage, serving) == status {
                     let live = match serving {
                         ServingState::Live => row::Column::ModelId.is_not_null(),
                         ServingState::Offline => row::Column::ModelId.is_null(),
@@ -221,6 +228,7 @@ fn has_status(status: AgentStatus) -> Result<Condition, DbError> {
                         Condition::all()
                             .add(row::Column::WizardStep.eq(i32::from(step)))
                             .add(row::Column::Training.eq(convert::name(&training)?))
+                            .add(row::Column::Stage.eq(i32::from(stage)))
                             .add(live),
                     );
                 }
@@ -253,6 +261,7 @@ async fn wire_all(connection: &impl ConnectionTrait, rows: Vec<row::Model>) -> R
             let wizard_step =
                 u8::try_from(row.wizard_step).map_err(|error| DbError::Corrupt("wizard step", error.to_string()))?;
             let training = convert::parse_name("training state", &row.training)?;
+            let stage = u8::try_from(row.stage).map_err(|error| DbError::Corrupt("stage", error.to_string()))?;
             let serving = if row.model_id.is_some() {
                 ServingState::Live
             } else {
@@ -260,7 +269,7 @@ async fn wire_all(connection: &impl ConnectionTrait, rows: Vec<row::Model>) -> R
             };
             Ok(Agent {
                 id: AgentId(row.id),
-                status: AgentStatus::project(wizard_step, training, serving),
+                status: AgentStatus::project(wizard_step, training, stage, serving),
                 wizard_step,
                 training,
                 serving,
@@ -328,6 +337,7 @@ pub(crate) mod row {
         pub description: String,
         pub wizard_step: i32,
         pub training: String,
+        pub stage: i32,
         pub model_id: Option<Uuid>,
         pub job_id: Option<Uuid>,
         pub created_at: DateTimeUtc,

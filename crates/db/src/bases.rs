@@ -178,6 +178,12 @@ async fn insert_into(
     wire(row).map(Some)
 }
 
+/// For whoever has found the base in its scope.
+pub(crate) async fn name(connection: &impl ConnectionTrait, id: BaseId) -> Result<String, DbError> {
+    let row = row::Entity::find_by_id(id.0).one(connection).await?;
+    Ok(row.ok_or(DbError::NotFound("base"))?.name)
+}
+
 fn scoped(scope: &Scope, id: BaseId) -> Select<row::Entity> {
     row::Entity::find_by_id(id.0).filter(row::Column::WorkspaceId.eq(scope.workspace_id.0))
 }

@@ -95,6 +95,11 @@ const ROWS: &[(&str, &str)] = &[
     ("comparison_rounds", "workspace_id = $1"),
     ("comparisons", "workspace_id = $1"),
     ("model_exports", "workspace_id = $1"),
+    (
+        "training_stages",
+        "training_id in (select id from trainings where workspace_id = $1)",
+    ),
+    ("trainings", "workspace_id = $1"),
     ("models", "workspace_id = $1"),
     ("jobs", "workspace_id = $1"),
     (
@@ -415,8 +420,8 @@ async fn stop_jobs(write: &mut Write, dataset_id: Uuid, work: &mut Work) -> Resu
             Err(DbError::Conflict(_)) => continue,
             other => other?,
         };
-        if let (Some(agent_id), true) = (job.agent_id, job.status.is_over()) {
-            agents::set_training(write, agent_id, job.id, TrainingState::Idle, None).await?;
+        if job.status.is_over() {
+            agents::set_training(write, &job, TrainingState::Idle, None).await?;
         }
     }
     Ok(())

@@ -409,6 +409,12 @@ async fn requeue(
     labelled(write.connection(), row).await
 }
 
+/// For whoever has found the job in its scope.
+pub(crate) async fn read(connection: &impl ConnectionTrait, id: JobId) -> Result<Job, DbError> {
+    let row = row::Entity::find_by_id(id.0).one(connection).await?;
+    wire(connection, row.ok_or(DbError::NotFound("job"))?).await
+}
+
 async fn find_row(scope: &Scope, db: &Db, id: JobId) -> Result<row::Model, DbError> {
     scoped(scope, id).one(db.read()).await?.ok_or(DbError::NotFound("job"))
 }
@@ -430,6 +436,7 @@ fn scoped(scope: &Scope, id: JobId) -> Select<row::Entity> {
 struct Around {
     dataset_name: String,
     base_name: String,
+    stage: Option<i32>,
     model_id: Option<Uuid>,
     initial_model_id: Option<Uuid>,
     ahead: i64,
@@ -452,6 +459,7 @@ async fn labelled(connection: &impl ConnectionTrait, row: row::Model) -> Result<
 async fn wire(connection: &impl ConnectionTrait, row: row::Model) -> Result<Job, DbError> {
     let status: JobStatus = convert::parse_name("job status", &row.status)?;
     let sql = "select d.name as dataset_name, b.name as base_name, \
+               (select s.number from training_stages s where s.job_id = $1) as stage, \
                (select m.id from models m where m.job_id = $1) as model_id, \
                (select m.id from models m, jobs me where me.id = $1 and m.job_id = me.parent_id) as initial_model_id, \
                (select count(*) from jobs j, jobs me where me.id = $1 and (j.status = 'running' or j.status = 'queued' \
@@ -466,6 +474,7 @@ async fn wire(connection: &impl ConnectionTrait, row: row::Model) -> Result<Job,
     Ok(Job {
         id: JobId(row.id),
         agent_id: row.agent_id.map(AgentId),
+        stage: around.stage.and_then(|stage| u8::try_from(stage).ok()),
         dataset_id: DatasetId(row.dataset_id),
         dataset_name: around.dataset_name,
         validation_dataset_id: row.validation_dataset_id.map(DatasetId),

@@ -46,6 +46,7 @@ pub mod sessions;
 pub mod settings;
 pub mod studies;
 pub mod templates;
+pub mod trainings;
 pub mod transfer;
 pub mod uploads;
 pub mod users;

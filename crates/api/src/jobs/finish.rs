@@ -5,7 +5,7 @@ use crate::{
     state::App,
     storage::{self, Storage},
 };
-use cerebros_common::{ids::ModelId, jobs::Job};
+use cerebros_common::{ids::ModelId, jobs::Job, trainings::StageKind};
 use cerebros_db::{self as db, Scope, models::NewModel};
 use cerebros_queue::TaskError;
 use std::io;
@@ -41,12 +41,17 @@ pub async fn store(app: &App, scope: &Scope, job: &Job, adapter: &Adapter) -> Re
         tracing::error!(job.id = %job.id, error = %error, "an adapter cannot be stored");
         TaskError::retry("The adapter could not be stored")
     })?;
-    let name = match job.agent_id {
+    let mut name = match job.agent_id {
         Some(agent_id) => db::agents::find(scope, &app.db, agent_id)
             .await
             .map_or_else(|_| job.dataset_name.clone(), |agent| agent.name),
         None => job.dataset_name.clone(),
     };
+    if let Some(stage) = job.stage.and_then(StageKind::of_number)
+        && stage != StageKind::Personalization
+    {
+        name = format!("{name}, stage {}", stage.numeral());
+    }
     Ok(NewModel {
         id,
         job_id: job.id,

@@ -10,6 +10,7 @@ use crate::{
     members::{self, workspace},
     model_exports,
     training::{built_in_base, end_of, ready_dataset, rows, start_job},
+    trainings,
 };
 use cerebros_common::{
     accounts::{DeviceSession, Profile},
@@ -447,6 +448,8 @@ async fn rows_of(member: &Client) -> Rows {
     let key = key(member, &KeyScope::USUAL).await;
     let dataset = ready_dataset(member, &rows(6)).await;
     let job = end_of(member, &start_job(member, &dataset, Some(&agent), 1).await).await;
+    trainings::begin(member, &agent, 1).await;
+    trainings::cancel(member, &agent).await;
     let base = built_in_base(member).await.id.to_string();
     let model: Model = member
         .get(&format!("/api/v1/models/{}", job.model_id.unwrap()))

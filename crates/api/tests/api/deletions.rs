@@ -128,14 +128,14 @@ async fn start(client: &Client, dataset: &Dataset, agent: &Agent, epochs: u32) -
     client.post("/api/v1/jobs", body).await.data()
 }
 
-async fn delete(client: &Client, subject: &str, id: impl ToString, confirmation: &str) -> Deletion {
+pub async fn delete(client: &Client, subject: &str, id: impl ToString, confirmation: &str) -> Deletion {
     let body = json!({"subject": subject, "id": id.to_string(), "confirmation": confirmation});
     let answer = client.post(DELETIONS, body).await;
     assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
     answer.data()
 }
 
-async fn done(client: &Client, deletion: &Deletion) -> Deletion {
+pub async fn done(client: &Client, deletion: &Deletion) -> Deletion {
     let path = format!("{DELETIONS}/{}", deletion.id);
     client
         .wait(&path, |deletion: &Deletion| deletion.status == DeletionStatus::Done)

@@ -193,7 +193,7 @@ async fn a_third_archive_waits(server: TestServer) {
 }
 
 /// Imports an archive into a stopped server.
-async fn imported(server: &TestServer, bytes: &[u8], owner: &str) -> Result<WorkspaceId, String> {
+pub async fn imported(server: &TestServer, bytes: &[u8], owner: &str) -> Result<WorkspaceId, String> {
     let directory = tempfile::tempdir().unwrap();
     let file: PathBuf = directory.path().join("archive.zip");
     std::fs::write(&file, bytes).unwrap();

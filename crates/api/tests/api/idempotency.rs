@@ -314,6 +314,12 @@ fn case(operation: &str, member: &Client, rows: &Rows) -> Option<Case> {
             json!({"dataset_id": rows.dataset.id, "base_id": rows.base, "agent_id": agent}),
             "select count(*) from jobs",
         ),
+        "create_training" => json(
+            &format!("/api/v1/agents/{agent}/training"),
+            json!({"base_id": rows.base, "parameters": {"epochs": 100}}),
+            json!({"base_id": rows.base, "parameters": {"epochs": 99}}),
+            "select count(*) from trainings",
+        ),
         "create_model_export" => json(
             &format!("/api/v1/models/{}/exports", rows.model.id),
             json!({"kind": "peft"}),

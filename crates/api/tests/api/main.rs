@@ -60,6 +60,7 @@ mod secrets;
 mod sessions;
 mod templates;
 mod training;
+mod trainings;
 mod uploads;
 mod uploads_survive;
 mod webhooks;

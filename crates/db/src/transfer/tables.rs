@@ -18,6 +18,7 @@ use cerebros_common::{
     llm_calls::{CallOutcome, Category, Purpose, Severity},
     llm_settings::LlmProvider,
     templates::TemplateKind,
+    trainings::SkipReason,
     uploads::UploadStatus,
     workspaces::Role,
 };
@@ -416,6 +417,34 @@ pub const CONTENT: &[Table] = &[
             may("queued_at", Time),
             may("started_at", Time),
             may("finished_at", Time),
+        ],
+    },
+    Table {
+        name: "trainings",
+        rows: OF_WORKSPACE,
+        order: "id",
+        columns: &[
+            is("id", Id),
+            is("workspace_id", Id),
+            is("agent_id", Id),
+            is("base_id", Id),
+            is("parameters", Shape(shape::<JobParameters>)),
+            is("created_at", Time),
+            may("cancelled_at", Time),
+        ],
+    },
+    Table {
+        name: "training_stages",
+        rows: "training_id in (select id from trainings where workspace_id = $1)",
+        order: "training_id, number",
+        columns: &[
+            is("training_id", Id),
+            is("number", Small),
+            may("skipped", Word(word::<SkipReason>)),
+            may("dataset_id", Id),
+            is("row_count", Int),
+            is("left_out", Int),
+            may("job_id", Id),
         ],
     },
     Table {

@@ -101,6 +101,8 @@ pub fn source_name(source: DatasetSource) -> &'static str {
         DatasetSource::Upload => "Upload",
         DatasetSource::Repair => "Repair",
         DatasetSource::Rows => "Chosen rows",
+        DatasetSource::Documents => "Documents",
+        DatasetSource::Instructions => "Comes with Cerebros",
     }
 }
 

@@ -33,7 +33,7 @@ pub const ACTIONS: [Action; 25] = [
     Action::Imported,
 ];
 
-pub const NOUNS: [Noun; 35] = [
+pub const NOUNS: [Noun; 36] = [
     Noun::Account,
     Noun::Password,
     Noun::EmailAddress,
@@ -69,6 +69,7 @@ pub const NOUNS: [Noun; 35] = [
     Noun::Webhook,
     Noun::WebhookDelivery,
     Noun::Conversation,
+    Noun::Training,
 ];
 
 #[component]
@@ -198,6 +199,7 @@ pub fn noun_name(noun: Noun) -> &'static str {
         Noun::Webhook => "Webhook",
         Noun::WebhookDelivery => "Webhook message",
         Noun::Conversation => "Conversation",
+        Noun::Training => "Training in stages",
     }
 }
 
