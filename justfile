@@ -66,7 +66,7 @@ openapi:
     "$CARGO_TARGET_DIR/debug/cerebros" openapi > openapi/openapi.json.new
     mv openapi/openapi.json.new openapi/openapi.json
 
-# Measure: `train` (against PyTorch PEFT), `generate` (against transformers, and 100 adapters against one), `validate` (500 MB of chat rows, beside pydantic, msgspec and Hugging Face datasets in a virtual environment that it makes), `login` (a storm of sign-ins), `ingest` (chunks and PDF pages a second) or `ingest-load` (requests beside it); `bench login dev` skips the release build
+# Measure: `train` (against PyTorch PEFT), `generate` (against transformers, and 100 adapters against one), `validate` (500 MB of chat rows, and their tokens, beside pydantic, msgspec, Hugging Face datasets and tokenizers in a virtual environment that it makes), `login` (a storm of sign-ins), `ingest` (chunks and PDF pages a second) or `ingest-load` (requests beside it); `bench login dev` skips the release build
 bench name profile="release":
     #!/usr/bin/env bash
     set -euo pipefail
@@ -77,7 +77,9 @@ bench name profile="release":
         generate)
             cargo build --release -p cerebros-trainer
             exec python3 crates/trainer/benches/generate.py "$CARGO_TARGET_DIR/release/cerebros-trainer" ;;
-        validate) exec cargo bench -p cerebros-datasets --bench validate ;;
+        validate)
+            cargo build --release -p cerebros-trainer
+            CEREBROS_TRAINER="$CARGO_TARGET_DIR/release/cerebros-trainer" exec cargo bench -p cerebros-datasets --bench validate ;;
         login)
             cargo build --profile {{ profile }} -p cerebros-api --bin cerebros
             exec python3 crates/api/benches/login.py "$CARGO_TARGET_DIR/{{ if profile == "dev" { "debug" } else { profile } }}/cerebros" ;;

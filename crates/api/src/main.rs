@@ -48,6 +48,9 @@ enum Command {
     /// Write what the job in a directory would do and need (run by the server)
     #[command(hide = true)]
     Plan { job: PathBuf, output: PathBuf },
+    /// Write how long the rows of the job in a directory are (run by the server)
+    #[command(hide = true)]
+    Lengths { job: PathBuf, output: PathBuf },
     /// Answer inference requests on a Unix socket (run by the server)
     #[command(hide = true)]
     Infer { socket: PathBuf },
@@ -94,6 +97,7 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Train { job } => cerebros_trainer::train_main(&job),
         Command::Plan { job, output } => cerebros_trainer::plan_main(&job, &output),
+        Command::Lengths { job, output } => cerebros_trainer::lengths_main(&job, &output),
         Command::Export {
             base,
             adapter,

@@ -1,6 +1,6 @@
 //! `just bench validate`: 500 MB of chat rows read from a file. MB/s of CPU time of the structural pass with its peak of memory, of
-//! the same on all cores, and of the search for near duplicates, beside pydantic, msgspec and Hugging Face's `datasets`.
-//! Median of five; the search and the peers once.
+//! the same on all cores, and of the search for near duplicates, beside pydantic, msgspec and Hugging Face's `datasets`; and of the
+//! token pass beside `tokenizers`. Median of five; the search, the tokens and the peers once.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 use std::fs::{self, File};
@@ -45,7 +45,20 @@ fn compare(path: &Path) -> io::Result<()> {
         .args([peers.as_ref(), path.as_os_str()])
         .output()?;
     println!("peers, MB/s of CPU  {}", String::from_utf8_lossy(&told.stdout).trim());
-    Ok(())
+    // The trainer knows tokenizers; `just bench validate` builds it.
+    let Some(trainer) = std::env::var_os("CEREBROS_TRAINER") else {
+        println!("tokens              not counted: CEREBROS_TRAINER names no built trainer");
+        return Ok(());
+    };
+    let tokens = concat!(env!("CARGO_MANIFEST_DIR"), "/../trainer/benches/tokens.py");
+    let told = Command::new("python3")
+        .args([tokens.as_ref(), trainer.as_os_str(), path.as_os_str()])
+        .status()?;
+    if told.success() {
+        Ok(())
+    } else {
+        Err(io::Error::other("the tokens could not be compared"))
+    }
 }
 
 fn measure(mode: &str, path: &Path) -> io::Result<()> {

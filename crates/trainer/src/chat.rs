@@ -1,6 +1,7 @@
 //! Conversations as token ids: the base's chat template and tokenizer.
 
 pub mod template;
+mod words;
 
 use std::ops::Range;
 use std::path::Path;
@@ -12,12 +13,14 @@ use tokenizers::Tokenizer;
 use crate::base::inspect::chat_template_source;
 use crate::base::{BaseError, CONFIG_LIMIT, LlamaConfig, TOKENIZER_LIMIT, config::TokenIds, read_bounded};
 pub use template::{CALL_TAG, CHATML, ChatTemplate, Moment, TemplateError};
+use words::{Piece, Words};
 
 /// A base's tokenizer, chat template and end-of-text tokens.
 pub struct Chat {
     pub tokenizer: Tokenizer,
     pub template: ChatTemplate,
     pub end_tokens: Vec<u32>,
+    words: Option<Words>,
     vocab: usize,
     /// Of tokenizer.json.
     size: usize,
@@ -40,6 +43,26 @@ impl EncodedRow {
     /// The row itself and, of a pair, the worse answer.
     pub fn sequences(&self) -> impl Iterator<Item = &Self> {
         std::iter::once(self).chain(self.rejected.as_deref())
+    }
+
+    /// The row as it is with fewer tokens.
+    pub fn cut(&mut self, limit: usize) {
+        self.truncated |= self.tokens.len() > limit;
+        self.tokens.truncate(limit);
+        self.trainable.retain(|&position| position < limit);
+        if let Some(rejected) = &mut self.rejected {
+            rejected.cut(limit);
+        }
+    }
+
+    pub fn is_cut(&self) -> bool {
+        self.sequences().any(|row| row.truncated)
+    }
+
+    /// Whether something is learned from it: pairs whose answers are alike up to where they are cut teach nothing.
+    pub fn teaches(&self) -> bool {
+        let alike = self.rejected.as_ref().is_some_and(|worse| worse.tokens == self.tokens);
+        !alike && self.sequences().all(|row| !row.trainable.is_empty())
     }
 
     /// Tokens that a pass reads: those before the last learned one.
@@ -83,6 +106,7 @@ impl Chat {
         end_tokens.sort_unstable();
         end_tokens.dedup();
         Ok(Self {
+            words: Words::of(&tokenizer),
             tokenizer,
             template,
             end_tokens,
@@ -104,12 +128,18 @@ impl Chat {
 
     /// The ids of a text in which special tokens are written out.
     pub fn encode_text(&self, text: &str) -> Result<Vec<u32>, ChatError> {
-        let encoding = self
-            .tokenizer
-            .encode_fast(text, false)
-            .map_err(|error| ChatError::Tokenizer(error.to_string()))?;
-        self.check(encoding.get_ids())?;
-        Ok(encoding.get_ids().to_vec())
+        let ids = ids(&self.encode(text, false)?);
+        self.check(&ids)?;
+        Ok(ids)
+    }
+
+    /// `framed`: with the tokens that the tokenizer puts around a text.
+    fn encode(&self, text: &str, framed: bool) -> Result<Vec<Piece>, ChatError> {
+        let quick = self.words.as_ref();
+        if let Some(pieces) = quick.and_then(|words| words.encode(&self.tokenizer, text, framed)) {
+            return Ok(pieces);
+        }
+        words::encode(&self.tokenizer, text, framed).map_err(|error| ChatError::Tokenizer(error.to_string()))
     }
 
     /// The ids of a whole conversation, cut at `limit`, with the positions of what the assistant says in it from message
@@ -123,23 +153,19 @@ impl Chat {
     ) -> Result<EncodedRow, ChatError> {
         let text = self.template.render(messages, tools, false)?;
         let spans = self.assistant_spans(messages, tools, first, &text)?;
-        let encoding = self
-            .tokenizer
-            .encode(text.as_str(), false)
-            .map_err(|error| ChatError::Tokenizer(error.to_string()))?;
-        let length = encoding.len().min(limit);
-        let tokens = encoding.get_ids()[..length].to_vec();
+        let pieces = self.encode(&text, false)?;
+        let length = pieces.len().min(limit);
+        let tokens = ids(&pieces[..length]);
         self.check(&tokens)?;
-        let trainable = (1..length)
-            .filter(|&position| {
-                let (start, end) = encoding.get_offsets()[position];
-                start < end && spans.iter().any(|span| span.start <= start && end <= span.end)
-            })
-            .collect();
+        let learned = |&position: &usize| {
+            let (start, end) = (pieces[position].start as usize, pieces[position].end as usize);
+            start < end && spans.iter().any(|span| span.start <= start && end <= span.end)
+        };
+        let trainable = (1..length).filter(learned).collect();
         Ok(EncodedRow {
             tokens,
             trainable,
-            truncated: encoding.len() > limit,
+            truncated: pieces.len() > limit,
             number: 0,
             rejected: None,
         })
@@ -159,17 +185,14 @@ impl Chat {
 
     /// The ids of a plain text, cut at `limit`, all of them learned but the first.
     pub fn encode_plain(&self, text: &str, limit: usize) -> Result<EncodedRow, ChatError> {
-        let encoding = self
-            .tokenizer
-            .encode_fast(text, true)
-            .map_err(|error| ChatError::Tokenizer(error.to_string()))?;
-        let length = encoding.len().min(limit);
-        let tokens = encoding.get_ids()[..length].to_vec();
+        let pieces = self.encode(text, true)?;
+        let length = pieces.len().min(limit);
+        let tokens = ids(&pieces[..length]);
         self.check(&tokens)?;
         Ok(EncodedRow {
             tokens,
             trainable: (1..length).collect(),
-            truncated: encoding.len() > limit,
+            truncated: pieces.len() > limit,
             number: 0,
             rejected: None,
         })
@@ -209,6 +232,10 @@ impl Chat {
         }
         Ok(spans)
     }
+}
+
+fn ids(pieces: &[Piece]) -> Vec<u32> {
+    pieces.iter().map(|piece| piece.id).collect()
 }
 
 fn read_json(dir: &Path, file: &'static str) -> Result<serde_json::Value, BaseError> {

@@ -26,6 +26,8 @@ enum Command {
     Train { job_dir: PathBuf },
     /// Write what the job in a directory would do and need, as JSON
     Plan { job_dir: PathBuf, output: PathBuf },
+    /// Write how long the rows of the job in a directory are, as JSON
+    Lengths { job_dir: PathBuf, output: PathBuf },
     /// Print which training rows each step's batches take, as JSON: for comparing with other trainers
     Order { job_dir: PathBuf },
     /// Answer requests on a Unix socket; stops when stdin ends
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Train { job_dir } => cerebros_trainer::train_main(&job_dir),
         Command::Plan { job_dir, output } => cerebros_trainer::plan_main(&job_dir, &output),
+        Command::Lengths { job_dir, output } => cerebros_trainer::lengths_main(&job_dir, &output),
         Command::Order { job_dir } => print(cerebros_trainer::order(&job_dir)),
         Command::Infer { socket } => cerebros_trainer::infer_main(&socket),
         Command::Export {

@@ -6,6 +6,7 @@ pub mod events;
 pub mod export;
 pub mod infer;
 pub mod job;
+pub mod lengths;
 
 pub use events::{AdapterFile, Event, EventLine, FailureCode, GenerationCheck, LogLevel, Rewards, RowSample};
 pub use export::{Certificate, ExportFormat, ExportOutcome};

@@ -12,6 +12,7 @@ mod extremes;
 mod failure;
 pub(crate) mod files;
 mod job;
+mod lengths;
 pub mod memory;
 mod objective;
 mod optimizer;
@@ -28,7 +29,9 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use crate::protocol::estimate::EstimateOutcome;
+use serde::Serialize;
+
+use crate::protocol::estimate::{Estimate, Outcome};
 use crate::protocol::{Event, Exit};
 use crate::threads;
 use emitter::Emitter;
@@ -61,10 +64,22 @@ pub fn train_main(job_dir: &Path) -> ExitCode {
 /// Writes to `output` what the job in `job_dir` would do and need, or why it cannot run. Succeeds whenever it has written.
 /// Leaves when stdin ends. Replaces itself once, as [`train_main`] does.
 pub fn plan_main(job_dir: &Path, output: &Path) -> ExitCode {
-    let outcome = match planned(job_dir) {
-        Ok(estimate) => EstimateOutcome::Ok(Box::new(estimate)),
+    tell(planned(job_dir), output)
+}
+
+/// Writes to `output` how long the rows of the job in `job_dir` are, as [`plan_main`] writes its.
+pub fn lengths_main(job_dir: &Path, output: &Path) -> ExitCode {
+    let counted = Interrupt::watch()
+        .map_err(|error| Failure::internal(error).into())
+        .and_then(|interrupt| lengths::lengths(job_dir, &interrupt));
+    tell(counted, output)
+}
+
+fn tell<T: Serialize>(result: Result<T, Stop>, output: &Path) -> ExitCode {
+    let outcome = match result {
+        Ok(told) => Outcome::Ok(Box::new(told)),
         Err(Stop::Interrupted) => return Exit::Interrupted.into(),
-        Err(Stop::Failed(Failure { code, message, remedy })) => EstimateOutcome::Failed { code, message, remedy },
+        Err(Stop::Failed(Failure { code, message, remedy })) => Outcome::Failed { code, message, remedy },
     };
     let written = serde_json::to_vec(&outcome)
         .map_err(std::io::Error::other)
@@ -75,7 +90,7 @@ pub fn plan_main(job_dir: &Path, output: &Path) -> ExitCode {
     }
 }
 
-fn planned(job_dir: &Path) -> Result<crate::protocol::estimate::Estimate, Stop> {
+fn planned(job_dir: &Path) -> Result<Estimate, Stop> {
     let spec = job::read(job_dir)?;
     threads::fix(spec.parameters.threads).map_err(Failure::internal)?;
     let interrupt = Interrupt::watch().map_err(Failure::internal)?;

@@ -8,7 +8,8 @@ use crate::{
 use cerebros_common::jobs::{FittingParameters, JobEstimate, JobPlan, NewJob};
 use cerebros_db::Scope;
 use cerebros_ingest::child::Exit;
-use cerebros_trainer::protocol::estimate::{Estimate, EstimateOutcome};
+use cerebros_trainer::protocol::estimate::{Estimate, Outcome};
+use serde::de::DeserializeOwned;
 use std::{io, path::Path, time::Duration};
 use tokio::fs;
 use uuid::Uuid;
@@ -21,25 +22,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// # Errors
 /// 409 where the job could not start, 503 when others keep the server counting or the dataset takes too long to count.
 pub async fn estimate(app: &App, scope: &Scope, new: &NewJob) -> AppResult<JobEstimate> {
-    let busy = || AppError::unavailable("Other estimates are being made. Try again in a moment.", 5);
-    let turn = tokio::time::timeout(PATIENCE, app.estimates.acquire()).await;
-    let Ok(Ok(_turn)) = turn else {
-        return Err(busy());
-    };
-    let directory = app.config.work_dir().join("estimates").join(Uuid::now_v7().to_string());
-    let outcome = run(app, scope, new, &directory).await;
-    if let Err(error) = fs::remove_dir_all(&directory).await
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        tracing::warn!(error = %error, "what an estimate was made of could not be removed");
-    }
-    match outcome? {
-        EstimateOutcome::Ok(estimate) => Ok(wire(app, *estimate)),
-        EstimateOutcome::Failed { message, remedy, .. } => Err(AppError::conflict(format!("{message} {remedy}"))),
-    }
-}
-
-async fn run(app: &App, scope: &Scope, new: &NewJob, directory: &Path) -> AppResult<EstimateOutcome> {
     let parts = Parts {
         base_id: new.base_id,
         dataset_id: new.dataset_id,
@@ -48,15 +30,49 @@ async fn run(app: &App, scope: &Scope, new: &NewJob, directory: &Path) -> AppRes
         method: new.parameters.method,
     };
     let source = prepare::source(app, scope, &parts).await?;
-    let written = prepare::fill(app, directory, source, Uuid::nil(), &new.parameters).await;
-    written.map_err(AppError::io)?;
-    let output = directory.join("plan.json");
-    let mut command = crate::child::command(&app.config, "plan");
+    let fill = async |directory: &Path| prepare::fill(app, directory, source, Uuid::nil(), &new.parameters).await;
+    let (estimate, ()) = counted(app, "plan", fill).await?;
+    Ok(wire(app, estimate))
+}
+
+/// What a child counts in a directory that `fill` fills, and what that gave.
+pub async fn counted<T: DeserializeOwned, F>(
+    app: &App,
+    part: &str,
+    fill: impl AsyncFnOnce(&Path) -> io::Result<F>,
+) -> AppResult<(T, F)> {
+    let busy = || AppError::unavailable("Other estimates are being made. Try again in a moment.", 5);
+    let turn = tokio::time::timeout(PATIENCE, app.estimates.acquire()).await;
+    let Ok(Ok(_turn)) = turn else {
+        return Err(busy());
+    };
+    let directory = app.config.work_dir().join("estimates").join(Uuid::now_v7().to_string());
+    let outcome = run(app, part, fill, &directory).await;
+    if let Err(error) = fs::remove_dir_all(&directory).await
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        tracing::warn!(error = %error, "what an estimate was made of could not be removed");
+    }
+    match outcome? {
+        (Outcome::Ok(counted), filled) => Ok((*counted, filled)),
+        (Outcome::Failed { message, remedy, .. }, _) => Err(AppError::conflict(format!("{message} {remedy}"))),
+    }
+}
+
+async fn run<T: DeserializeOwned, F>(
+    app: &App,
+    part: &str,
+    fill: impl AsyncFnOnce(&Path) -> io::Result<F>,
+    directory: &Path,
+) -> AppResult<(Outcome<T>, F)> {
+    let filled = fill(directory).await.map_err(AppError::io)?;
+    let output = directory.join("told.json");
+    let mut command = crate::child::command(&app.config, part);
     command.arg(directory).arg(&output);
     match crate::child::run(command, DEADLINE).await.map_err(AppError::io)? {
         Exit::Code(0) => {
             let bytes = fs::read(&output).await.map_err(AppError::io)?;
-            serde_json::from_slice(&bytes).map_err(AppError::internal)
+            Ok((serde_json::from_slice(&bytes).map_err(AppError::internal)?, filled))
         }
         Exit::TimedOut => Err(AppError::unavailable(
             "This dataset takes too long to count while you wait. Start the job: it counts the same.",

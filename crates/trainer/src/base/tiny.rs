@@ -180,7 +180,7 @@ fn tokenizer() -> Value {
 }
 
 /// The printable stand-in of each byte in byte-level tokenizers: itself where it prints, else a character from U+0100 on.
-fn byte_characters() -> [char; 256] {
+pub(crate) fn byte_characters() -> [char; 256] {
     let mut next = 0x100;
     std::array::from_fn(|byte| {
         let byte = byte as u8;

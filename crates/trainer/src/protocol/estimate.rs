@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{FailureCode, Method, Precision};
 
-/// What `plan` writes.
+/// What `plan` and `lengths` write.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum EstimateOutcome {
-    Ok(Box<Estimate>),
+pub enum Outcome<T> {
+    Ok(Box<T>),
     Failed {
         code: FailureCode,
         message: String,

@@ -58,11 +58,7 @@ impl Rows {
         Ok(rows)
     }
 
-    /// Reads chat rows, or pairs of answers, one JSON object a line.
     fn read(path: &Path, method: Method, chat: &Chat, limit: usize, interrupt: &Interrupt) -> Result<Self, Stop> {
-        let file = File::open(path).map_err(|error| invalid(format!("The dataset cannot be read: {error}.")))?;
-        let mut reader = BufReader::new(file);
-        let mut hasher = Sha256::new();
         let mut rows = Self {
             train: Vec::new(),
             validation: Vec::new(),
@@ -72,51 +68,20 @@ impl Rows {
             sha256: String::new(),
             validation_sha256: None,
         };
-        let mut line = Vec::new();
-        for number in 1_u64.. {
-            interrupt.check()?;
-            line.clear();
-            let length = (&mut reader)
-                .take(LINE_LIMIT as u64 + 1)
-                .read_until(b'\n', &mut line)
-                .map_err(|error| invalid(format!("The dataset cannot be read: {error}.")))?;
-            if length == 0 {
-                break;
-            }
-            if length > LINE_LIMIT {
-                return Err(invalid(format!("Line {number} of the dataset is longer than 16 MB.")).into());
-            }
-            hasher.update(&line);
-            if line.iter().all(u8::is_ascii_whitespace) {
-                continue;
-            }
-            let encoded = match method {
-                Method::Supervised => serde_json::from_slice(&line)
-                    .map(|row: ChatRow| chat.encode_row(&row.messages, row.tools(), 0, limit))
-                    .map_err(|error| format!("is no chat row: {error}")),
-                Method::Text => serde_json::from_slice(&line)
-                    .map(|row: TextRow| chat.encode_plain(&row.text, limit))
-                    .map_err(|error| format!("is no text row: {error}")),
-                Method::Dpo => serde_json::from_slice(&line)
-                    .map(|row: PairRow| chat.encode_pair(&row, limit))
-                    .map_err(|error| format!("is no pair of answers: {error}")),
-            };
-            let encoded = encoded.map_err(|why| invalid(format!("Line {number} of the dataset {why}.")))?;
-            rows.add(encoded, number);
-        }
-        rows.sha256 = hex::encode(hasher.finalize());
+        rows.sha256 = each_row(path, method, chat, limit, interrupt, |row, number| {
+            rows.add(row, number)
+        })?;
         Ok(rows)
     }
 
     fn add(&mut self, row: Result<EncodedRow, ChatError>, number: u64) {
         match row {
             Ok(row) => {
-                self.truncated += u64::from(row.sequences().any(|row| row.truncated));
-                let alike = row.rejected.as_ref().is_some_and(|worse| worse.tokens == row.tokens);
-                if alike || row.sequences().any(|row| row.trainable.is_empty()) {
-                    self.dropped += 1;
-                } else {
+                self.truncated += u64::from(row.is_cut());
+                if row.teaches() {
                     self.train.push(EncodedRow { number, ..row });
+                } else {
+                    self.dropped += 1;
                 }
             }
             Err(error) => {
@@ -158,6 +123,53 @@ impl Rows {
             }
         }
     }
+}
+
+/// Reads chat rows, pairs of answers or texts, one JSON object a line, each with its line's number. The SHA-256 of all bytes.
+pub fn each_row(
+    path: &Path,
+    method: Method,
+    chat: &Chat,
+    limit: usize,
+    interrupt: &Interrupt,
+    mut take: impl FnMut(Result<EncodedRow, ChatError>, u64),
+) -> Result<String, Stop> {
+    let file = File::open(path).map_err(|error| invalid(format!("The dataset cannot be read: {error}.")))?;
+    let mut reader = BufReader::new(file);
+    let mut hasher = Sha256::new();
+    let mut line = Vec::new();
+    for number in 1_u64.. {
+        interrupt.check()?;
+        line.clear();
+        let length = (&mut reader)
+            .take(LINE_LIMIT as u64 + 1)
+            .read_until(b'\n', &mut line)
+            .map_err(|error| invalid(format!("The dataset cannot be read: {error}.")))?;
+        if length == 0 {
+            break;
+        }
+        if length > LINE_LIMIT {
+            return Err(invalid(format!("Line {number} of the dataset is longer than 16 MB.")).into());
+        }
+        hasher.update(&line);
+        if line.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        let encoded = match method {
+            Method::Supervised => serde_json::from_slice(&line)
+                .map(|row: ChatRow| chat.encode_row(&row.messages, row.tools(), 0, limit))
+                .map_err(|error| format!("is no chat row: {error}")),
+            Method::Text => serde_json::from_slice(&line)
+                .map(|row: TextRow| chat.encode_plain(&row.text, limit))
+                .map_err(|error| format!("is no text row: {error}")),
+            Method::Dpo => serde_json::from_slice(&line)
+                .map(|row: PairRow| chat.encode_pair(&row, limit))
+                .map_err(|error| format!("is no pair of answers: {error}")),
+        };
+        let encoded = encoded.map_err(|why| invalid(format!("Line {number} of the dataset {why}.")))?;
+        take(encoded, number);
+    }
+    Ok(hex::encode(hasher.finalize()))
 }
 
 fn invalid(message: String) -> Failure {
