@@ -32,6 +32,7 @@ pub mod prices;
 pub mod provider_keys;
 pub mod studies;
 pub mod templates;
+pub mod trainings;
 pub mod uploads;
 pub mod webhooks;
 pub mod workspaces;

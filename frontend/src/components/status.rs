@@ -11,6 +11,7 @@ use cerebros_common::{
     examples::ExampleStatus,
     jobs::JobStatus,
     model_exports::ModelExportStatus,
+    trainings::{StageStatus, TrainingStatus},
 };
 use leptos::prelude::*;
 
@@ -28,7 +29,7 @@ pub fn agent_status(status: AgentStatus) -> Look {
         AgentStatus::Stage2Training => (Colour::Purple, "Training stage II", true),
         AgentStatus::Stage3Training => (Colour::Purple, "Training stage III", true),
         AgentStatus::Stage4Training => (Colour::Purple, "Training stage IV", true),
-        AgentStatus::Stage5Personalization => (Colour::Purple, "Training", true),
+        AgentStatus::Stage5Personalization => (Colour::Purple, "Training stage V", true),
         AgentStatus::Deploying => (Colour::Purple, "Deploying", true),
         AgentStatus::Ready => (Colour::Green, "Ready", false),
         AgentStatus::Failed => (Colour::Red, "Failed", false),
@@ -71,6 +72,28 @@ pub fn job_status(status: JobStatus) -> Look {
         JobStatus::Succeeded => (Colour::Green, "Succeeded", false),
         JobStatus::Failed => (Colour::Red, "Failed", false),
         JobStatus::Cancelled => (Colour::Grey, "Cancelled", false),
+    }
+}
+
+fn stage_status(status: StageStatus) -> Look {
+    match status {
+        StageStatus::Skipped => (Colour::Grey, "Skipped", false),
+        StageStatus::Waiting => (Colour::Grey, "Waiting", false),
+        StageStatus::Queued => job_status(JobStatus::Queued),
+        StageStatus::Running => job_status(JobStatus::Running),
+        StageStatus::Paused => job_status(JobStatus::Paused),
+        StageStatus::Succeeded => job_status(JobStatus::Succeeded),
+        StageStatus::Failed => job_status(JobStatus::Failed),
+        StageStatus::Cancelled => job_status(JobStatus::Cancelled),
+    }
+}
+
+fn training_status(status: TrainingStatus) -> Look {
+    match status {
+        TrainingStatus::Running => (Colour::Purple, "In training", true),
+        TrainingStatus::Halted => (Colour::Amber, "Halted", false),
+        TrainingStatus::Succeeded => (Colour::Green, "Trained", false),
+        TrainingStatus::Cancelled => (Colour::Grey, "Given up", false),
     }
 }
 
@@ -161,6 +184,16 @@ pub fn DatasetTag(status: DatasetStatus) -> impl IntoView {
 #[component]
 pub fn JobTag(status: JobStatus) -> impl IntoView {
     look(job_status(status))
+}
+
+#[component]
+pub fn StageTag(status: StageStatus) -> impl IntoView {
+    look(stage_status(status))
+}
+
+#[component]
+pub fn TrainingTag(status: TrainingStatus) -> impl IntoView {
+    look(training_status(status))
 }
 
 #[component]

@@ -1,5 +1,6 @@
 //! Five steps from documents to a model. The server remembers the step.
 
+mod stages;
 mod step_bar;
 mod training_step;
 
@@ -100,12 +101,12 @@ fn Content(agent: Signal<Agent>, step: u8) -> impl IntoView {
         1 => view! { <DocumentsPart id kind=DocumentKind::WorkProduct title="Your files" /> }.into_any(),
         2 => view! { <Review agent /> }.into_any(),
         3 => view! {
-            <NotTrained />
+            <Told text="These files are trained on in the first two stages, and searched: the chat quotes them. You can leave this step empty." />
             <DocumentsPart id kind=DocumentKind::Communication title="Your files" />
         }
         .into_any(),
         4 => view! {
-            <NotTrained />
+            <Told text="These files are trained on in the first stage, and searched: the chat quotes them. You can leave this step empty." />
             <DocumentsPart id kind=DocumentKind::Reference title="Your files" />
         }
         .into_any(),
@@ -114,11 +115,11 @@ fn Content(agent: Signal<Agent>, step: u8) -> impl IntoView {
 }
 
 #[component]
-fn NotTrained() -> impl IntoView {
+fn Told(text: &'static str) -> impl IntoView {
     view! {
         <div class="mb-6 flex gap-2 rounded-field bg-tint-blue px-4 py-2 text-sm text-ink-blue">
             <Icon icon=icondata::LuInfo class="mt-0.5 size-4" />
-            <p>"Today these files are stored and searched: the chat quotes them. They are not trained on yet. You can leave this step empty."</p>
+            <p>{text}</p>
         </div>
     }
 }

@@ -46,6 +46,9 @@ pub fn TrainForm(
     /// Whether its rows are pairs of answers.
     #[prop(optional, into)]
     pairs: Signal<bool>,
+    /// It starts from a fresh adapter, and no other is offered.
+    #[prop(optional)]
+    fresh: bool,
     train: Callback<Choice>,
 ) -> impl IntoView {
     let bases = Remote::new(|| {
@@ -102,7 +105,7 @@ pub fn TrainForm(
             <Loaded remote=bases let:page>
                 <Bases bases=Signal::derive(move || page.get().items) chosen added=Callback::new(move |()| bases.refetch()) />
             </Loaded>
-            <Start chosen start typed error />
+            {(!fresh).then(|| view! { <Start chosen start typed error /> })}
             <Parameters typed error pairs />
             {estimate.map(|estimate| view! { <Estimate estimate apply /> })}
             <Alert error=Signal::derive(move || error.get().filter(|error| error.fields().is_empty())) />

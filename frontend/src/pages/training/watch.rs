@@ -32,6 +32,7 @@ use cerebros_common::{
         GradientCheckpointing, Job, JobParameters, JobStatus, MethodChoice, Precision, Quantization, RateSchedule,
         TargetModule, TrainingMethod,
     },
+    trainings::StageKind,
     workspaces::Role,
 };
 use chrono::Utc;
@@ -61,7 +62,14 @@ pub fn Watch(id: JobId) -> impl IntoView {
 
 /// Step, part and time left, and the buttons.
 #[component]
-fn State(job: Signal<Job>, metrics: Metrics, remote: Remote<Job>) -> impl IntoView {
+pub fn State(
+    job: Signal<Job>,
+    metrics: Metrics,
+    remote: Remote<Job>,
+    /// For a page that shows several.
+    #[prop(into, default = "Progress".to_owned())]
+    label: String,
+) -> impl IntoView {
     let status = Memo::new(move |_| job.with(|job| job.status));
     let total = move || job.with(|job| job.plan.as_ref().map(|plan| plan.total_steps));
     let step = Memo::new(move |_| job.with(|job| job.step).max(metrics.last_step()));
@@ -97,7 +105,7 @@ fn State(job: Signal<Job>, metrics: Metrics, remote: Remote<Job>) -> impl IntoVi
         (_, Some(total)) => format!("{} of {} steps", format::count(step.get()), format::count(total)),
     };
     view! {
-        <section class="panel space-y-4 p-4 sm:p-6" aria-label="Progress">
+        <section class="panel space-y-4 p-4 sm:p-6" aria-label=label>
             <div class="flex flex-wrap items-center gap-2">
                 {move || view! { <JobTag status=status.get() /> }}
                 <p class="grow basis-40 text-sm">{line}</p>
@@ -167,7 +175,7 @@ fn Buttons(status: Memo<JobStatus>, remote: Remote<Job>) -> impl IntoView {
 }
 
 #[component]
-fn Failure(job: Signal<Job>) -> impl IntoView {
+pub fn Failure(job: Signal<Job>) -> impl IntoView {
     move || {
         job.with(|job| job.failure.clone()).map(|failure| {
             view! {
@@ -187,16 +195,18 @@ fn Failure(job: Signal<Job>) -> impl IntoView {
 #[component]
 fn Result(job: Signal<Job>) -> impl IntoView {
     move || {
-        let (model, agent) = job.with(|job| (job.model_id, job.agent_id));
+        let (model, agent, stage) = job.with(|job| (job.model_id, job.agent_id, job.stage));
+        // A stage says nothing of the whole training.
+        let alone = agent.filter(|_| stage.is_none());
         model.map(|model| {
             view! {
                 <div class="flex flex-wrap items-center gap-4 rounded-field bg-tint-green p-4 text-ink-green">
                     <p class="flex grow basis-64 items-center gap-2 font-medium">
                         <Icon icon=icondata::LuCircleCheck class="size-5" />
-                        {if agent.is_some() { "The model is trained, and the assistant answers with it." } else { "The model is trained." }}
+                        {if alone.is_some() { "The model is trained, and the assistant answers with it." } else { "The model is trained." }}
                     </p>
                     <div class="flex flex-wrap gap-2">
-                        {agent
+                        {alone
                             .map(|agent| {
                                 view! {
                                     <a href=format!("/assistants/{agent}?tab=chat") class="btn btn-sm btn-primary">
@@ -290,6 +300,7 @@ fn Facts(job: Signal<Job>) -> impl IntoView {
                 let (modules, schedule) = (modules(&parameters), schedule(&parameters));
                 let (kept, checkpointing) = (kept(&parameters), checkpointing(&parameters));
                 let agent = job.agent_id;
+                let stage = job.stage.and_then(StageKind::of_number);
                 view! {
                     <dl class="grid grid-cols-1 gap-4 min-[420px]:grid-cols-2 md:grid-cols-4">
                         <Fact name="Dataset">
@@ -299,6 +310,17 @@ fn Facts(job: Signal<Job>) -> impl IntoView {
                         {job
                             .initial_model_id
                             .map(|id| view! { <Fact name="Goes on from"><a class="link-plain" href=format!("/models/{id}")>"A model"</a></Fact> })}
+                        {stage
+                            .zip(agent)
+                            .map(|(stage, agent)| {
+                                view! {
+                                    <Fact name="Stage">
+                                        <a class="link-plain" href=format!("/assistants/{agent}/wizard/5")>
+                                            {format!("{}: {}", stage.numeral(), stage.title().to_lowercase())}
+                                        </a>
+                                    </Fact>
+                                }
+                            })}
                         {agent.map(|agent| view! { <Fact name="Assistant"><a class="link-plain" href=format!("/assistants/{agent}")>"Open"</a></Fact> })}
                         <Fact name="Ordered"><Ago at=job.created_at /></Fact>
                         {job

@@ -196,6 +196,27 @@ pub fn ChartsPanel(id: JobId, metrics: Metrics) -> impl IntoView {
     }
 }
 
+/// The loss alone, once there is some.
+#[component]
+pub fn LossChart(metrics: Metrics, #[prop(into)] title: String) -> impl IntoView {
+    let measure = &MEASURES[0];
+    let series = Signal::derive(move || {
+        let mut series = metrics
+            .points
+            .with(|points| lines(measure, points, 0.0, Line::First, str::to_owned));
+        if let Some(last) = series.last_mut().filter(|last| last.stroke == Stroke::Dashed) {
+            last.line = Line::Second;
+        }
+        series
+    });
+    let title = Signal::stored(title);
+    view! {
+        <Show when=move || series.with(|series| series.iter().any(|series| !series.points.is_empty()))>
+            <Chart series title x_name="Step" unit=Signal::stored(measure.unit) />
+        </Show>
+    }
+}
+
 /// The jobs to put beside this one, as the address names them.
 fn others(address: Address, id: JobId) -> Vec<JobId> {
     let named = address.text("with").unwrap_or_default();

@@ -33,7 +33,7 @@ pub static STEPS: [Step; 5] = [
     Step {
         name: "Training",
         title: "Train the model",
-        text: "Stage V, personalization on your approved examples, is what is trained today.",
+        text: "In five stages on one adapter: your documents, then your approved examples.",
     },
 ];
 

@@ -1,222 +1,172 @@
-//! The fifth step: from approved examples to a model.
+//! The fifth step: from documents and approved examples to a model, in five stages.
 
+use super::stages::{Stages, learns_from};
 use crate::{
     api::{
         ApiError,
-        datasets::{create_dataset, find_dataset},
-        jobs::create_job,
+        trainings::{create_training, find_training},
     },
-    browser,
     components::{
-        error_view::Alert,
+        error_view::{Alert, ErrorView},
         icon::Icon,
+        loaded::{Loaded, Skeleton},
         may::{May, Needs},
         page_head::Panel,
-        progress::Progress,
     },
-    events::Events,
     format,
     forms::Sending,
-    pages::training::{
-        form::{Choice, TrainForm},
-        watch::Watch,
-    },
+    pages::training::form::{Choice, TrainForm},
+    remote::Remote,
 };
 use cerebros_common::{
     agents::Agent,
-    datasets::{DatasetStatus, NewDataset},
     events::EventKind,
-    ids::{AgentId, JobId},
-    jobs::NewJob,
+    trainings::{NewTraining, StageKind, Training, TrainingStatus},
     workspaces::Role,
 };
-use chrono::Utc;
-use leptos::{leptos_dom::helpers::set_timeout, prelude::*};
-use std::time::Duration;
+use leptos::prelude::*;
 
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+#[derive(Clone, PartialEq)]
+enum Shown {
+    Loading,
+    Failed(ApiError),
+    /// Nothing was trained yet, or it is to be trained again.
+    Start,
+    Stages,
+}
 
 #[component]
 pub fn TrainingStep(agent: Signal<Agent>) -> impl IntoView {
     let id = agent.with_untracked(|agent| agent.id);
-    let order = Order::new(id);
-    let job = Memo::new(move |_| order.started.get().or(agent.with(|agent| agent.job_id)));
+    let training = Remote::new(move || find_training(id)).live(move |event| {
+        event.agent_id == Some(id) && matches!(event.kind, EventKind::AgentChanged | EventKind::JobChanged)
+    });
     let again = RwSignal::new(false);
-    let preparing = Memo::new(move |_| order.waiting.with(Option::is_some));
-    Effect::new(move |_| {
-        job.get();
-        again.set(false);
+    let shown = Memo::new(move |_| {
+        let again = again.get();
+        training.state().with(|state| match state {
+            None => Shown::Loading,
+            Some(Err(error)) if error.is_missing() => Shown::Start,
+            Some(Err(error)) => Shown::Failed(error.clone()),
+            Some(Ok(_)) if again => Shown::Start,
+            Some(Ok(_)) => Shown::Stages,
+        })
     });
-    view! {
-        <Alert error=order.sending.error />
-        {move || {
-            if preparing.get() {
-                return view! { <Preparing /> }.into_any();
-            }
-            match job.get() {
-                Some(job) if !again.get() => {
-                    view! {
-                        <Watch id=job />
-                        <May role=Role::Editor>
-                            <div class="mt-6">
-                                <button type="button" class="btn" on:click=move |_| again.set(true)>
-                                    <Icon icon=icondata::LuRotateCcw />
-                                    "Train again with other settings"
-                                </button>
-                            </div>
-                        </May>
-                    }
-                        .into_any()
-                }
-                _ => {
-                    view! {
-                        <Needs role=Role::Editor>
-                            <Start agent order />
-                        </Needs>
-                    }
-                        .into_any()
-                }
-            }
-        }}
+    let rests = Memo::new(move |_| {
+        let status = training.with(|training| training.status);
+        status.is_some_and(|status| status != TrainingStatus::Running)
+    });
+    move || match shown.get() {
+        Shown::Loading => view! { <Skeleton /> }.into_any(),
+        Shown::Failed(error) => {
+            view! { <ErrorView error retry=Callback::new(move |()| training.refetch()) /> }.into_any()
+        }
+        Shown::Start => view! {
+            <Needs role=Role::Editor>
+                <Start agent training again />
+            </Needs>
+        }
+        .into_any(),
+        Shown::Stages => view! {
+            <Loaded remote=training let:current>
+                <Stages training=current remote=training />
+            </Loaded>
+            <May role=Role::Editor>
+                <Show when=move || rests.get()>
+                    <div class="mt-6">
+                        <button type="button" class="btn" on:click=move |_| again.set(true)>
+                            <Icon icon=icondata::LuRotateCcw />
+                            "Train again with other settings"
+                        </button>
+                    </div>
+                </Show>
+            </May>
+        }
+        .into_any(),
     }
 }
 
 #[component]
-fn Preparing() -> impl IntoView {
-    view! {
-        <Panel title="Preparing the dataset">
-            <p class="mb-4 text-muted" role="status">
-                "The approved examples are written into a dataset and checked. Training starts by itself; you can leave this page."
-            </p>
-            <Progress part=0.1 label="Preparing" />
-        </Panel>
-    }
-}
-
-#[component]
-fn Start(agent: Signal<Agent>, order: Order) -> impl IntoView {
-    let approved = move || agent.with(|agent| agent.examples.approved);
-    let review = move || agent.with(|agent| format!("/assistants/{}/wizard/2", agent.id));
+fn Start(agent: Signal<Agent>, training: Remote<Training>, again: RwSignal<bool>) -> impl IntoView {
+    let id = agent.with_untracked(|agent| agent.id);
+    let sending = Sending::new();
     let train = Callback::new(move |choice: Choice| {
-        order.place(agent.with_untracked(|agent| agent.name.clone()), choice);
-    });
-    view! {
-        <div class="panel mb-6 flex flex-wrap items-center gap-4 p-4">
-            <span class="rounded-full bg-tint-blue p-2 text-ink-blue">
-                <Icon icon=icondata::LuQuote class="size-5" />
-            </span>
-            <div class="grow">
-                <p class="font-medium">{move || format::counted(approved(), "approved example", "approved examples")}</p>
-                <p class="text-sm text-muted">"Training uses these and nothing else."</p>
-            </div>
-            <a href=review class="btn btn-sm">
-                "Review examples"
-            </a>
-        </div>
-        <TrainForm
-            busy=order.sending.busy
-            error=order.sending.error
-            blocked=Signal::derive(move || (approved() == 0).then_some("Approve at least one example first."))
-            train
-        />
-    }
-}
-
-/// A training on its way: the dataset is being checked, the job comes after. It is kept in the browser's storage, so that
-/// a reload goes on with it.
-#[derive(Clone, Copy)]
-struct Order {
-    agent: AgentId,
-    waiting: RwSignal<Option<NewJob>>,
-    /// The job, from when it was made until the agent names it too.
-    started: RwSignal<Option<JobId>>,
-    sending: Sending,
-}
-
-impl Order {
-    fn new(agent: AgentId) -> Self {
-        let order = Self {
-            agent,
-            waiting: RwSignal::new(None),
-            started: RwSignal::new(None),
-            sending: Sending::new(),
+        let body = NewTraining {
+            base_id: choice.base_id,
+            parameters: choice.parameters,
         };
-        let kept = browser::recall(browser::storage(), &order.key());
-        order
-            .waiting
-            .set(kept.and_then(|kept| serde_json::from_str(&kept).ok()));
-        Events::of_app().on(
-            move |event| {
-                let dataset = order
-                    .waiting
-                    .with_untracked(|job| job.as_ref().map(|job| job.dataset_id.0));
-                event.kind == EventKind::DatasetChanged && Some(event.id) == dataset
+        sending.submit(
+            body,
+            move |body| create_training(id, body),
+            move |begun| {
+                training.set(begun);
+                again.set(false);
             },
-            move |_| order.advance(),
         );
-        Effect::new(move |_| {
-            if order.sending.error.with(Option::is_some) && order.waiting.with_untracked(Option::is_some) {
-                order.keep(None);
+    });
+    let last = agent.with_untracked(|agent| agent.job_id);
+    let nothing = move || agent.with(|agent| documents(agent) == 0 && agent.examples.approved == 0);
+    view! {
+        <Alert error=sending.general() />
+        <div class="space-y-6">
+            <Panel title="What each stage learns from">
+                <ol class="divide-y divide-line">
+                    {StageKind::ALL.map(|kind| view! { <Coming agent kind /> }).collect_view()}
+                </ol>
+                <p class="mt-4 text-sm text-muted">
+                    "Each stage goes on from the one before, on the same adapter. A stage with nothing to learn from is skipped. "
+                    "To train on one dataset alone, open it under "
+                    <a href="/datasets" class="link-plain">"Datasets"</a>
+                    "."
+                    {last
+                        .map(|id| {
+                            view! {
+                                " "
+                                <a href=format!("/training/{id}") class="link-plain">"See the last job of this assistant"</a>
+                                "."
+                            }
+                        })}
+                </p>
+            </Panel>
+            <TrainForm
+                busy=sending.busy
+                error=sending.error
+                blocked=Signal::derive(move || nothing().then_some("Upload a document or approve an example first."))
+                fresh=true
+                train
+            />
+        </div>
+    }
+}
+
+fn documents(agent: &Agent) -> u64 {
+    agent.documents.work_products + agent.documents.communications + agent.documents.references
+}
+
+/// A stage that is still to be started, with how much there is for it.
+#[component]
+fn Coming(agent: Signal<Agent>, kind: StageKind) -> impl IntoView {
+    let amount = move || {
+        agent.with(|agent| match kind {
+            StageKind::Foundation => format::counted(documents(agent), "document", "documents"),
+            StageKind::Communications => format::counted(agent.documents.communications, "file", "files"),
+            StageKind::WorkProducts => format::counted(agent.documents.work_products, "file", "files"),
+            StageKind::Instructions => "comes with Cerebros".to_owned(),
+            StageKind::Personalization => {
+                format::counted(agent.examples.approved, "approved example", "approved examples")
             }
-        });
-        order.advance();
-        order
-    }
-
-    fn key(self) -> String {
-        format!("training-{}", self.agent)
-    }
-
-    fn place(self, name: String, choice: Choice) {
-        let agent_id = self.agent;
-        let day = Utc::now().format("%-d %b %Y, %H:%M");
-        let name: String = name.chars().take(90).collect();
-        let body = NewDataset {
-            agent_id,
-            name: format!("{name}, {day}"),
-            version_of: None,
-        };
-        self.sending.submit(body, create_dataset, move |dataset| {
-            self.keep(Some(NewJob {
-                dataset_id: dataset.id,
-                validation_dataset_id: None,
-                base_id: choice.base_id,
-                initial_model_id: choice.initial_model_id,
-                agent_id: Some(agent_id),
-                parameters: choice.parameters,
-            }));
-            self.advance();
-        });
-    }
-
-    fn keep(self, job: Option<NewJob>) {
-        let text = job.as_ref().and_then(|job| serde_json::to_string(job).ok());
-        browser::remember(browser::storage(), &self.key(), text.as_deref());
-        self.waiting.try_set(job);
-    }
-
-    /// Starts the job once the dataset is ready. Looks again by itself, in case that the event was missed.
-    fn advance(self) {
-        let Some(Some(job)) = self.waiting.try_get_untracked() else {
-            return;
-        };
-        let work = async move {
-            let dataset = find_dataset(job.dataset_id).await?;
-            match dataset.status {
-                DatasetStatus::Uploading | DatasetStatus::Validating => Ok(None),
-                DatasetStatus::Ready => create_job(job).await.map(|job| Some(job.id)),
-                DatasetStatus::Error | DatasetStatus::Erased => {
-                    Err(ApiError::Unreadable(dataset.error.unwrap_or_default()))
-                }
-            }
-        };
-        self.sending.start(work, move |started| {
-            if started.is_some() {
-                self.keep(None);
-                self.started.try_set(started);
-            } else {
-                set_timeout(move || self.advance(), LOOK_AGAIN);
-            }
-        });
+        })
+    };
+    let review = (kind == StageKind::Personalization).then(|| agent.with_untracked(|agent| agent.id));
+    view! {
+        <li class="flex flex-wrap items-baseline gap-x-4 gap-y-1 py-3">
+            <span class="w-6 shrink-0 font-semibold text-primary" aria-hidden="true">{kind.numeral()}</span>
+            <div class="min-w-0 grow basis-56">
+                <p class="font-medium">{kind.title()}</p>
+                <p class="text-sm text-muted">{learns_from(kind)}</p>
+            </div>
+            <p class="text-sm">{amount}</p>
+            {review.map(|id| view! { <a href=format!("/assistants/{id}/wizard/2") class="btn btn-sm">"Review examples"</a> })}
+        </li>
     }
 }
