@@ -7,11 +7,13 @@ mod child;
 mod estimate;
 mod files;
 mod finish;
+mod lengths;
 mod method;
 mod prepare;
 pub mod results;
 
 pub use estimate::estimate;
+pub use lengths::lengths;
 pub use method::{Misfit, method};
 
 use crate::{error::AppResult, state::App, webhooks};

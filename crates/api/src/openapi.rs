@@ -181,9 +181,13 @@ fn access(method: &str, operation: &Operation) -> Access {
         // Its address is signed.
         "put_part" => Open,
         "create_base" | "delete_base" => Member(Role::Editor, KeyScope::Train),
-        "create_job" | "estimate_job" | "cancel_job" | "pause_job" | "resume_job" | "retry_job" => {
-            Member(Role::Editor, KeyScope::Train)
-        }
+        "create_job"
+        | "estimate_job"
+        | "measure_dataset_lengths"
+        | "cancel_job"
+        | "pause_job"
+        | "resume_job"
+        | "retry_job" => Member(Role::Editor, KeyScope::Train),
         "create_training" | "cancel_training" => Member(Role::Editor, KeyScope::Train),
         "create_fine_tuning_job" | "cancel_fine_tuning_job" | "pause_fine_tuning_job" | "resume_fine_tuning_job" => {
             Member(Role::Editor, KeyScope::Train)

@@ -1,5 +1,9 @@
 //! Datasets: validated rows to train on.
 
+mod lengths;
+
+pub use lengths::*;
+
 use crate::ids::{AgentId, DatasetId};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};

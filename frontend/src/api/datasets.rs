@@ -3,8 +3,8 @@
 use super::{Answer, delete, get, list, order, post};
 use cerebros_common::{
     datasets::{
-        Dataset, DatasetCursor, DatasetDiff, DatasetExport, DatasetFinding, DatasetFormat, DatasetPart, DatasetQuery,
-        DatasetRow, DiffQuery, DiffRowsQuery, NewDataset, NewDatasetSplit, RowFilters,
+        Dataset, DatasetCursor, DatasetDiff, DatasetExport, DatasetFinding, DatasetFormat, DatasetLengths, DatasetPart,
+        DatasetQuery, DatasetRow, DiffQuery, DiffRowsQuery, LengthsChoice, NewDataset, NewDatasetSplit, RowFilters,
     },
     ids::DatasetId,
     wire::{CursorPage, Page, PageQuery},
@@ -64,6 +64,10 @@ pub fn part_address(id: DatasetId, part: DatasetPart) -> String {
 
 pub async fn split_dataset(id: DatasetId, split: NewDatasetSplit) -> Answer<Dataset> {
     post(&format!("/datasets/{id}/split"), &split).await
+}
+
+pub async fn measure_lengths(id: DatasetId, choice: LengthsChoice) -> Answer<DatasetLengths> {
+    post(&format!("/datasets/{id}/lengths"), &choice).await
 }
 
 pub fn report_address(id: DatasetId) -> String {

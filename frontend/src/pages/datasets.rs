@@ -3,6 +3,7 @@
 mod diff;
 pub mod find;
 mod findings;
+mod lengths;
 pub mod list;
 mod next_version;
 mod rows;

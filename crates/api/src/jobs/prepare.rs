@@ -148,14 +148,44 @@ pub async fn fill(app: &App, directory: &Path, source: Source, id: Uuid, paramet
         fs::create_dir_all(&directory)?;
         let validation = directory.join(VALIDATION_ROWS);
         let kept_out = split.map(|split| (split, validation.as_path()));
-        write_rows(rows.path(), form, &directory.join(ROWS), kept_out)?;
+        write_rows(rows.path(), form, &directory.join(ROWS), kept_out, |_| {})?;
         if let Some((measured, form)) = measured {
-            write_rows(measured.path(), form, &validation, None)?;
+            write_rows(measured.path(), form, &validation, None, |_| {})?;
         }
         if let Some(initial) = initial {
             copy_files(&initial, &directory.join(INITIAL))?;
         }
         write_spec(&directory, &spec)
+    })
+    .await;
+    written.map_err(io::Error::other)?
+}
+
+/// As [`fill`], with all accepted rows of the dataset together. The line of each in the dataset's file.
+pub async fn fill_whole(
+    app: &App,
+    directory: &Path,
+    source: Source,
+    parameters: &JobParameters,
+) -> io::Result<Vec<u64>> {
+    let rows = app.storage.local(&source.dataset.blob_key).await?;
+    let form = form_of(&source.dataset.dataset);
+    let spec = JobSpec {
+        version: VERSION,
+        job_id: Uuid::nil().to_string(),
+        base_dir: bases::directory(&app.config, &source.base),
+        dataset: PathBuf::from(ROWS),
+        validation_dataset: None,
+        initial_adapter: None,
+        parameters: trainer_parameters(parameters, source.method, app.config.training_threads, false),
+    };
+    let directory = directory.to_owned();
+    let written = tokio::task::spawn_blocking(move || {
+        fs::create_dir_all(&directory)?;
+        let mut lines = Vec::new();
+        write_rows(rows.path(), form, &directory.join(ROWS), None, |line| lines.push(line))?;
+        write_spec(&directory, &spec)?;
+        Ok(lines)
     })
     .await;
     written.map_err(io::Error::other)?
@@ -229,7 +259,13 @@ fn projection(module: TargetModule) -> Projection {
 }
 
 /// Copies the accepted rows alone, some of them elsewhere.
-fn write_rows(dataset: &Path, form: Form, to: &Path, kept_out: Option<(Split, &Path)>) -> io::Result<()> {
+fn write_rows(
+    dataset: &Path,
+    form: Form,
+    to: &Path,
+    kept_out: Option<(Split, &Path)>,
+    mut each_line: impl FnMut(u64),
+) -> io::Result<()> {
     let create = |path: &Path| fs::File::create(path).map(BufWriter::new);
     let mut out = create(to)?;
     let mut apart = match kept_out {
@@ -242,6 +278,7 @@ fn write_rows(dataset: &Path, form: Form, to: &Path, kept_out: Option<(Split, &P
         &Options::new(form),
         None,
         |row| {
+            each_line(row.line);
             let out = match apart.as_mut().map(|(split, apart)| (split.keeps_next(), apart)) {
                 Some((true, apart)) => apart,
                 _ => &mut out,
@@ -310,7 +347,14 @@ mod tests {
         let split = Split::new(20, 5, 7);
         let mut of_row = split.clone();
         let (kept, left): (Vec<String>, Vec<String>) = rows.into_iter().partition(|_| of_row.keeps_next());
-        write_rows(&at("file"), form, &at("train"), Some((split, &at("validation")))).unwrap();
+        write_rows(
+            &at("file"),
+            form,
+            &at("train"),
+            Some((split, &at("validation"))),
+            |_| {},
+        )
+        .unwrap();
         let lines = |name: &str| -> Vec<String> {
             let text = fs::read_to_string(at(name)).unwrap();
             text.lines().map(str::to_owned).collect()

@@ -4,9 +4,10 @@ use crate::{
     datasets::{self, diff, form_of, preview, versions, written},
     download,
     error::{AppError, AppResult},
-    extract::{Body, Editor, Id, Query, Viewer},
+    extract::{Body, Editor, Id, Query, Trainer, Viewer},
     idempotency::{Begun, IdempotencyKeyHeader, Once},
-    limits, paging, respond,
+    jobs, limits, paging, respond,
+    routes::jobs::require_ready,
     state::App,
     upload::{self, Form},
 };
@@ -14,12 +15,13 @@ use actix_multipart::Multipart;
 use actix_web::{HttpRequest, delete, get, post, web};
 use cerebros_common::{
     datasets::{
-        Dataset, DatasetCursor, DatasetDiff, DatasetExport, DatasetFinding, DatasetLayout, DatasetQuery,
-        DatasetReportQuery, DatasetRow, DatasetUpload, DiffQuery, DiffRowsQuery, NewDataset, NewDatasetSplit,
-        ReportFormat, RowFilters,
+        Dataset, DatasetCursor, DatasetDiff, DatasetExport, DatasetFinding, DatasetLayout, DatasetLengths,
+        DatasetQuery, DatasetReportQuery, DatasetRow, DatasetUpload, DiffQuery, DiffRowsQuery, LengthsChoice,
+        NewDataset, NewDatasetSplit, ReportFormat, RowFilters,
     },
     documents::FileForm,
     ids::DatasetId,
+    jobs::{JobParameters, NewJob},
     wire::{CursorPage, Envelope, Page, PageQuery},
 };
 use cerebros_db as db;
@@ -39,6 +41,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(delete_dataset)
         .service(restore_dataset)
         .service(split_dataset)
+        .service(measure_dataset_lengths)
         .service(list_dataset_rows)
         .service(list_dataset_findings)
         .service(find_dataset_content)
@@ -266,6 +269,38 @@ async fn split_dataset(
     body: Body<NewDatasetSplit>,
 ) -> AppResult {
     Ok(respond::ok(datasets::split(&app, &scope, id.0, body.0).await?))
+}
+
+/// Measure a dataset's rows
+///
+/// In a base's tokens: how long they are, which are cut at a length, and of which nothing is left to learn. Counted as a job
+/// counts, over all rows, those included that are kept out of training.
+#[utoipa::path(
+    tag = "datasets",
+    params(("id" = DatasetId, Path)),
+    request_body = LengthsChoice,
+    responses((status = 200, description = "How long the rows are", body = Envelope<DatasetLengths>)),
+)]
+#[post("/datasets/{id}/lengths")]
+async fn measure_dataset_lengths(
+    app: web::Data<App>,
+    Trainer(scope): Trainer,
+    id: Id<DatasetId>,
+    body: Body<LengthsChoice>,
+) -> AppResult {
+    let counted = NewJob {
+        dataset_id: id.0,
+        validation_dataset_id: None,
+        base_id: body.0.base_id,
+        initial_model_id: None,
+        agent_id: None,
+        parameters: JobParameters {
+            max_seq_length: body.0.max_seq_length,
+            ..JobParameters::default()
+        },
+    };
+    require_ready(&app, &scope, &counted).await?;
+    Ok(respond::ok(jobs::lengths(&app, &scope, &counted).await?))
 }
 
 /// List a dataset's rows

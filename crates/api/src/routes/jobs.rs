@@ -100,7 +100,8 @@ async fn estimate_job(app: web::Data<App>, Trainer(scope): Trainer, body: Body<N
     Ok(respond::ok(jobs::estimate(&app, &scope, &body.0).await?))
 }
 
-async fn require_ready(app: &App, scope: &Scope, new: &NewJob) -> AppResult<()> {
+/// Refuses what could not start.
+pub async fn require_ready(app: &App, scope: &Scope, new: &NewJob) -> AppResult<()> {
     let kind = async |id| -> AppResult<Option<RowsKind>> {
         require_rows(&db::datasets::find(scope, &app.db, id).await?)?;
         let located = db::datasets::find_for_training(scope, &app.db, id).await?;

@@ -5,6 +5,7 @@ use crate::{
     training::{built_in_base, end_of, ready_dataset},
 };
 use cerebros_common::{
+    datasets::{DatasetLengths, LongRow},
     errors::ErrorCode,
     jobs::{Job, JobEstimate, JobStatus},
 };
@@ -15,6 +16,8 @@ on_both_databases!(
     an_estimate_is_what_the_trainer_counts,
     what_does_not_fit_is_said_with_what_would,
     bad_estimates_are_refused,
+    lengths_are_what_an_estimate_counts,
+    lengths_name_lines_and_what_is_cut_off,
 );
 
 const ESTIMATE: &str = "/api/v1/jobs/estimate";
@@ -194,4 +197,90 @@ async fn bad_estimates_are_refused(server: TestServer) {
     let problem = member.post(ESTIMATE, body).await.problem();
     assert_eq!(problem.error, ErrorCode::Conflict);
     assert!(problem.detail.contains("max_seq_length"), "{}", problem.detail);
+}
+
+/// The lengths of the rows of a job's body, and the address that tells them.
+async fn lengths(client: &Client, body: &Value) -> (DatasetLengths, String) {
+    let path = format!("/api/v1/datasets/{}/lengths", body["dataset_id"].as_str().unwrap());
+    let length = &body["parameters"]["max_seq_length"];
+    let choice = json!({"base_id": body["base_id"], "max_seq_length": length});
+    (client.post(&path, choice).await.data(), path)
+}
+
+async fn lengths_are_what_an_estimate_counts(server: TestServer) {
+    let member = server.member().await;
+    for seed in 0..4 {
+        let mut dice = Dice(seed);
+        let rows = if seed % 2 == 1 { dice.pairs(20) } else { dice.rows(20) };
+        let length = [60, 120][seed as usize / 2];
+        let body = body(&member, &rows, json!({"max_seq_length": length})).await;
+        // All rows are trained on.
+        let split = format!("/api/v1/datasets/{}/split", body["dataset_id"].as_str().unwrap());
+        member
+            .post(&split, json!({"validation_fraction": 0.0}))
+            .await
+            .data::<Value>();
+        let plan = member.post(ESTIMATE, body.clone()).await.data::<JobEstimate>().plan;
+        let (told, _) = lengths(&member, &body).await;
+        assert!(plan.truncated_rows > 0, "seed {seed}");
+        assert_eq!(
+            (told.rows, told.truncated_rows, told.dropped_rows),
+            (plan.train_rows, plan.truncated_rows, plan.dropped_rows)
+        );
+        assert_eq!(
+            (told.tokens, told.trainable_tokens),
+            (plan.train_tokens, plan.trainable_tokens)
+        );
+        assert_eq!(told.max_tokens, length);
+        assert_eq!(
+            told.spread.iter().map(|span| span.rows).sum::<u64>(),
+            told.rows + told.dropped_rows
+        );
+        // Kept apart, rows are counted all the same.
+        let other = ready_dataset(&member, &rows).await;
+        let split = format!("/api/v1/datasets/{}/split", other.id);
+        member
+            .post(&split, json!({"validation_fraction": 0.5}))
+            .await
+            .data::<Value>();
+        let mut body = body;
+        body["dataset_id"] = json!(other.id);
+        assert_eq!(lengths(&member, &body).await.0, told);
+    }
+}
+
+async fn lengths_name_lines_and_what_is_cut_off(server: TestServer) {
+    let member = server.member().await;
+    let row = |asked: usize, answered: usize| {
+        let [asked, answered] = [asked, answered].map(|count| "word ".repeat(count));
+        json!({"messages": [{"role": "user", "content": asked}, {"role": "assistant", "content": answered}]})
+    };
+    let rows = format!("{{\n{}\n\n{}\n{}\n", row(2, 2), row(90, 1), row(2, 60));
+    let body = body(&member, &rows, json!({"max_seq_length": 128})).await;
+    let (told, path) = lengths(&member, &body).await;
+    assert_eq!((told.rows, told.truncated_rows), (2, 2));
+    assert_eq!((told.dropped_rows, told.cut_off_rows), (1, 1));
+    let lines: Vec<u64> = told.longest_rows.iter().map(|row| row.line).collect();
+    assert_eq!(lines, [4, 5, 2], "of the file, what is rejected included");
+    let longest = told.longest_row_tokens;
+    assert_eq!(
+        told.longest_rows[0],
+        LongRow {
+            line: 4,
+            tokens: longest
+        }
+    );
+    assert!(longest > 450 && told.p50_tokens < longest && told.p50_tokens > 300);
+    // A length that nothing is left of still is an answer.
+    let mut short = body.clone();
+    short["parameters"]["max_seq_length"] = json!(16);
+    let (told, _) = lengths(&member, &short).await;
+    assert_eq!((told.rows, told.cut_off_rows, told.tokens), (0, 3, 0));
+    for (field, value) in [("max_seq_length", json!(8)), ("surprise", json!(1))] {
+        let mut bad = json!({"base_id": body["base_id"], "max_seq_length": 64});
+        bad[field] = value;
+        assert_eq!(member.post(&path, bad).await.problem().details[0].path, field);
+    }
+    let unknown = json!({"base_id": uuid::Uuid::nil(), "max_seq_length": 64});
+    assert_eq!(member.post(&path, unknown).await.problem().error, ErrorCode::NotFound);
 }

@@ -2,6 +2,7 @@
 
 use super::{
     findings::Findings,
+    lengths::Lengths,
     list::{format_name, source_name},
     rows::Rows,
     split::Split,
@@ -72,6 +73,9 @@ fn OneDataset(id: DatasetId) -> impl IntoView {
             <Show when=move || current.with(|dataset| dataset.kept_until.is_none())>
                 <Show when=splits>
                     <Split dataset=current />
+                    <May role=Role::Editor>
+                        <Lengths id />
+                    </May>
                 </Show>
                 <Files dataset=current />
             </Show>
