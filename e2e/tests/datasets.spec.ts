@@ -51,6 +51,14 @@ test("a dataset is split, filtered into a next version, compared, deleted and re
   await expect(page.getByRole("link", { name: "Rows to measure on" })).toBeVisible();
   expect((await api(`/datasets/${first.id}`)).split).toEqual({ validation_fraction: 0.25, seed: 42, train_rows: 15, validation_rows: 5 });
 
+  await page.getByRole("button", { name: "Measure lengths" }).press("Enter");
+  await expect(page.getByText("Rows cut")).toBeVisible();
+  await page.getByLabel("Cut rows at").fill("9000");
+  await expect(page.getByText("must be 16 to 8192")).toBeVisible();
+  await page.getByLabel("Cut rows at").fill("40");
+  await expect(page.getByText("20 of 20")).toBeVisible();
+  await looked(page, "dataset-lengths");
+
   await page.getByRole("button", { name: "Versions" }).press("Enter");
   await page.getByRole("button", { name: "Make the version" }).press("Enter");
   await expect(page.getByText(/Must be chosen, or another filter/)).toBeVisible();

@@ -185,7 +185,7 @@ fn Facts(job: Signal<Job>, stage: Memo<Option<TrainingStage>>) -> impl IntoView 
             let shown = |loss: Option<f64>| loss.map_or_else(|| "–".to_owned(), format::loss);
             let left_out = stage.left_out_characters;
             view! {
-                <dl class="grid grid-cols-2 gap-4 md:grid-cols-4">
+                <dl class="grid grid-cols-2 gap-4 pt-2 md:grid-cols-4">
                     <Fact name="Learns from">
                         {match stage.dataset_id {
                             Some(dataset) => {
