@@ -126,11 +126,11 @@ async fn training_survives_kills_of_the_server(server: TestServer) {
         let restarted = Instant::now();
         let running = || async { TrainerProcess::of(&job) };
         while running().await.is_none() {
-            let over = client.get(&path).await.data::<Job>().status.is_over();
-            assert!(
-                !over && restarted.elapsed() < GOES_ON_WITHIN,
-                "training did not go on in time"
-            );
+            // A trainer may reach its end before it notices that its server is gone.
+            if client.get(&path).await.data::<Job>().status.is_over() {
+                break;
+            }
+            assert!(restarted.elapsed() < GOES_ON_WITHIN, "training did not go on in time");
             tokio::task::yield_now().await;
         }
     }
