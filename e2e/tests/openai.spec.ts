@@ -168,9 +168,9 @@ test("the openai package fine-tunes, from a file to a chat", async ({ server }) 
 
 test("the openai package cancels, and understands why something is refused", async ({ server }) => {
   const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: await server.apiKey(), maxRetries: 0 });
-  const file = await client.files.create({ file: await toFile(Buffer.from(rows(24)), "a.jsonl"), purpose: "fine-tune" });
+  const file = await client.files.create({ file: await toFile(Buffer.from(rows(48)), "a.jsonl"), purpose: "fine-tune" });
   const order = { model: "cerebros-tiny", training_file: file.id };
-  const job = await client.fineTuning.jobs.create({ ...order, hyperparameters: { n_epochs: 100 } });
+  const job = await client.fineTuning.jobs.create({ ...order, hyperparameters: { n_epochs: 50 } });
   await client.fineTuning.jobs.cancel(job.id);
   const cancelled = await once(client, job.id, (job) => job.finished_at !== null);
   expect(cancelled).toMatchObject({ status: "cancelled", fine_tuned_model: null });

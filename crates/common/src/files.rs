@@ -56,8 +56,10 @@ pub struct WireList<T> {
     /// `list`
     pub object: String,
     pub data: Vec<T>,
-    pub first_id: Option<String>,
-    pub last_id: Option<String>,
+    /// Empty where the list is.
+    pub first_id: String,
+    /// Empty where the list is.
+    pub last_id: String,
     pub has_more: bool,
 }
 
@@ -65,8 +67,8 @@ impl<T> WireList<T> {
     pub fn new(data: Vec<T>, has_more: bool, id: impl Fn(&T) -> &str) -> Self {
         Self {
             object: "list".to_owned(),
-            first_id: data.first().map(|item| id(item).to_owned()),
-            last_id: data.last().map(|item| id(item).to_owned()),
+            first_id: data.first().map(|item| id(item).to_owned()).unwrap_or_default(),
+            last_id: data.last().map(|item| id(item).to_owned()).unwrap_or_default(),
             data,
             has_more,
         }

@@ -91,7 +91,7 @@ pub struct NewDpo {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewHyperparameters {
-    /// 1 to 100; `auto` is 3.
+    /// 1 to 50; `auto` is 3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub n_epochs: Option<Choice>,
     /// 1 to 64; `auto` is 4.

@@ -20,6 +20,7 @@ import tempfile
 import venv
 
 PEER = pathlib.Path(__file__).with_name("peft_peer.py")
+PACKAGES = ["torch", "transformers", "peft", "gguf", "xllamacpp"]
 PRECISIONS = ["fp32", "bf16"]
 
 
@@ -28,7 +29,9 @@ def python() -> str:
     program = directory / "bin" / "python"
     if not program.exists():
         venv.create(directory, with_pip=True)
-        subprocess.check_call([program, "-m", "pip", "install", "--quiet", "torch", "transformers", "peft", "gguf", "xllamacpp"])
+    # An installation that was cut off is finished.
+    if subprocess.run([program, "-c", f"import {', '.join(PACKAGES)}"], stderr=subprocess.DEVNULL).returncode:
+        subprocess.check_call([program, "-m", "pip", "install", "--quiet", *PACKAGES], stdout=sys.stderr)
     return str(program)
 
 

@@ -21,7 +21,8 @@ use cerebros_db::{self as db, DbError, Scope, jobs::JobLabel};
 
 /// What the multiplier of the learning rate multiplies.
 const LEARNING_RATE: f64 = 2e-4;
-const MAX_EPOCHS: u32 = 100;
+/// OpenAI's.
+const MAX_EPOCHS: u32 = 50;
 const MAX_BATCH_SIZE: u32 = 64;
 const BETAS: std::ops::RangeInclusive<f64> = 0.001..=10.0;
 const MULTIPLIERS: std::ops::RangeInclusive<f64> = 0.0005..=500.0;
@@ -255,7 +256,7 @@ mod tests {
 
     #[test]
     fn hyperparameters_come_out_as_they_went_in() {
-        for (epochs, batch, multiplier) in [(1, 1, 0.1), (100, 64, 500.0), (3, 8, 1.8), (2, 4, 0.0005)] {
+        for (epochs, batch, multiplier) in [(1, 1, 0.1), (50, 64, 500.0), (3, 8, 1.8), (2, 4, 0.0005)] {
             let sent = json!({"n_epochs": epochs, "batch_size": batch, "learning_rate_multiplier": multiplier});
             let told = hyperparameters(&read(sent.clone()).unwrap());
             let told = serde_json::to_value(told).unwrap();
@@ -275,6 +276,7 @@ mod tests {
     fn what_does_not_fit_is_named() {
         for (name, value) in [
             ("n_epochs", json!(0)),
+            ("n_epochs", json!(51)),
             ("n_epochs", json!(1.5)),
             ("n_epochs", json!("many")),
             ("batch_size", json!(65)),

@@ -4,10 +4,11 @@ use crate::{
     documents::{agent, ready},
     helpers::{Client, TestServer},
     training::{end_of, ready_dataset, rows, start_job},
+    wire::{chunks, completion},
 };
 use cerebros_common::{
     agents::Agent,
-    chat::{ChatCompletion, ChatCompletionChunk, Citation, FinishReason, WireError},
+    chat::{Citation, FinishReason, WireError},
     documents::DocumentText,
     jobs::JobStatus,
 };
@@ -38,11 +39,6 @@ fn question(agent: &Agent, content: &str) -> Value {
     })
 }
 
-async fn answer(member: &Client, body: Value) -> ChatCompletion {
-    let answer = member.post("/v1/chat/completions", body).await;
-    serde_json::from_str(&answer.text).unwrap_or_else(|_| panic!("{}", answer.text))
-}
-
 async fn an_answer_cites_what_the_model_has_read(server: TestServer) {
     let member = server.member().await;
     let agent = trained_agent(&member).await;
@@ -61,11 +57,11 @@ async fn an_answer_cites_what_the_model_has_read(server: TestServer) {
     )
     .await;
 
-    let plain = answer(&member, question(&agent, QUESTION)).await;
+    let plain = completion(&member, question(&agent, QUESTION)).await;
     assert!(plain.choices[0].message.citations.is_none() && plain.choices[0].message.annotations.is_none());
     let mut body = question(&agent, QUESTION);
     body["documents"] = json!(true);
-    let cited = answer(&member, body.clone()).await;
+    let cited = completion(&member, body.clone()).await;
     let citations = cited.choices[0].message.citations.clone().unwrap();
     assert!(cited.usage.prompt_tokens > plain.usage.prompt_tokens + 100);
     assert_eq!(citations[0].number, 1);
@@ -86,19 +82,13 @@ async fn an_answer_cites_what_the_model_has_read(server: TestServer) {
         assert_eq!(member.get(&path).await.data::<DocumentText>().text, passage.quote);
     }
 
-    body["stream"] = json!(true);
-    let stream = member.post("/v1/chat/completions", body).await.text;
-    let data = stream.lines().filter_map(|line| line.strip_prefix("data: "));
-    let chunks: Vec<ChatCompletionChunk> = data
-        .take_while(|data| *data != "[DONE]")
-        .map(|data| serde_json::from_str(data).unwrap())
-        .collect();
+    let chunks = chunks(&member, body.clone()).await;
     assert_eq!(chunks[0].choices[0].delta.citations.as_ref(), Some(&citations));
     assert!(chunks.last().unwrap().choices[0].delta.annotations.is_some());
 
     let mut unknown = question(&agent, "Zebras?");
     unknown["documents"] = json!(true);
-    let unknown = answer(&member, unknown).await;
+    let unknown = completion(&member, unknown).await;
     assert_eq!(unknown.choices[0].message.citations, Some(Vec::new()));
 }
 
@@ -119,7 +109,7 @@ async fn only_assistants_read_documents(server: TestServer) {
 async fn answers_are_as_many_and_as_formed_as_asked_for(server: TestServer) {
     let member = server.member().await;
     let base = crate::training::built_in_base(&member).await;
-    let mut body = json!({
+    let body = json!({
         "model": format!("base:{}", base.id), "messages": [{"role": "user", "content": QUESTION}], "max_tokens": 60,
         "n": 3, "seed": 7, "logprobs": true, "top_logprobs": 2, "tools": [], "user": "someone",
         "response_format": {"type": "json_schema", "json_schema": {"name": "gate", "strict": true, "schema": {
@@ -127,7 +117,7 @@ async fn answers_are_as_many_and_as_formed_as_asked_for(server: TestServer) {
             "required": ["open", "hour"], "additionalProperties": false,
         }}},
     });
-    let whole = answer(&member, body.clone()).await;
+    let whole = completion(&member, body.clone()).await;
     assert_eq!(whole.choices.len(), 3);
     let texts: Vec<&str> = whole
         .choices
@@ -153,12 +143,8 @@ async fn answers_are_as_many_and_as_formed_as_asked_for(server: TestServer) {
         .sum();
     assert_eq!(whole.usage.completion_tokens, tokens as u64);
 
-    body["stream"] = json!(true);
-    let stream = member.post("/v1/chat/completions", body).await.text;
     let mut heard = [String::new(), String::new(), String::new()];
-    let data = stream.lines().filter_map(|line| line.strip_prefix("data: "));
-    for data in data.take_while(|data| *data != "[DONE]") {
-        let chunk: ChatCompletionChunk = serde_json::from_str(data).unwrap();
+    for chunk in chunks(&member, body).await {
         for choice in chunk.choices {
             heard[choice.index as usize].push_str(&choice.delta.content.unwrap_or_default());
         }
@@ -180,7 +166,7 @@ async fn functions_are_called(server: TestServer) {
         "model": format!("base:{}", base.id), "messages": [{"role": "user", "content": QUESTION}], "max_tokens": 120,
         "seed": 3, "tools": [tool("open_gate"), tool("close_gate")], "tool_choice": "required", "parallel_tool_calls": false,
     });
-    let whole = answer(&member, body.clone()).await;
+    let whole = completion(&member, body.clone()).await;
     let choice = &whole.choices[0];
     assert_eq!(
         (choice.finish_reason, &choice.message.content),
@@ -200,13 +186,7 @@ async fn functions_are_called(server: TestServer) {
 
     // Streamed, and one that is named.
     body["tool_choice"] = json!({"type": "function", "function": {"name": "close_gate"}});
-    body["stream"] = json!(true);
-    let stream = member.post("/v1/chat/completions", body.clone()).await.text;
-    let data = stream.lines().filter_map(|line| line.strip_prefix("data: "));
-    let chunks: Vec<ChatCompletionChunk> = data
-        .take_while(|data| *data != "[DONE]")
-        .map(|data| serde_json::from_str(data).unwrap())
-        .collect();
+    let chunks = chunks(&member, body.clone()).await;
     let choices: Vec<_> = chunks.iter().flat_map(|chunk| &chunk.choices).collect();
     assert!(
         choices
@@ -221,20 +201,19 @@ async fn functions_are_called(server: TestServer) {
     // What came of it goes back, and without a choice the answer is free.
     let fields = body.as_object_mut().unwrap();
     fields.remove("tool_choice");
-    fields.remove("stream");
     body["max_tokens"] = json!(8);
     body["messages"] = json!([
         {"role": "user", "content": QUESTION},
         {"role": "assistant", "content": null, "tool_calls": calls},
         {"role": "tool", "tool_call_id": call.id, "content": "{\"done\": true}"},
     ]);
-    let free = answer(&member, body.clone()).await;
+    let free = completion(&member, body.clone()).await;
     assert!(free.choices[0].message.tool_calls.is_none() && free.choices[0].message.content.is_some());
     // `none` is as without tools.
     body["tool_choice"] = json!("none");
-    let none = answer(&member, body.clone()).await.usage.prompt_tokens;
+    let none = completion(&member, body.clone()).await.usage.prompt_tokens;
     assert!(none < free.usage.prompt_tokens);
     body.as_object_mut().unwrap().remove("tools");
     body["tool_choice"] = json!(null);
-    assert_eq!(answer(&member, body).await.usage.prompt_tokens, none);
+    assert_eq!(completion(&member, body).await.usage.prompt_tokens, none);
 }

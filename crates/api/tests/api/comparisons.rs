@@ -3,9 +3,9 @@
 use crate::{
     helpers::{Answer, Client, TestServer},
     model_exports::trained,
+    wire::completion,
 };
 use cerebros_common::{
-    chat::ChatCompletion,
     comparisons::{Comparison, ComparisonRound, ComparisonStatus, Contender, Votes},
     errors::ErrorCode,
     models::Model,
@@ -64,9 +64,11 @@ async fn chat(client: &Client, model: &str, prompt: &str) -> String {
     let body = json!({
         "model": model, "messages": [{"role": "user", "content": prompt}], "temperature": 0, "max_tokens": 256,
     });
-    let answer = client.post("/v1/chat/completions", body).await;
-    let whole: ChatCompletion = serde_json::from_str(&answer.text).unwrap();
-    whole.choices[0].message.content.clone().unwrap()
+    completion(client, body).await.choices[0]
+        .message
+        .content
+        .clone()
+        .unwrap()
 }
 
 async fn a_model_and_its_base_are_compared_blindly(server: TestServer) {

@@ -5,10 +5,11 @@ use crate::{
     documents::ready,
     helpers::{Client, TestServer},
     members,
+    wire::completion,
 };
 use cerebros_common::{
     agents::Agent,
-    chat::{ChatCompletion, ChatRole, WireError},
+    chat::{ChatRole, WireError},
     conversations::{Conversation, Transcript},
     errors::ErrorCode,
     wire::Page,
@@ -46,9 +47,11 @@ fn question(agent: &Agent, conversation: &Conversation, said: &[(&str, &str)]) -
 }
 
 async fn answer(client: &Client, body: Value) -> String {
-    let answer = client.post("/v1/chat/completions", body).await;
-    let whole: ChatCompletion = serde_json::from_str(&answer.text).unwrap_or_else(|_| panic!("{}", answer.text));
-    whole.choices[0].message.content.clone().unwrap()
+    completion(client, body).await.choices[0]
+        .message
+        .content
+        .clone()
+        .unwrap()
 }
 
 fn said(transcript: &Transcript) -> Vec<(ChatRole, &str)> {

@@ -1,13 +1,13 @@
-//! OpenAI's files, as its SDKs ask for them. Every answer is held against the facts in `fixtures/openai.json`.
+//! OpenAI's files, as its SDKs ask for them. Every answer is held against its published schemas.
 
 use crate::{
     helpers::{Answer, Client, TestServer},
     training::rows,
+    wire::{body, items, refusal, shaped},
 };
 use cerebros_common::datasets::{Dataset, DatasetStatus};
 use reqwest::{Method, StatusCode};
-use serde_json::{Value, json};
-use std::sync::LazyLock;
+use serde_json::json;
 
 on_both_databases!(
     a_file_is_uploaded_read_and_deleted,
@@ -15,51 +15,15 @@ on_both_databases!(
     bad_files_are_refused_as_openai_words_it,
 );
 
-static FACTS: LazyLock<Value> =
-    LazyLock::new(|| serde_json::from_str(include_str!("../fixtures/openai.json")).unwrap());
-
-/// The body, which is what OpenAI says of `what`.
-pub fn shaped(what: &str, body: Value) -> Value {
-    let schema = json!({"$ref": format!("#/$defs/{what}"), "$defs": FACTS["$defs"]});
-    let validator = jsonschema::validator_for(&schema).unwrap();
-    let faults: Vec<String> = validator.iter_errors(&body).map(|fault| fault.to_string()).collect();
-    assert!(faults.is_empty(), "no {what}: {faults:?} in {body}");
-    body
-}
-
-pub fn body(answer: &Answer) -> Value {
-    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
-    serde_json::from_str(&answer.text).unwrap()
-}
-
-/// The items of a list, each of which is a `what`; also whether there are more.
-pub fn items(what: &str, answer: &Answer) -> (Vec<Value>, bool) {
-    let mut list = shaped("list", body(answer));
-    let items: Vec<Value> = serde_json::from_value(list["data"].take()).unwrap();
-    let id = |item: Option<&Value>| item.map_or(Value::Null, |item| item["id"].clone());
-    assert_eq!(
-        (list["first_id"].clone(), list["last_id"].clone()),
-        (id(items.first()), id(items.last()))
-    );
-    let items = items.into_iter().map(|item| shaped(what, item)).collect();
-    (items, list["has_more"].as_bool().unwrap())
-}
-
-/// Status and param of a refusal.
-pub fn refusal(answer: &Answer) -> (u16, Option<String>) {
-    let error = shaped("error", serde_json::from_str(&answer.text).unwrap());
-    (
-        answer.status.as_u16(),
-        error["error"]["param"].as_str().map(str::to_owned),
-    )
-}
-
 pub async fn send(client: &Client, name: &str, purpose: &str, rows: &str) -> Answer {
     Answer::of(client.form_request("/v1/files", name, rows, &[("purpose", purpose)])).await
 }
 
 pub async fn create(client: &Client, rows: &str) -> String {
-    let file = shaped("file", body(&send(client, "shelves.jsonl", "fine-tune", rows).await));
+    let file = shaped(
+        "OpenAIFile",
+        body(&send(client, "shelves.jsonl", "fine-tune", rows).await),
+    );
     file["id"].as_str().unwrap().to_owned()
 }
 
@@ -77,7 +41,7 @@ async fn a_file_is_uploaded_read_and_deleted(server: TestServer) {
     let id = create(&member, &rows).await;
     assert_eq!(processed(&member, &id).await.status, DatasetStatus::Ready);
     let path = format!("/v1/files/{id}");
-    let file = shaped("file", body(&member.get(&path).await));
+    let file = shaped("OpenAIFile", body(&member.get(&path).await));
     assert_eq!(
         (&file["status"], &file["purpose"], &file["filename"], &file["bytes"]),
         (
@@ -92,7 +56,7 @@ async fn a_file_is_uploaded_read_and_deleted(server: TestServer) {
 
     let useless = create(&member, "{\"messages\": []}\n").await;
     processed(&member, &useless).await;
-    let file = shaped("file", body(&member.get(&format!("/v1/files/{useless}")).await));
+    let file = shaped("OpenAIFile", body(&member.get(&format!("/v1/files/{useless}")).await));
     assert_eq!(file["status"], "error");
     assert!(file["status_details"].as_str().unwrap().contains("row"), "{file}");
 
@@ -105,7 +69,7 @@ async fn a_file_is_uploaded_read_and_deleted(server: TestServer) {
         let answer = Answer::of(stranger.request(method, &path)).await;
         assert_eq!(refusal(&answer), (404, Some("file_id".to_owned())));
     }
-    let gone = shaped("deleted", body(&member.delete(&path).await));
+    let gone = shaped("DeleteFileResponse", body(&member.delete(&path).await));
     assert_eq!(gone["id"], id.as_str());
     assert_eq!(refusal(&member.get(&path).await).0, 404);
     assert_eq!(refusal(&member.delete(&path).await).0, 404);
@@ -121,7 +85,7 @@ async fn files_are_listed_as_the_sdks_page(server: TestServer) {
         let (mut found, mut after) = (Vec::new(), String::new());
         loop {
             let path = format!("/v1/files?limit=2&a_parameter_of_the_future=1{query}{after}");
-            let (some, has_more) = items("file", &member.get(&path).await);
+            let (some, has_more) = items("OpenAIFile", &member.get(&path).await);
             found.extend(some.iter().map(|file| file["id"].as_str().unwrap().to_owned()));
             after = format!("&after={}", found.last().map_or("", String::as_str));
             if !has_more {
@@ -134,13 +98,13 @@ async fn files_are_listed_as_the_sdks_page(server: TestServer) {
     made.reverse();
     assert_eq!(walk("").await, made);
     for purpose in ["fine-tune-results", "batch"] {
-        let (none, _) = items("file", &member.get(&format!("/v1/files?purpose={purpose}")).await);
+        let (none, _) = items("OpenAIFile", &member.get(&format!("/v1/files?purpose={purpose}")).await);
         assert!(none.is_empty());
     }
     let stranger = server.stranger().await;
-    assert!(items("file", &stranger.get("/v1/files").await).0.is_empty());
+    assert!(items("OpenAIFile", &stranger.get("/v1/files").await).0.is_empty());
     let beyond = stranger.get(&format!("/v1/files?after={}", made[0])).await;
-    assert!(items("file", &beyond).0.is_empty());
+    assert!(items("OpenAIFile", &beyond).0.is_empty());
 }
 
 async fn bad_files_are_refused_as_openai_words_it(server: TestServer) {
@@ -168,6 +132,6 @@ async fn bad_files_are_refused_as_openai_words_it(server: TestServer) {
         let answer = member.get(&format!("/v1/files?{query}")).await;
         assert_eq!(refusal(&answer).1.as_deref(), Some(param));
     }
-    let (none, _) = items("file", &member.get("/v1/files").await);
+    let (none, _) = items("OpenAIFile", &member.get("/v1/files").await);
     assert!(none.is_empty(), "what was refused left something: {none:?}");
 }

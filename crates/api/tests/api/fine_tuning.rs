@@ -1,9 +1,10 @@
 //! OpenAI's fine-tuning jobs, as its SDKs ask for them.
 
 use crate::{
-    files::{body, create, items, processed, refusal, shaped},
+    files::{create, processed},
     helpers::{Client, DEADLINE, TestServer},
     training::{built_in_base, pairs, rows},
+    wire::{body, completion, items, refusal, shaped},
 };
 use cerebros_common::jobs::{Job, JobStatus};
 use serde_json::{Value, json};
@@ -29,7 +30,7 @@ fn order(file: &str, epochs: u32) -> Value {
 }
 
 async fn start(client: &Client, order: Value) -> Value {
-    shaped("job", body(&client.post(JOBS, order).await))
+    shaped("FineTuningJob", body(&client.post(JOBS, order).await))
 }
 
 fn text<'a>(value: &'a Value, member: &str) -> &'a str {
@@ -43,7 +44,7 @@ fn path(job: &Value) -> String {
 }
 
 async fn look(client: &Client, job: &Value) -> Value {
-    shaped("job", body(&client.get(&path(job)).await))
+    shaped("FineTuningJob", body(&client.get(&path(job)).await))
 }
 
 /// Waits by the native API, which tells of changes, then looks.
@@ -95,10 +96,12 @@ async fn a_file_becomes_a_model_that_answers(server: TestServer) {
             .any(|listed| listed["id"] == model.as_str())
     );
     let question = json!({"model": model, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 4});
-    let answer = body(&member.post("/v1/chat/completions", question).await);
-    assert_eq!(answer["model"], model.as_str());
+    assert_eq!(completion(&member, question).await.model, model);
 
-    let (all, _) = items("event", &member.get(&format!("{}/events?limit=100", path(&job))).await);
+    let (all, _) = items(
+        "FineTuningJobEvent",
+        &member.get(&format!("{}/events?limit=100", path(&job))).await,
+    );
     let metrics: Vec<&Value> = all.iter().filter(|event| event["type"] == "metrics").collect();
     let steps: Vec<u64> = metrics
         .iter()
@@ -116,7 +119,7 @@ async fn a_file_becomes_a_model_that_answers(server: TestServer) {
     let (mut paged, mut after) = (Vec::new(), String::new());
     loop {
         let (some, has_more) = items(
-            "event",
+            "FineTuningJobEvent",
             &member.get(&format!("{}/events?limit=7{after}", path(&job))).await,
         );
         after = format!("&after={}", text(some.last().unwrap(), "id"));
@@ -127,17 +130,23 @@ async fn a_file_becomes_a_model_that_answers(server: TestServer) {
     }
     assert_eq!(paged, all, "no gap and no repeat");
 
-    let (checkpoints, _) = items("checkpoint", &member.get(&format!("{}/checkpoints", path(&job))).await);
+    let (checkpoints, _) = items(
+        "FineTuningJobCheckpoint",
+        &member.get(&format!("{}/checkpoints", path(&job))).await,
+    );
     assert_eq!(checkpoints[0]["step_number"], 18);
     assert_eq!(checkpoints[0]["fine_tuned_model_checkpoint"], model.as_str());
     assert!(checkpoints[0]["metrics"]["train_mean_token_accuracy"].is_number());
 
     results(&member, &job).await;
     // The file goes; the model stays.
-    shaped("deleted", body(&member.delete(&format!("/v1/files/{file}")).await));
+    shaped(
+        "DeleteFileResponse",
+        body(&member.delete(&format!("/v1/files/{file}")).await),
+    );
     assert_eq!(refusal(&member.get(&format!("/v1/files/{file}/content")).await).0, 404);
     let again = json!({"model": model, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 4});
-    body(&member.post("/v1/chat/completions", again).await);
+    completion(&member, again).await;
     look(&member, &job).await;
 }
 
@@ -170,7 +179,7 @@ async fn pairs_of_answers_become_a_model_by_dpo(server: TestServer) {
     if answer.status.is_client_error() {
         assert_eq!(refusal(&answer), (400, Some("method.type".to_owned())));
     } else {
-        let job = end(&member, &shaped("job", body(&answer))).await;
+        let job = end(&member, &shaped("FineTuningJob", body(&answer))).await;
         assert_eq!(
             (&job["status"], &job["error"]["param"]),
             (&json!("failed"), &json!("training_file"))
@@ -185,7 +194,7 @@ async fn results(member: &Client, job: &Value) {
         panic!("{job}")
     };
     let path = format!("/v1/files/{}", id.as_str().unwrap());
-    let file = shaped("file", body(&member.get(&path).await));
+    let file = shaped("OpenAIFile", body(&member.get(&path).await));
     assert_eq!(
         (&file["purpose"], &file["filename"]),
         (&json!("fine-tune-results"), &json!("step_metrics.csv"))
@@ -200,9 +209,9 @@ async fn results(member: &Client, job: &Value) {
     assert_eq!(lines.len(), 19);
     let last: Vec<f64> = lines[18].split(',').map(|cell| cell.parse().unwrap()).collect();
     assert_eq!(last[0], 18.0);
-    let (listed, _) = items("file", &member.get("/v1/files?purpose=fine-tune-results").await);
+    let (listed, _) = items("OpenAIFile", &member.get("/v1/files?purpose=fine-tune-results").await);
     assert_eq!(listed, [file]);
-    shaped("deleted", body(&member.delete(&path).await));
+    shaped("DeleteFileResponse", body(&member.delete(&path).await));
     assert_eq!(look(member, job).await["result_files"], json!([]));
 }
 
@@ -225,7 +234,7 @@ async fn a_job_waits_for_its_files(server: TestServer) {
         assert_eq!(refusal(&answer), (400, Some("training_file".to_owned())));
         return;
     }
-    let job = end(&member, &shaped("job", body(&answer))).await;
+    let job = end(&member, &shaped("FineTuningJob", body(&answer))).await;
     assert_eq!(job["status"], "failed");
     assert_eq!(
         (&job["error"]["code"], &job["error"]["param"]),
@@ -235,12 +244,12 @@ async fn a_job_waits_for_its_files(server: TestServer) {
 
 async fn a_job_is_paused_resumed_and_cancelled(server: TestServer) {
     let member = server.member().await;
-    let file = create(&member, &rows(24)).await;
+    let file = create(&member, &rows(48)).await;
     processed(&member, &file).await;
-    let job = start(&member, order(&file, 100)).await;
+    let job = start(&member, order(&file, 50)).await;
     once(&member, &job, |job| job.step >= 2).await;
     let order = async |what: &str| member.post_nothing(&format!("{}/{what}", path(&job))).await;
-    shaped("job", body(&order("pause").await));
+    shaped("FineTuningJob", body(&order("pause").await));
     let paused = once(&member, &job, |job| job.status == JobStatus::Paused).await;
     assert_eq!(
         (&paused["status"], &paused["finished_at"]),
@@ -248,11 +257,17 @@ async fn a_job_is_paused_resumed_and_cancelled(server: TestServer) {
     );
     let works = member.delete(&format!("/v1/files/{file}")).await;
     assert_eq!(refusal(&works).0, 409, "a job waits for it");
-    let (events, _) = items("event", &member.get(&format!("{}/events", path(&job))).await);
+    let (events, _) = items(
+        "FineTuningJobEvent",
+        &member.get(&format!("{}/events", path(&job))).await,
+    );
     assert_eq!(events[0]["message"], "Training is paused.");
-    assert_eq!(shaped("job", body(&order("resume").await))["status"], "queued");
+    assert_eq!(
+        shaped("FineTuningJob", body(&order("resume").await))["status"],
+        "queued"
+    );
     once(&member, &job, |job| job.status == JobStatus::Running).await;
-    shaped("job", body(&order("cancel").await));
+    shaped("FineTuningJob", body(&order("cancel").await));
     assert_eq!(end(&member, &job).await["status"], "cancelled");
     assert_eq!(refusal(&order("cancel").await).0, 409);
     assert_eq!(refusal(&order("pause").await).0, 409);
@@ -260,11 +275,11 @@ async fn a_job_is_paused_resumed_and_cancelled(server: TestServer) {
 
 async fn jobs_are_listed_as_the_sdks_page(server: TestServer) {
     let member = server.member().await;
-    let file = create(&member, &rows(24)).await;
+    let file = create(&member, &rows(48)).await;
     processed(&member, &file).await;
     let mut made = Vec::new();
     for index in 0..5 {
-        let mut order = order(&file, 100);
+        let mut order = order(&file, 50);
         order["metadata"] = json!({"odd": (index % 2).to_string(), "all": "a&b"});
         made.push(text(&start(&member, order).await, "id").to_owned());
     }
@@ -275,7 +290,10 @@ async fn jobs_are_listed_as_the_sdks_page(server: TestServer) {
     let walk = async |query: &str| {
         let (mut found, mut after) = (Vec::new(), String::new());
         loop {
-            let (some, has_more) = items("job", &member.get(&format!("{JOBS}?limit=2{query}{after}")).await);
+            let (some, has_more) = items(
+                "FineTuningJob",
+                &member.get(&format!("{JOBS}?limit=2{query}{after}")).await,
+            );
             found.extend(some.iter().map(|job| text(job, "id").to_owned()));
             after = format!("&after={}", found.last().map_or("", String::as_str));
             if !has_more {
@@ -291,7 +309,7 @@ async fn jobs_are_listed_as_the_sdks_page(server: TestServer) {
     );
     assert!(walk("&metadata[odd]=2").await.is_empty());
     let stranger = server.stranger().await;
-    assert!(items("job", &stranger.get(JOBS).await).0.is_empty());
+    assert!(items("FineTuningJob", &stranger.get(JOBS).await).0.is_empty());
     for id in &made {
         end(&member, &json!({"id": id})).await;
     }
@@ -339,7 +357,7 @@ async fn bad_orders_are_refused_as_openai_words_it(server: TestServer) {
     }
     let stranger = server.stranger().await;
     assert_eq!(refusal(&stranger.post(JOBS, order(&file, 1)).await).0, 404);
-    assert!(items("job", &member.get(JOBS).await).0.is_empty());
+    assert!(items("FineTuningJob", &member.get(JOBS).await).0.is_empty());
     for path in ["ftjob-7", "ftjob-01900000-0000-7000-8000-000000000000/events"] {
         let answer = member.get(&format!("{JOBS}/{path}")).await;
         assert_eq!(refusal(&answer), (404, Some("fine_tuning_job_id".to_owned())));
@@ -352,15 +370,14 @@ async fn models_are_found_and_deleted(server: TestServer) {
     let job = end(&member, &start(&member, order(&file, 1)).await).await;
     let model = text(&job, "fine_tuned_model").to_owned();
     let list = body(&member.get("/v1/models").await);
-    for listed in list["data"].as_array().unwrap() {
-        let listed = shaped("model", listed.clone());
+    for listed in shaped("ListModelsResponse", list)["data"].as_array().unwrap() {
         let id = text(&listed, "id");
-        let found = shaped("model", body(&member.get(&format!("/v1/models/{id}")).await));
-        assert_eq!(found, listed);
+        let found = shaped("Model", body(&member.get(&format!("/v1/models/{id}")).await));
+        assert_eq!(&found, listed);
         let escaped = id.replace(':', "%3A");
-        assert_eq!(body(&member.get(&format!("/v1/models/{escaped}")).await), listed);
+        assert_eq!(body(&member.get(&format!("/v1/models/{escaped}")).await), found);
         let question = json!({"model": id, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 2});
-        body(&member.post("/v1/chat/completions", question).await);
+        completion(&member, question).await;
     }
     let path = format!("/v1/models/{model}");
     let stranger = server.stranger().await;
@@ -371,7 +388,7 @@ async fn models_are_found_and_deleted(server: TestServer) {
         refusal(&member.delete("/v1/models/gpt-4").await),
         (404, Some("model".to_owned()))
     );
-    let gone = shaped("deleted", body(&member.delete(&path).await));
+    let gone = shaped("DeleteModelResponse", body(&member.delete(&path).await));
     assert_eq!(gone["id"], model.as_str());
     assert_eq!(refusal(&member.get(&path).await), (404, Some("model".to_owned())));
     assert_eq!(look(&member, &job).await["fine_tuned_model"], Value::Null);

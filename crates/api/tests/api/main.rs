@@ -64,4 +64,5 @@ mod trainings;
 mod uploads;
 mod uploads_survive;
 mod webhooks;
+mod wire;
 mod workspaces;

@@ -1,10 +1,13 @@
 //! Jobs, models and chat: from a dataset to answers.
 
-use crate::helpers::{Answer, Client, TestServer, TrainerProcess};
+use crate::{
+    helpers::{Answer, Client, TestServer, TrainerProcess},
+    wire::{chunks, completion},
+};
 use cerebros_common::{
     agents::{Agent, AgentStatus},
     bases::Base,
-    chat::{ChatCompletion, ChatCompletionChunk, ModelObjectList, WireError},
+    chat::{ModelObjectList, WireError},
     dashboard::Dashboard,
     datasets::{Dataset, DatasetStatus},
     errors::ErrorCode,
@@ -177,8 +180,7 @@ async fn chat_answers(member: &Client, model: &str) {
         "model": model, "messages": [{"role": "user", "content": "What is stored on shelf 3?"}],
         "max_tokens": 12, "temperature": 0, "a_member_of_the_future": true,
     });
-    let whole: ChatCompletion =
-        serde_json::from_str(&member.post("/v1/chat/completions", body.clone()).await.text).unwrap();
+    let whole = completion(member, body.clone()).await;
     assert!(
         whole.choices[0]
             .message
@@ -190,12 +192,8 @@ async fn chat_answers(member: &Client, model: &str) {
         whole.usage.total_tokens,
         whole.usage.prompt_tokens + whole.usage.completion_tokens
     );
-    body["stream"] = json!(true);
     body["stream_options"] = json!({"include_usage": true});
-    let stream = member.post("/v1/chat/completions", body).await.text;
-    let mut data: Vec<&str> = stream.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
-    assert_eq!(data.pop(), Some("[DONE]"));
-    let chunks: Vec<ChatCompletionChunk> = data.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let chunks = chunks(member, body).await;
     let text: String = chunks
         .iter()
         .flat_map(|chunk| &chunk.choices)
