@@ -51,6 +51,9 @@ test("a job is estimated, started, paused, resumed and cancelled", async ({ page
   await expect(progress.getByText("Paused", { exact: true })).toBeVisible({ timeout: 30_000 });
   const { step } = await api(`/jobs/${job.id}`);
   await expect(checkpoints.getByRole("cell", { name: String(step), exact: true })).toBeVisible();
+  const adapter = checkpoints.getByRole("link", { name: new RegExp(`adapter of step ${step}$`) });
+  const [download] = await Promise.all([page.waitForEvent("download"), adapter.click()]);
+  expect(download.suggestedFilename()).toBe(`adapter-${job.id}-step-${step}.zip`);
   await accessible(page);
   if (pictures) await page.screenshot({ path: join(pictures, "job-paused.png"), fullPage: true });
 

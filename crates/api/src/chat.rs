@@ -9,6 +9,7 @@ pub mod question;
 use crate::{
     bases,
     error::{AppError, AppResult},
+    jobs::checkpoints,
     models::{self, Named},
     state::App,
 };
@@ -53,6 +54,20 @@ pub async fn resolve(app: &App, scope: &Scope, name: &str) -> AppResult<Target> 
             (Some(id), agent.model_id.ok_or_else(offline)?)
         }
         Named::Model(id) => (None, id),
+        Named::Checkpoint(job_id, step) => {
+            let job = db::jobs::find(scope, &app.db, job_id).await.map_err(&not_found)?;
+            let (adapter, _) = checkpoints::find(app, scope, job_id, step)
+                .await
+                .map_err(models::no_checkpoint)?;
+            let base = db::bases::find_located(scope, &app.db, job.base_id).await;
+            let base = base.map_err(&not_found)?;
+            return Ok(Target {
+                base_dir: bases::directory(&app.config, &base),
+                adapter_dir: Some(app.storage.unpacked(&adapter.blob_key).await.map_err(AppError::io)?),
+                agent_id: None,
+                model_id: None,
+            });
+        }
     };
     let model = db::models::find(scope, &app.db, model_id).await.map_err(&not_found)?;
     if model.model.source_deleted_at.is_some() {

@@ -246,7 +246,7 @@ pub fn key_of(table: &str, workspace: Uuid, id: Uuid) -> Option<String> {
     let file = match table {
         "documents" => "original",
         "datasets" => "rows.jsonl",
-        "models" => "adapter.zip",
+        "models" | "checkpoints" => "adapter.zip",
         _ => return None,
     };
     Some(Storage::key(table, workspace, id, file))

@@ -3,6 +3,7 @@
 //! The directory `jobs/<id>` below the data directory belongs to the trainer alone. Whatever is killed, running the task
 //! again goes on from the trainer's last checkpoint and ends with the same model.
 
+pub mod checkpoints;
 mod child;
 mod estimate;
 mod files;
@@ -24,14 +25,14 @@ use cerebros_common::{
 };
 use cerebros_db::{
     self as db, DbError, Scope, Write,
-    jobs::{Start, Stop},
+    jobs::{Noted, Start, Stop, StoredAdapter},
     trainings::Next,
 };
 use cerebros_queue::{Burial, Enqueue, HookError, Lease, Task, TaskError, enqueue};
 use cerebros_trainer::protocol::{self, Event, LogLevel};
 use files::Files;
 use serde::{Deserialize, Serialize};
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 
 /// Between two writes of metric points: often enough to look live, seldom enough not to load the database.
 const FLUSH_EVERY: Duration = Duration::from_millis(250);
@@ -301,19 +302,47 @@ impl Run {
         if events.is_empty() {
             return Ok(());
         }
+        let mut adapters = HashMap::new();
+        for event in events.iter() {
+            if let Event::Checkpoint { step }
+            | Event::Started {
+                resumed_from_step: step,
+                ..
+            } = event
+                && *step > 0
+                && let Some(adapter) = checkpoints::store(&self.app, &self.scope, self.id, *step).await
+            {
+                adapters.insert(*step, adapter);
+            }
+        }
         let mut write = self.write().await?;
         let mut came_further = false;
+        let mut gone = Vec::new();
         for event in events.drain(..) {
-            came_further |= self.store_one(&mut write, event).await.map_err(database)?;
+            if let Some(noted) = self
+                .store_one(&mut write, event, &mut adapters)
+                .await
+                .map_err(database)?
+            {
+                came_further |= noted.is_new;
+                gone.extend(noted.gone);
+            }
         }
         if came_further {
             self.lease.progress(write.connection()).await?;
         }
-        write.commit().await.map_err(database)
+        write.commit().await.map_err(database)?;
+        checkpoints::remove(&self.app, &gone).await;
+        Ok(())
     }
 
-    /// Says whether there is a new checkpoint to go on from.
-    async fn store_one(&self, write: &mut Write, event: Event) -> Result<bool, DbError> {
+    /// Gives what came of a checkpoint to go on from.
+    async fn store_one(
+        &self,
+        write: &mut Write,
+        event: Event,
+        adapters: &mut HashMap<u64, StoredAdapter>,
+    ) -> Result<Option<Noted>, DbError> {
         match event {
             Event::Started {
                 method: found_method,
@@ -349,8 +378,10 @@ impl Run {
                 db::jobs::append_log(write, self.id, "info", &message).await?;
                 // It may have been written while nobody listened.
                 match resumed_from_step {
-                    0 => Ok(false),
-                    step => db::jobs::put_checkpoint(write, self.id, step).await,
+                    0 => Ok(None),
+                    step => db::jobs::put_checkpoint(write, self.id, step, adapters.remove(&step))
+                        .await
+                        .map(Some),
                 }
             }
             Event::Metric {
@@ -385,7 +416,7 @@ impl Run {
                     validation_reward_accuracy: validation_rewards.map(|rewards| rewards.accuracy),
                 };
                 db::jobs::put_metric(write, self.id, &point).await?;
-                Ok(false)
+                Ok(None)
             }
             Event::Samples { step, best, worst } => {
                 let samples = JobSamples {
@@ -394,14 +425,14 @@ impl Run {
                     worst: worst.into_iter().map(sample).collect(),
                 };
                 db::jobs::put_samples(write, self.id, &samples).await?;
-                Ok(false)
+                Ok(None)
             }
             Event::Checkpoint { step } => {
-                let is_new = db::jobs::put_checkpoint(write, self.id, step).await?;
-                if is_new {
+                let noted = db::jobs::put_checkpoint(write, self.id, step, adapters.remove(&step)).await?;
+                if noted.is_new {
                     db::jobs::append_log(write, self.id, "info", &format!("Checkpoint at step {step}.")).await?;
                 }
-                Ok(is_new)
+                Ok(Some(noted))
             }
             Event::Log { level, message } => {
                 let level = match level {
@@ -409,9 +440,9 @@ impl Run {
                     LogLevel::Warning => "warn",
                 };
                 db::jobs::append_log(write, self.id, level, &message).await?;
-                Ok(false)
+                Ok(None)
             }
-            Event::Done { .. } | Event::Failed { .. } => Ok(false),
+            Event::Done { .. } | Event::Failed { .. } => Ok(None),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::{
 };
 use cerebros_common::{
     errors::ErrorCode,
-    ids::{AgentId, BaseId, ModelId},
+    ids::{AgentId, BaseId, JobId, ModelId},
     models::Lineage,
     wire::Paging,
 };
@@ -16,16 +16,19 @@ use cerebros_db::{self as db, DbError, Scope};
 use std::fmt::Display;
 
 const MAX_LABEL_CHARS: usize = 40;
+const CHECKPOINT: &str = "ckpt-step-";
 
 pub enum Named {
     /// What an agent serves.
     Agent(AgentId),
     Base(BaseId),
     Model(ModelId),
+    /// What a job had come to at a step.
+    Checkpoint(JobId, u64),
 }
 
-/// `agent:<id>`, `base:<id>`, `ft:<base>:<label>:<id>`, or a model's bare id. Of the third form the id alone counts: the
-/// rest is for people.
+/// `agent:<id>`, `base:<id>`, `ft:<base>:<label>:<id>`, the same with `:ckpt-step-<step>`, or a model's bare id. Base and label
+/// are for people and do not count.
 pub fn named(name: &str) -> Option<Named> {
     if let Some(id) = name.strip_prefix("agent:") {
         return id.parse().ok().map(Named::Agent);
@@ -36,6 +39,10 @@ pub fn named(name: &str) -> Option<Named> {
     let id = match name.strip_prefix("ft:") {
         Some(rest) => match rest.split(':').collect::<Vec<_>>()[..] {
             [_, _, id] => id,
+            [_, _, id, checkpoint] => {
+                let step = checkpoint.strip_prefix(CHECKPOINT)?.parse().ok()?;
+                return Some(Named::Checkpoint(id.parse().ok()?, step));
+            }
             _ => return None,
         },
         None => name,
@@ -47,6 +54,11 @@ pub fn named(name: &str) -> Option<Named> {
 pub fn name(base: &str, label: &str, id: impl Display) -> String {
     let base = base.rsplit('/').next().unwrap_or(base);
     format!("ft:{}:{}:{id}", plain(base), plain(label))
+}
+
+/// Of the checkpoint that a model's job had come to at a step.
+pub fn checkpoint_name(model: &str, step: u64) -> String {
+    format!("{model}:{CHECKPOINT}{step}")
 }
 
 pub fn base_name(id: impl Display) -> String {
@@ -79,6 +91,11 @@ pub fn unknown(name: &str) -> AppError {
 
 pub fn no_model(message: String) -> AppError {
     AppError::new(ErrorCode::NotFound, message).about("model", "model_not_found")
+}
+
+/// What says that a checkpoint's adapter is not kept, about a request's `model`.
+pub fn no_checkpoint(error: AppError) -> AppError {
+    error.about("model", "model_not_found")
 }
 
 /// What is not found is a model that does not exist.
@@ -135,7 +152,7 @@ pub async fn delete(app: &App, scope: &Scope, id: ModelId) -> AppResult<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Named, name, named};
+    use super::{Named, checkpoint_name, name, named};
 
     #[test]
     fn a_name_leads_back_to_its_model() {
@@ -144,7 +161,10 @@ mod tests {
         assert_eq!(made, format!("ft:tiny-1.5:ada-s-team-gr-e:{id}"));
         assert!(matches!(named(&made), Some(Named::Model(found)) if found.to_string() == id));
         assert!(matches!(named(id), Some(Named::Model(_))));
-        assert!(named(&format!("{made}:ckpt-step-2")).is_none());
+        let checkpoint = checkpoint_name(&made, 20);
+        assert!(matches!(named(&checkpoint), Some(Named::Checkpoint(found, 20)) if found.to_string() == id));
+        assert!(named(&format!("{made}:ckpt-step-x")).is_none());
+        assert!(named(&format!("{made}:20")).is_none());
         assert!(named("gpt-4").is_none());
         assert_eq!(name("::", "", 7), "ft:model:model:7");
     }

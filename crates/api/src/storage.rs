@@ -78,7 +78,7 @@ impl Drop for Local {
 }
 
 /// What keys begin with.
-pub const BUCKETS: [&str; 3] = ["documents", "datasets", "models"];
+pub const BUCKETS: [&str; 4] = ["documents", "datasets", "models", "checkpoints"];
 
 impl Storage {
     /// Opens the store that is configured.
@@ -300,14 +300,19 @@ pub fn pack(source: &Path, archive: &Path) -> io::Result<u64> {
         .map(|entry| entry.map(|entry| entry.file_name()))
         .collect::<Result<_, _>>()?;
     names.sort();
+    pack_some(source, &names, archive)
+}
+
+/// The same of the files with these names alone.
+pub fn pack_some(source: &Path, names: &[impl AsRef<Path>], archive: &Path) -> io::Result<u64> {
     let mut zip = ZipWriter::new(std::fs::File::create(archive)?);
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Stored)
         .last_modified_time(DateTime::default());
-    for name in &names {
+    for name in names {
         let mut file = std::fs::File::open(source.join(name))?;
         let is_large = file.metadata()?.len() >= u64::from(u32::MAX);
-        zip.start_file(name.to_string_lossy(), options.large_file(is_large))
+        zip.start_file(name.as_ref().to_string_lossy(), options.large_file(is_large))
             .map_err(io::Error::other)?;
         io::copy(&mut file, &mut zip)?;
     }

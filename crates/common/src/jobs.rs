@@ -455,6 +455,9 @@ pub struct RowSample {
     pub rejected: Option<String>,
 }
 
+/// Adapters of checkpoints that are kept of a job.
+pub const KEPT_ADAPTERS: usize = 8;
+
 /// A state that training can go on from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -469,6 +472,8 @@ pub struct Checkpoint {
     pub validation_loss: Option<f64>,
     /// Part of validation tokens whose likeliest prediction is right.
     pub validation_token_accuracy: Option<f64>,
+    /// Size of its adapter's archive; null where none is kept. Of a job, eight at most are, spread over its steps.
+    pub adapter_bytes: Option<u64>,
     pub created_at: DateTime<Utc>,
 }
 

@@ -415,6 +415,7 @@ async fn stop_jobs(write: &mut Write, dataset_id: Uuid, work: &mut Work) -> Resu
     let sql = lines("dataset_id = $1 or validation_dataset_id = $1");
     for id in ids(write.connection(), &sql, dataset_id).await? {
         work.jobs.push(JobId(id));
+        work.blobs.extend(jobs::forget_adapters(write, id).await?);
         let job = match jobs::request_cancel(write, JobId(id)).await {
             // It is over already.
             Err(DbError::Conflict(_)) => continue,

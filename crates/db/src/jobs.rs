@@ -1,12 +1,13 @@
 //! Training jobs.
 
+mod checkpoints;
 mod history;
 mod progress;
 
+pub(crate) use checkpoints::forget_adapters;
+pub use checkpoints::{Noted, StoredAdapter, checkpoint_adapter, checkpoints, has_adapter, put_checkpoint};
 pub use history::{Happening, Mark, history};
-pub use progress::{
-    append_log, checkpoints, forget_samples, log, metrics, put_checkpoint, put_metric, put_samples, samples,
-};
+pub use progress::{append_log, forget_samples, log, metrics, put_metric, put_samples, samples};
 
 use crate::{
     Db, DbError, Scope, Way, Write, convert, datasets, models,

@@ -1,6 +1,6 @@
 //! Models: adapters with the job that made them.
 
-use crate::{Db, DbError, Scope, Write, convert, datasets, model_exports, paging::page};
+use crate::{Db, DbError, Scope, Write, convert, datasets, jobs, model_exports, paging::page};
 use cerebros_common::{
     audit::{Action, Noun},
     events::EventKind,
@@ -192,7 +192,7 @@ async fn learned_from_erased(write: &Write, new: &NewModel) -> Result<bool, DbEr
     Ok(false)
 }
 
-/// Removes a model that no agent serves, and its exports; gives the keys of their files.
+/// Removes a model that no agent serves, its exports, and the adapters of its job's checkpoints; gives the keys of their files.
 pub async fn delete(write: &mut Write, id: ModelId) -> Result<Vec<String>, DbError> {
     let row = scoped(&write.scope()?, id)
         .lock_exclusive()
@@ -210,6 +210,7 @@ pub async fn delete(write: &mut Write, id: ModelId) -> Result<Vec<String>, DbErr
         ));
     }
     let mut keys = model_exports::keys_of(write.connection(), id.0).await?;
+    keys.extend(jobs::forget_adapters(write, row.job_id).await?);
     keys.push(row.blob_key);
     row::Entity::delete_by_id(id.0).exec(write.connection()).await?;
     write.event(EventKind::ModelDeleted, id.0, row.agent_id.map(AgentId));

@@ -215,7 +215,7 @@ pub async fn named_unscoped(db: &Db, kind: &str, ids: &[Uuid]) -> Result<HashSet
     let tables = match kind {
         "documents" | "datasets" => vec![kind, "uploads"],
         "models" => vec!["models", "model_exports"],
-        "uploads" => vec![kind],
+        "checkpoints" | "uploads" => vec![kind],
         _ => return Err(DbError::Fault("files of this kind have no rows")),
     };
     let mut found = HashSet::new();

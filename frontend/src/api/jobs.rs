@@ -43,6 +43,10 @@ pub async fn list_checkpoints(id: JobId, query: JobCursor) -> Answer<CursorPage<
     list(&format!("/jobs/{id}/checkpoints"), &query).await
 }
 
+pub fn checkpoint_address(id: JobId, step: u64) -> String {
+    super::address(&format!("/jobs/{id}/checkpoints/{step}/adapter"))
+}
+
 pub async fn list_metrics(id: JobId, query: JobCursor) -> Answer<CursorPage<MetricPoint>> {
     list(&format!("/jobs/{id}/metrics"), &query).await
 }

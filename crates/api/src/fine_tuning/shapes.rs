@@ -1,5 +1,6 @@
 //! Events and checkpoints in OpenAI's shapes.
 
+use crate::models;
 use cerebros_common::{
     fine_tuning::{Figures, FineTuningCheckpoint, FineTuningEvent},
     ids::JobId,
@@ -85,7 +86,7 @@ pub fn checkpoint(job: &Job, model: &str, checkpoint: &Checkpoint) -> FineTuning
         created_at: checkpoint.created_at.timestamp(),
         fine_tuned_model_checkpoint: match is_last {
             true => model.to_owned(),
-            false => format!("{model}:ckpt-step-{step}"),
+            false => models::checkpoint_name(model, step),
         },
         fine_tuning_job_id: super::name(job.id),
         step_number: step,

@@ -209,7 +209,7 @@ async fn list_fine_tuning_events(
 
 /// List a fine-tuning job's checkpoints
 ///
-/// Newest first.
+/// Newest first; those whose adapter is kept, which answer under the name that is told.
 #[utoipa::path(
     tag = "openai",
     params(("fine_tuning_job_id" = String, Path), WireCursor),
@@ -230,7 +230,7 @@ async fn list_fine_tuning_checkpoints(
         None => None,
     };
     let limit = query.0.limit.unwrap_or(DEFAULT_CHECKPOINTS);
-    let found = db::jobs::checkpoints(&scope, &app.db, job_id, Way::Down, after, limit).await?;
+    let found = db::jobs::checkpoints(&scope, &app.db, job_id, Way::Down, after, true, limit).await?;
     let model = Teller::new(&app, &scope).await?.model_name(&labelled);
     let data = found
         .items

@@ -1,6 +1,7 @@
 //! Training jobs.
 
 use crate::{
+    download,
     error::{AppError, AppResult},
     extract::{Body, Id, Query, Trainer, Viewer},
     idempotency::{Answer, Begun, IdempotencyKeyHeader, Once},
@@ -37,6 +38,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(resume_job)
         .service(retry_job)
         .service(list_job_checkpoints)
+        .service(download_checkpoint_adapter)
         .service(list_job_metrics)
         .service(list_job_log)
         .service(find_job_samples);
@@ -265,7 +267,31 @@ async fn list_job_checkpoints(
     let after = number(query.0.cursor.as_deref())?;
     let limit = query.0.limit.unwrap_or(DEFAULT_POINTS);
     Ok(respond::ok(
-        db::jobs::checkpoints(&scope, &app.db, id.0, Way::Up, after, limit).await?,
+        db::jobs::checkpoints(&scope, &app.db, id.0, Way::Up, after, false, limit).await?,
+    ))
+}
+
+/// Download a checkpoint's adapter
+///
+/// A ZIP archive of a PEFT directory, as a model's. Of a job's checkpoints, eight at most keep their adapters.
+#[utoipa::path(
+    tag = "jobs",
+    params(("id" = JobId, Path), ("step" = u64, Path, description = "The checkpoint's step")),
+    responses((status = 200, description = "The archive", body = Vec<u8>, content_type = "application/zip")),
+)]
+#[get("/jobs/{id}/checkpoints/{step}/adapter")]
+async fn download_checkpoint_adapter(
+    app: web::Data<App>,
+    Viewer(scope): Viewer,
+    path: web::Path<(JobId, u64)>,
+) -> AppResult {
+    let (id, step) = path.into_inner();
+    let (stored, _) = jobs::checkpoints::find(&app, &scope, id, step).await?;
+    let blob = app.storage.read(&stored.blob_key).await.map_err(AppError::io)?;
+    Ok(download::attachment(
+        blob,
+        "application/zip",
+        &format!("adapter-{id}-step-{step}.zip"),
     ))
 }
 

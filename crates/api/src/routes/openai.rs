@@ -5,6 +5,8 @@ use crate::{
     conversations,
     error::{AppError, AppResult},
     extract::{self, Chatter, Editor, Viewer},
+    fine_tuning::Teller,
+    jobs::checkpoints,
     models::{self, Named},
     state::App,
 };
@@ -118,6 +120,14 @@ async fn find_object(app: &App, scope: &Scope, name: &str) -> AppResult<Option<M
             let model = db::models::find(scope, &app.db, id).await.map_err(not_found)?.model;
             let answers = model.source_deleted_at.is_none();
             of_models(app, scope, &[model]).await?.pop().filter(|_| answers)
+        }
+        Named::Checkpoint(id, step) => {
+            let job = db::jobs::find_labelled(scope, &app.db, id).await.map_err(not_found)?;
+            let (_, written) = checkpoints::find(app, scope, id, step)
+                .await
+                .map_err(models::no_checkpoint)?;
+            let model = Teller::new(app, scope).await?.model_name(&job);
+            Some(object(models::checkpoint_name(&model, step), written, "workspace"))
         }
     })
 }

@@ -1,5 +1,5 @@
 use crate::{
-    batches, concepts, diagrams,
+    batches, checkpoints, concepts, diagrams,
     documents::ready,
     examples::all,
     helpers::{Client, Kind, ServerProcess, TestServer},
@@ -520,10 +520,13 @@ async fn what_learned_from_a_deleted_document_answers_no_more(server: TestServer
     });
     let further: Job = member.post("/api/v1/jobs", further).await.data();
     let further = end_of(&member, &further).await.model_id.unwrap();
+    let learned: Job = member.get(&format!("/api/v1/jobs/{}", made.model.job_id)).await.data();
+    assert!(!checkpoints::kept(&member, &learned).await.is_empty());
     let deleted = member.delete(&format!("/api/v1/documents/{}", made.document.id)).await;
     assert_eq!(deleted.status, StatusCode::NO_CONTENT);
     let model: Model = member.get(&format!("/api/v1/models/{}", made.model.id)).await.data();
     assert!(model.source_deleted_at.is_some() && !model.serving);
+    assert!(checkpoints::kept(&member, &learned).await.is_empty());
     let further: Model = member.get(&format!("/api/v1/models/{further}")).await.data();
     assert!(further.source_deleted_at.is_some());
     let agent: Agent = member.get(&path).await.data();

@@ -1,11 +1,12 @@
 use crate::{
+    checkpoints,
     deletions::{make, rows_of_tables},
     helpers::{Client, TestServer},
 };
 use cerebros_api::admin::{import, verify_audit};
 use cerebros_common::{
-    accounts::Session, agents::Agent, documents::Document, errors::ErrorCode, ids::WorkspaceId, models::Model,
-    search::SearchResult, wire::Page,
+    accounts::Session, agents::Agent, documents::Document, errors::ErrorCode, ids::WorkspaceId, jobs::Job,
+    models::Model, search::SearchResult, wire::Page,
 };
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
@@ -90,7 +91,8 @@ async fn an_export_holds_everything_but_secrets(server: TestServer) {
         .get(&format!("/api/v1/documents/{}/content", made.document.id))
         .await;
     assert_eq!(workspace[&file], content.bytes);
-    assert_eq!(manifest["files"], 3);
+    // The original, the dataset's rows, the model's adapter and that of its last checkpoint.
+    assert_eq!(manifest["files"], 4);
 
     let (_, account) = exported(&member, "/api/v1/account/export").await;
     assert_eq!(lines(&account, "users.jsonl")[0]["email"], "member@example.org");
@@ -266,6 +268,13 @@ async fn an_archive_becomes_the_same_workspace_on_a_fresh_server(server: TestSer
     // The imported assistant answers with the imported model.
     let model: Page<Model> = other.get("/api/v1/models").await.data();
     assert_eq!(model.items[0].sha256, made.model.sha256);
+    let job: Job = other
+        .get(&format!("/api/v1/jobs/{}", model.items[0].job_id))
+        .await
+        .data();
+    let kept = checkpoints::kept(&other, &job).await;
+    let adapter = other.get(&checkpoints::adapter(&job, &kept[0])).await;
+    assert_eq!(Some(adapter.bytes.len() as u64), kept[0].adapter_bytes);
     let agents: Page<Agent> = other.get("/api/v1/agents").await.data();
     assert_eq!(agents.items[0].model_id, Some(model.items[0].id));
     let chat = json!({

@@ -19,17 +19,17 @@ on_both_databases!(
     models_are_found_and_deleted,
 );
 
-const JOBS: &str = "/v1/fine_tuning/jobs";
+pub const JOBS: &str = "/v1/fine_tuning/jobs";
 
 /// Small and quick.
-fn order(file: &str, epochs: u32) -> Value {
+pub fn order(file: &str, epochs: u32) -> Value {
     json!({
         "model": "cerebros-tiny", "training_file": file, "a_member_of_the_future": true,
         "method": {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": epochs, "batch_size": 2}}},
     })
 }
 
-async fn start(client: &Client, order: Value) -> Value {
+pub async fn start(client: &Client, order: Value) -> Value {
     shaped("FineTuningJob", body(&client.post(JOBS, order).await))
 }
 
@@ -39,7 +39,7 @@ fn text<'a>(value: &'a Value, member: &str) -> &'a str {
         .unwrap_or_else(|| panic!("no {member} in {value}"))
 }
 
-fn path(job: &Value) -> String {
+pub fn path(job: &Value) -> String {
     format!("{JOBS}/{}", text(job, "id"))
 }
 
@@ -48,7 +48,7 @@ async fn look(client: &Client, job: &Value) -> Value {
 }
 
 /// Waits by the native API, which tells of changes, then looks.
-async fn once(client: &Client, job: &Value, ready: impl Fn(&Job) -> bool) -> Value {
+pub async fn once(client: &Client, job: &Value, ready: impl Fn(&Job) -> bool) -> Value {
     let native = format!("/api/v1/jobs/{}", text(job, "id").strip_prefix("ftjob-").unwrap());
     client.wait_within(DEADLINE, &native, ready).await;
     look(client, job).await
@@ -371,7 +371,7 @@ async fn models_are_found_and_deleted(server: TestServer) {
     let model = text(&job, "fine_tuned_model").to_owned();
     let list = body(&member.get("/v1/models").await);
     for listed in shaped("ListModelsResponse", list)["data"].as_array().unwrap() {
-        let id = text(&listed, "id");
+        let id = text(listed, "id");
         let found = shaped("Model", body(&member.get(&format!("/v1/models/{id}")).await));
         assert_eq!(&found, listed);
         let escaped = id.replace(':', "%3A");

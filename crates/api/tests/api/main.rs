@@ -14,6 +14,7 @@ mod audit;
 mod batches;
 mod bucket;
 mod chat;
+mod checkpoints;
 mod comparisons;
 mod concepts;
 mod contract;

@@ -214,13 +214,15 @@ fn an_export_is_kept_in_a_bucket() {
         let member = server.member().await;
         let model = trained(&member).await;
         let export = exported(&member, &model, "gguf").await;
-        assert_eq!(bucket.files(), 3, "dataset, adapter, export");
+        assert_eq!(bucket.files(), 4, "dataset, adapter, that of a checkpoint, export");
         let content = format!("{}/content", path(&export));
         let whole = member.get(&content).await;
         assert_eq!(Some(hex::encode(Sha256::digest(&whole.bytes))), export.sha256);
         goes_on(&member, &content, &whole).await;
         member.delete(&path(&export)).await;
-        assert_eq!(bucket.files(), 2);
+        assert_eq!(bucket.files(), 3);
+        member.delete(&format!("/api/v1/models/{}", model.id)).await;
+        assert_eq!(bucket.files(), 1, "the dataset");
         server.stop().await;
     });
 }

@@ -1,18 +1,17 @@
-//! What a job reports on its way: metric points, checkpoints, log lines.
+//! What a job reports on its way: metric points, samples, log lines.
 
 use super::{find_row, lock};
-use crate::{Db, DbError, Scope, Way, Write, convert};
+use crate::{Db, DbError, Scope, Write, convert};
 use cerebros_common::{
     events::EventKind,
     ids::{AgentId, DatasetId, JobId},
-    jobs::{Checkpoint, JobLogLine, JobSamples, MetricPoint},
+    jobs::{JobLogLine, JobSamples, MetricPoint},
     wire::CursorPage,
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
     QueryOrder, QuerySelect, Statement, sea_query::OnConflict,
 };
-use std::collections::HashMap;
 
 /// Stores a metric point, in place of an older one of the same step.
 pub async fn put_metric(write: &mut Write, id: JobId, point: &MetricPoint) -> Result<(), DbError> {
@@ -84,31 +83,6 @@ pub async fn append_log(write: &mut Write, id: JobId, level: &str, message: &str
         .exec_without_returning(write.connection())
         .await?;
     Ok(())
-}
-
-/// Notes that training can go on from a step, and says whether that is news; a step that was noted before stays as it is.
-pub async fn put_checkpoint(write: &mut Write, id: JobId, step: u64) -> Result<bool, DbError> {
-    let current = lock(write, id).await?;
-    let step = convert::signed(step);
-    // A run that is stopped while it measures leaves that to the next one: its last step is done and has no point yet.
-    if current.step < step {
-        let mut row = current.into_active_model();
-        row.step = Set(step);
-        row.update(write.connection()).await?;
-    }
-    let row = checkpoint::ActiveModel {
-        job_id: Set(id.0),
-        step: Set(step),
-        at: Set(convert::now()),
-    };
-    let keep = OnConflict::columns([checkpoint::Column::JobId, checkpoint::Column::Step])
-        .do_nothing()
-        .to_owned();
-    let inserted = checkpoint::Entity::insert(row)
-        .on_conflict(keep)
-        .exec_without_returning(write.connection())
-        .await?;
-    Ok(inserted > 0)
 }
 
 /// Stores the best and worst validation rows of the newest evaluation that counts. They hold text of the dataset: a job that
@@ -195,52 +169,6 @@ pub async fn log(
     })
 }
 
-/// Checkpoints beyond step `after`, with what was measured there.
-pub async fn checkpoints(
-    scope: &Scope,
-    db: &Db,
-    id: JobId,
-    way: Way,
-    after: Option<i64>,
-    limit: u32,
-) -> Result<CursorPage<Checkpoint>, DbError> {
-    find_row(scope, db, id).await?;
-    let found = checkpoint::Entity::find().filter(checkpoint::Column::JobId.eq(id.0));
-    let found = match after {
-        None => found,
-        Some(after) => found.filter(way.beyond(checkpoint::Column::Step, after)),
-    };
-    let mut rows = found
-        .order_by(checkpoint::Column::Step, way.order())
-        .limit(u64::from(limit) + 1)
-        .all(db.read())
-        .await?;
-    let next_cursor = cut(&mut rows, limit).map(|row| row.step.to_string());
-    let steps = rows.iter().map(|row| row.step);
-    let points = metric::Entity::find()
-        .filter(metric::Column::JobId.eq(id.0))
-        .filter(metric::Column::Step.is_in(steps))
-        .all(db.read())
-        .await?;
-    let mut points: HashMap<i64, metric::Model> = points.into_iter().map(|point| (point.step, point)).collect();
-    let items = rows.into_iter().map(|row| {
-        let point = points.remove(&row.step);
-        let measured = point.as_ref();
-        Checkpoint {
-            step: convert::unsigned(row.step),
-            train_loss: measured.and_then(|point| point.loss),
-            token_accuracy: measured.and_then(|point| point.token_accuracy),
-            validation_loss: measured.and_then(|point| point.validation_loss),
-            validation_token_accuracy: measured.and_then(|point| point.validation_token_accuracy),
-            created_at: row.at,
-        }
-    });
-    Ok(CursorPage {
-        items: items.collect(),
-        next_cursor,
-    })
-}
-
 /// Drops what was read beyond `limit`; gives the last row kept if there was more.
 pub(super) fn cut<T: Clone>(rows: &mut Vec<T>, limit: u32) -> Option<T> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -314,25 +242,6 @@ pub(super) mod log {
         pub at: DateTimeUtc,
         pub level: String,
         pub message: String,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
-
-mod checkpoint {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-    #[sea_orm(table_name = "checkpoints")]
-    pub struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub job_id: Uuid,
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub step: i64,
-        pub at: DateTimeUtc,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -474,7 +474,14 @@ pub const CONTENT: &[Table] = &[
         name: "checkpoints",
         rows: OF_JOBS,
         order: "job_id, step",
-        columns: &[is("job_id", Id), is("step", Int), is("at", Time)],
+        columns: &[
+            is("job_id", Id),
+            is("step", Int),
+            is("at", Time),
+            may("id", Id),
+            may("blob_key", Text),
+            may("size_bytes", Int),
+        ],
     },
     Table {
         name: "job_log",

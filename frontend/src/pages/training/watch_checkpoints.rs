@@ -1,7 +1,7 @@
 //! Where training can go on from.
 
 use crate::{
-    api::jobs::list_checkpoints,
+    api::jobs::{checkpoint_address, list_checkpoints},
     browser,
     components::{
         loaded::{Loaded, no_more_items},
@@ -15,7 +15,7 @@ use crate::{
 use cerebros_common::{
     events::EventKind,
     ids::JobId,
-    jobs::{Checkpoint, JobCursor},
+    jobs::{Checkpoint, JobCursor, KEPT_ADAPTERS},
 };
 use leptos::prelude::*;
 use std::time::Duration;
@@ -41,8 +41,13 @@ pub fn CheckpointsPanel(id: JobId) -> impl IntoView {
         move |_| refetch(),
     );
     let empty = || view! { <p class="text-muted">"No checkpoint was written yet."</p> };
+    let about = format!(
+        "Adapters of {KEPT_ADAPTERS} checkpoints at most are kept, spread over the training, and the one with the least \
+         validation loss among them."
+    );
     view! {
         <Panel title="Checkpoints">
+            <p class="mb-3 text-muted">{about}</p>
             <Loaded remote=checkpoints is_empty=no_more_items empty=empty let:page>
                 <div class="max-h-80 overflow-auto" tabindex="0" role="region" aria-label="Checkpoints">
                     <table class="grid-table">
@@ -52,11 +57,12 @@ pub fn CheckpointsPanel(id: JobId) -> impl IntoView {
                                 <th scope="col">"Loss"</th>
                                 <th scope="col">"Validation loss"</th>
                                 <th scope="col">"Written"</th>
+                                <th scope="col">"Adapter"</th>
                             </tr>
                         </thead>
                         <tbody>
                             <For each=move || page.get().items key=|checkpoint| checkpoint.step let:checkpoint>
-                                <Row checkpoint />
+                                <Row id checkpoint />
                             </For>
                         </tbody>
                     </table>
@@ -67,8 +73,23 @@ pub fn CheckpointsPanel(id: JobId) -> impl IntoView {
 }
 
 #[component]
-fn Row(checkpoint: Checkpoint) -> impl IntoView {
+fn Row(id: JobId, checkpoint: Checkpoint) -> impl IntoView {
     let loss = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), format::loss);
+    let step = checkpoint.step;
+    let adapter = match checkpoint.adapter_bytes {
+        None => view! { <span class="text-muted">"Not kept"</span> }.into_any(),
+        Some(bytes) => view! {
+            <a
+                href=checkpoint_address(id, step)
+                download
+                class="link-plain"
+                aria-label=format!("Download the adapter of step {}", format::count(step))
+            >
+                {format::size(bytes)}
+            </a>
+        }
+        .into_any(),
+    };
     view! {
         <tr>
             <td>{format::count(checkpoint.step)}</td>
@@ -77,6 +98,7 @@ fn Row(checkpoint: Checkpoint) -> impl IntoView {
             <td>
                 <Ago at=checkpoint.created_at />
             </td>
+            <td>{adapter}</td>
         </tr>
     }
 }
