@@ -1,4 +1,5 @@
-// A trained model as a person judges it: compared with its base without knowing which is which, and taken elsewhere.
+// A trained model as a person judges it: compared with its base without knowing which is which, judged by a language model,
+// and taken elsewhere.
 
 import type { Page } from "@playwright/test";
 import { createHash } from "node:crypto";
@@ -6,6 +7,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { accessible } from "./axe";
 import { collectFaults } from "./faults";
+import { completion, startPeer } from "./peer";
 import { expect, test } from "./server";
 import { signUp } from "./workspace";
 
@@ -20,6 +22,12 @@ const rows = Array.from({ length: 24 }, (_, index) =>
   }),
 ).join("\n");
 
+/** What a judge is asked, read out of its marks. */
+function material(body: string): { prompt: string; answer_a: string; answer_b: string } {
+  const lines = JSON.parse(body).messages.at(-1).content.split("\n");
+  return JSON.parse(lines.slice(1, -1).join("\n"));
+}
+
 /** Axe has nothing to say, in light and dark, and nothing is wider than a telephone. */
 async function looked(page: Page, name: string): Promise<void> {
   for (const colorScheme of ["light", "dark"] as const) {
@@ -33,7 +41,7 @@ async function looked(page: Page, name: string): Promise<void> {
   }
 }
 
-test("a model is compared with its base, voted on, exported, and trained further", async ({ page, context, server }) => {
+test("a model is compared with its base, voted on, judged, exported, and trained further", async ({ page, context, server }) => {
   test.slow();
   const faults = await collectFaults(context);
   const { request } = context;
@@ -65,16 +73,58 @@ test("a model is compared with its base, voted on, exported, and trained further
   await expect(page).toHaveURL(/\/comparisons\//);
   await expect(page.getByText("All answered")).toBeVisible({ timeout: 60_000 });
   const first = page.getByRole("region", { name: "Prompt 1" });
+  const second = page.getByRole("region", { name: "Prompt 2" });
   await expect(first.getByRole("heading", { name: "Left", exact: true })).toBeVisible();
+
+  // A judge is not there until there is a language model. It may fail; what it says waits for the vote.
+  const panel = page.locator("section", { has: page.getByRole("heading", { name: "A language model's judgement" }) });
+  await expect(panel.getByRole("link", { name: "choose one in the settings" })).toHaveAttribute("href", "/settings/language-model");
+  await looked(page, "comparison-without-judge");
+  let broken = true;
+  const peer = await startPeer((_, body) => {
+    const { prompt, answer_a, answer_b } = material(body);
+    const moves = prompt.includes("30");
+    if (moves && broken) return [400, { error: { message: "It is too warm in here." } }];
+    const winner = moves || answer_a > answer_b ? "A" : answer_a < answer_b ? "B" : "tie";
+    return completion(JSON.stringify({ reason: "It names the shelf.", score_a: 4, score_b: 2, winner }));
+  });
+  const settings = { provider: "openai", base_url: peer.url, model: "small-1" };
+  const saved = await request.put(`${server.url}/api/v1/llm-settings`, { data: settings, headers: { "if-match": "*" } });
+  expect(saved.status()).toBe(200);
+  const price = { prompt_micros: 1_000_000, completion_micros: 10_000_000 };
+  expect((await request.put(`${server.url}/api/v1/prices/openai/small-1`, { data: price })).ok()).toBe(true);
+  await expect(panel.getByText("4 questions to small-1")).toBeVisible();
+  await looked(page, "comparison-before-judge");
+  await panel.getByRole("button", { name: "Let it judge" }).press("Enter");
+  await expect(panel.getByText("1 of 2")).toBeVisible();
+  await expect(panel.getByText("1 prompt was not judged; each says why.")).toBeVisible();
+  await expect(second.getByText("It is too warm in here.")).toBeVisible();
+  await expect(first.getByText("Judged. The verdict shows after the vote.")).toBeVisible();
+  await expect(page.getByText("It names the shelf.")).toHaveCount(0);
+  await looked(page, "comparison-half-judged");
+  broken = false;
+  await panel.getByRole("button", { name: "Judge the rest" }).press("Enter");
+  await expect(panel.getByText("2 of 2")).toBeVisible();
+  await expect(panel.getByRole("button")).toHaveCount(0);
+
   await first.getByRole("button", { name: "Left is better" }).press("Enter");
   await expect(first.getByText("Voted: left is better.")).toBeVisible();
   await expect(first.getByRole("heading", { name: /^Left .+ Better$/ })).toBeVisible();
-  const second = page.getByRole("region", { name: "Prompt 2" });
+  await expect(first.getByText(/^small-1-2026: .+ is better\.$/)).toBeVisible();
+  await expect(first.getByText("Left as A, right as B")).toBeVisible();
+  await expect(second.getByText("Judged. The verdict shows after the vote.")).toBeVisible();
+  await expect(panel.getByText("1 verdict shows after the vote on its prompt.")).toBeVisible();
   await second.getByRole("button", { name: "Both bad" }).press("Enter");
-  await expect(page.getByText("2 of 2")).toBeVisible();
+  await expect(second.getByText(/^small-1-2026: undecided/)).toBeVisible();
+  await expect(panel.getByText("0 equally good, 1 undecided")).toBeVisible();
+  await expect(panel.getByText(/It agrees with the vote on [01] of 1 prompt\. It cost \$0\.0168\./)).toBeVisible();
+  const votes = page.locator("section", { has: page.getByRole("heading", { name: "Votes" }) });
+  await expect(votes.getByText("2 of 2")).toBeVisible();
   await looked(page, "comparison");
   await page.reload();
   await expect(first.getByText("Voted: left is better.")).toBeVisible();
+  await expect(first.getByText("Left as A, right as B")).toBeVisible();
+  peer.close();
 
   // The export, with what vouches for it.
   await page.goto(`/models/${model_id}`);

@@ -1,59 +1,29 @@
 // A language model as a person sets it up: provider, key, test, prices, and what was asked. The provider is a script.
 
-import type { Page } from "@playwright/test";
-import { type IncomingMessage, type Server as HttpServer, createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { accessible } from "./axe";
 import { collectFaults } from "./faults";
+import { completion, startPeer } from "./peer";
 import { expect, test } from "./server";
 import { signUp } from "./workspace";
 
 const KEY = "sk-canary-0123456789";
 
-interface Peer {
-  url: string;
-  asked: number;
-  /** The status that questions get. */
-  status: number;
-  close(): void;
-}
-
-/** Speaks as much of OpenAI's API as the server asks for. */
-async function startPeer(): Promise<Peer> {
-  const peer = { url: "", asked: 0, status: 200, close: () => {} };
-  const server: HttpServer = createServer((request: IncomingMessage, response) => {
-    request.resume().on("end", () => {
-      const answer = (status: number, body: object) => {
-        response.writeHead(status, {
-          "content-type": "application/json",
-          "x-ratelimit-limit-requests": "100",
-          "x-ratelimit-remaining-requests": "20",
-          "x-ratelimit-reset-requests": "10m",
-        });
-        response.end(JSON.stringify(body));
-      };
-      if (request.headers.authorization !== `Bearer ${KEY}`) return answer(401, { error: { message: "Incorrect API key provided" } });
-      if (request.url === "/v1/models") return answer(200, { data: [{ id: "small-1" }, { id: "large-1" }] });
-      peer.asked += 1;
-      if (peer.status !== 200) return answer(peer.status, { error: { message: "No such model" } });
-      const message = { role: "assistant", content: '{"word": "ready"}' };
-      answer(200, {
-        model: "small-1-2026",
-        usage: { prompt_tokens: 1200, completion_tokens: 300 },
-        choices: [{ index: 0, finish_reason: "stop", message }],
-      });
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  peer.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
-  peer.close = () => server.closeAllConnections();
-  server.unref();
-  return peer;
-}
-
 test("a language model is set up, tested, priced, and its calls are shown", async ({ page, context, server }, info) => {
   const faults = await collectFaults(context);
-  const peer = await startPeer();
+  // What questions get.
+  const said = { asked: 0, status: 200 };
+  const limits = {
+    "x-ratelimit-limit-requests": "100",
+    "x-ratelimit-remaining-requests": "20",
+    "x-ratelimit-reset-requests": "10m",
+  };
+  const peer = await startPeer((request) => {
+    if (request.headers.authorization !== `Bearer ${KEY}`) return [401, { error: { message: "Incorrect API key provided" } }];
+    if (request.url === "/v1/models") return [200, { data: [{ id: "small-1" }, { id: "large-1" }] }];
+    said.asked += 1;
+    if (said.status !== 200) return [said.status, { error: { message: "No such model" } }];
+    return completion('{"word": "ready"}');
+  }, limits);
   await signUp(context.request, server.url);
 
   await page.goto("/settings/language-model");
@@ -96,7 +66,7 @@ test("a language model is set up, tested, priced, and its calls are shown", asyn
   await expect(page.getByRole("button", { name: "Remove your price of small-1" })).toBeVisible();
   await page.getByRole("button", { name: "Test connection" }).click();
   await expect(outcome).toContainText("small-1-2026 answered");
-  peer.status = 404;
+  said.status = 404;
   await page.getByRole("button", { name: "Test connection" }).click();
   await expect(outcome).toContainText("The model or address was not found");
   await accessible(page);
@@ -121,7 +91,7 @@ test("a language model is set up, tested, priced, and its calls are shown", asyn
   const overflow = () => document.documentElement.scrollWidth - document.documentElement.clientWidth;
   expect(await page.evaluate(overflow)).toBeLessThanOrEqual(0);
   await page.screenshot({ path: info.outputPath("language-model-narrow.png"), fullPage: true });
-  expect(peer.asked).toBe(3);
+  expect(said.asked).toBe(3);
   expect(faults).toEqual([]);
   peer.close();
 });

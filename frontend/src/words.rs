@@ -67,7 +67,7 @@ pub fn llm_provider_name(provider: LlmProvider) -> &'static str {
 pub fn purpose_name(purpose: Purpose) -> &'static str {
     match purpose {
         Purpose::Example => "Examples",
-        Purpose::Judge => "Judging an example",
+        Purpose::Judge => "Judging",
         Purpose::Concepts => "Concepts",
         Purpose::Diagram => "Diagram",
         Purpose::Repair => "Repair of a diagram",

@@ -1,5 +1,7 @@
 //! Two models answer the same prompts, as a background task; what they say is stored as it comes.
 
+pub mod judge;
+
 use crate::{
     chat::{self, Target},
     documents::extraction::scope_of,

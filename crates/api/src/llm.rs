@@ -2,6 +2,7 @@
 //! paid twice.
 
 mod gate;
+mod marks;
 mod prices;
 mod settings;
 #[cfg(test)]
@@ -24,6 +25,7 @@ use cerebros_db::{
 use cerebros_llm::{Chat, RateLimits, Retry, Window};
 pub use gate::Gates;
 use gate::{Gate, Route};
+pub use marks::between_marks;
 pub use prices::{list as list_prices, of as price_of};
 use serde_json::Value;
 pub use settings::{checked, models, settings, test};

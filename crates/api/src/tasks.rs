@@ -56,6 +56,8 @@ pub fn start(app: &Arc<App>) -> anyhow::Result<Vec<JoinHandle<anyhow::Result<()>
         .on_dead(webhooks::bury)
         .queue("generation", 6)
         .register(examples::run)
+        .register(comparisons::judge::run)
+        .on_dead(comparisons::judge::bury)
         .queue("diagrams", 2)
         .register(concepts::run)
         .on_dead(concepts::bury)

@@ -39,6 +39,8 @@ pub struct Comparison {
     pub votes: Votes,
     /// Votes of all comparisons of these two.
     pub votes_of_pair: Votes,
+    /// Null until a language model was asked to judge.
+    pub judgement: Option<Judgement>,
     pub created_at: DateTime<Utc>,
     pub finished_at: Option<DateTime<Utc>>,
 }
@@ -89,6 +91,12 @@ pub struct ComparisonRound {
     pub vote: Option<Vote>,
     /// Who answered on the left: drawn for each prompt, null until somebody voted.
     pub left_is: Option<Contender>,
+    /// Whether a language model has judged the answers.
+    pub judged: bool,
+    /// What it said: null until somebody voted, like who is who.
+    pub verdict: Option<Verdict>,
+    /// Why there is no verdict after it was asked, and what to do.
+    pub judge_error: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -97,6 +105,92 @@ pub struct ComparisonAnswer {
     /// As far as it has come.
     pub text: String,
     pub finished: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum JudgementStatus {
+    /// The language model is asked, round by round.
+    Running,
+    /// Every round is judged.
+    Done,
+    /// Not every round is judged. Asked again, it goes on with those that are not.
+    Failed,
+}
+
+/// How far a language model is with judging a comparison.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Judgement {
+    pub status: JudgementStatus,
+    /// Why it stopped before the last round, and what to do. What is wrong with one round stands there.
+    pub error: Option<String>,
+    /// Rounds with a verdict.
+    pub judged: u32,
+    /// Rounds that it was asked about without getting one.
+    pub failed: u32,
+    /// The verdicts on rounds that somebody voted on.
+    pub verdicts: Verdicts,
+    /// Of all verdicts, in millionths of a US dollar; null where one has no price, or none is there.
+    pub cost_micros: Option<i64>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Verdicts {
+    pub model: u32,
+    pub against: u32,
+    pub tie: u32,
+    pub undecided: u32,
+    /// Where the vote says the same: a tie agrees with `tie` and with `both_bad`. Never where it is undecided.
+    pub agreed: u32,
+}
+
+impl Verdicts {
+    /// Those that a vote can agree with.
+    pub fn decided(self) -> u32 {
+        self.model + self.against + self.tie
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Ruling {
+    Model,
+    Against,
+    Tie,
+    /// With the answers swapped it said something else.
+    Undecided,
+}
+
+/// What a language model thinks of both answers. It was asked twice, the second time with the answers swapped.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Verdict {
+    pub ruling: Ruling,
+    /// In the order in which it was asked.
+    pub opinions: Vec<Opinion>,
+    /// Of both questions, in millionths of a US dollar; null where the model has no price.
+    pub cost_micros: Option<i64>,
+    pub judged_at: DateTime<Utc>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Opinion {
+    /// Whose answer it read as answer A.
+    pub answer_a: Contender,
+    /// Null: equally good or bad.
+    pub better: Option<Contender>,
+    /// 1 to 5.
+    pub model_score: u8,
+    /// 1 to 5.
+    pub against_score: u8,
+    pub reason: String,
+    /// The language model that was asked.
+    pub judge: String,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, Validate)]

@@ -16,7 +16,7 @@ use validator::Validate;
 pub enum Purpose {
     /// Examples from a stretch of a document.
     Example,
-    /// What a model thinks of an example.
+    /// What a model thinks of an example, or of two models' answers.
     Judge,
     Concepts,
     Diagram,
@@ -82,7 +82,7 @@ pub struct Usage {
 pub struct LlmCall {
     pub id: LlmCallId,
     pub purpose: Purpose,
-    /// What it was asked for: a batch's item, a document, a diagram.
+    /// What it was asked for: a batch's item, a document, a diagram, a comparison.
     pub subject_id: Uuid,
     /// Whose text the question held.
     pub document_id: Option<DocumentId>,

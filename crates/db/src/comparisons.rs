@@ -1,8 +1,9 @@
 //! Comparisons of two models.
 
+pub mod judgements;
 pub mod rounds;
 
-use crate::{Db, DbError, Scope, Write, convert, models, paging::page};
+use crate::{Db, DbError, Scope, Write, convert, llm_calls, models, paging::page};
 use cerebros_common::{
     audit::{Action, Noun},
     comparisons::{Comparison, ComparisonQuery, ComparisonStatus, Vote, Votes},
@@ -68,6 +69,8 @@ pub async fn insert(
         error: None,
         created_at: convert::now(),
         finished_at: None,
+        judging: false,
+        judge_error: None,
     };
     row::Entity::insert(row::ActiveModel::from(row.clone()))
         .exec_without_returning(write.connection())
@@ -118,6 +121,7 @@ pub async fn delete(write: &mut Write, id: ComparisonId) -> Result<(), DbError> 
         .one(write.connection())
         .await?;
     found.ok_or(DbError::NotFound("comparison"))?;
+    llm_calls::forget(write, id.0).await?;
     row::Entity::delete_by_id(id.0).exec(write.connection()).await?;
     write.event(EventKind::ComparisonChanged, id.0, None);
     write.audit(Action::Deleted, Noun::Comparison, id, &[]);
@@ -159,6 +163,7 @@ async fn wire(connection: &impl ConnectionTrait, row: row::Model) -> Result<Comp
             votes(connection, &row, condition, vec![row.model_id.into(), against.into()]).await?
         }
     };
+    let judgement = judgements::of(connection, &row).await?;
     Ok(Comparison {
         id: ComparisonId(row.id),
         model_id: ModelId(row.model_id),
@@ -170,6 +175,7 @@ async fn wire(connection: &impl ConnectionTrait, row: row::Model) -> Result<Comp
         rounds: u32::try_from(around.rounds).unwrap_or(u32::MAX),
         votes: own,
         votes_of_pair: pair,
+        judgement,
         created_at: row.created_at,
         finished_at: row.finished_at,
     })
@@ -226,6 +232,8 @@ mod row {
         pub error: Option<String>,
         pub created_at: DateTimeUtc,
         pub finished_at: Option<DateTimeUtc>,
+        pub judging: bool,
+        pub judge_error: Option<String>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

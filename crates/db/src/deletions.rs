@@ -437,7 +437,8 @@ async fn flag_models(write: &mut Write, dataset_id: Uuid) -> Result<Vec<Uuid>, D
             write.event(EventKind::ModelChanged, *id, None);
             write.audit(Action::Updated, Noun::Model, *id, &["source_deleted_at"]);
         }
-        // Its answers may say what it learned.
+        // Its answers may say what it learned, and so may what was said of them.
+        llm_calls::forget(write, *id).await?;
         execute(
             write,
             "delete from comparisons where model_id = $1 or against_id = $1",

@@ -237,10 +237,12 @@ async fn finish_attempt(write: &Write, begun: &Begun, spent: Spent, ended: &Ende
     Ok(())
 }
 
-/// Erases what answers and errors say of a document, the documents of an agent, or another subject; the figures stay.
+/// Erases what answers and errors say of a document, the documents of an agent, the comparisons of a model, or another
+/// subject; the figures stay.
 pub async fn forget(write: &Write, subject: Uuid) -> Result<(), DbError> {
     let of_subject = "workspace_id = $1 and (document_id = $2 or subject_id = $2 \
-                      or document_id in (select id from documents where agent_id = $2))";
+                      or document_id in (select id from documents where agent_id = $2) \
+                      or subject_id in (select id from comparisons where model_id = $2 or against_id = $2))";
     let erase_calls = "update llm_calls set answer = null, answer_value = null, error_message = null where";
     let erase_attempts =
         "update llm_attempts set error_message = null where call_id in (select id from llm_calls where";

@@ -1,6 +1,6 @@
 //! Models: adapters with the job that made them.
 
-use crate::{Db, DbError, Scope, Write, convert, datasets, jobs, model_exports, paging::page};
+use crate::{Db, DbError, Scope, Write, convert, datasets, jobs, llm_calls, model_exports, paging::page};
 use cerebros_common::{
     audit::{Action, Noun},
     events::EventKind,
@@ -212,6 +212,7 @@ pub async fn delete(write: &mut Write, id: ModelId) -> Result<Vec<String>, DbErr
     let mut keys = model_exports::keys_of(write.connection(), id.0).await?;
     keys.extend(jobs::forget_adapters(write, row.job_id).await?);
     keys.push(row.blob_key);
+    llm_calls::forget(write, id.0).await?;
     row::Entity::delete_by_id(id.0).exec(write.connection()).await?;
     write.event(EventKind::ModelDeleted, id.0, row.agent_id.map(AgentId));
     write.audit(Action::Deleted, Noun::Model, id, &[]);

@@ -1,6 +1,6 @@
 //! Comparisons of two models.
 
-use super::{Answer, delete, get, list, post, send};
+use super::{Answer, delete, get, list, order, post, send};
 use cerebros_common::{
     comparisons::{Comparison, ComparisonQuery, ComparisonRound, NewComparison, NewVote},
     ids::{ComparisonId, ComparisonRoundId},
@@ -18,6 +18,10 @@ pub async fn create_comparison(new: NewComparison) -> Answer<Comparison> {
 
 pub async fn find_comparison(id: ComparisonId) -> Answer<Comparison> {
     get(&format!("/comparisons/{id}")).await
+}
+
+pub async fn judge_comparison(id: ComparisonId) -> Answer<Comparison> {
+    order(&format!("/comparisons/{id}/judge")).await
 }
 
 pub async fn delete_comparison(id: ComparisonId) -> Answer<()> {

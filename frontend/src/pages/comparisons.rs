@@ -1,4 +1,5 @@
-//! Two models on the same prompts: how it begins, and the blind vote.
+//! Two models on the same prompts: how it begins, the blind vote, and a judge's view.
 
 pub mod find;
+mod judge;
 pub mod new;

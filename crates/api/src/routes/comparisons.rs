@@ -1,7 +1,7 @@
 //! Comparisons of two models.
 
 use crate::{
-    comparisons,
+    comparisons::{self, judge},
     error::AppResult,
     extract::{Body, Editor, Id, Query, Reviewer, Viewer},
     idempotency::{Begun, IdempotencyKeyHeader, Once},
@@ -23,6 +23,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(create_comparison)
         .service(find_comparison)
         .service(delete_comparison)
+        .service(judge_comparison)
         .service(list_comparison_rounds)
         .service(vote_on_round);
 }
@@ -87,9 +88,28 @@ async fn delete_comparison(app: web::Data<App>, Editor(scope): Editor, id: Id<Co
     Ok(respond::no_content())
 }
 
+/// Have a comparison judged
+///
+/// In the background the workspace's language model reads both answers to each prompt, without names, once in either
+/// order: an opinion counts where both times it is the same. Verdicts stay; asked again, it goes on with the rounds that
+/// have none. 409 without a language model, and before all answers are there.
+#[utoipa::path(
+    tag = "comparisons",
+    params(("id" = ComparisonId, Path), IdempotencyKeyHeader),
+    responses((status = 200, description = "The comparison, whose rounds are being judged", body = Envelope<Comparison>)),
+)]
+#[post("/comparisons/{id}/judge")]
+async fn judge_comparison(app: web::Data<App>, Editor(scope): Editor, once: Once, id: Id<ComparisonId>) -> AppResult {
+    match once.begin(&app, &scope, &()).await? {
+        Begun::Before(answer) => Ok(answer),
+        Begun::Now(turn) => judge::order(&app, &scope, turn, id.0).await,
+    }
+}
+
 /// List a comparison's rounds
 ///
-/// One for each prompt, with the answers as far as they have come. Who is who is shown once somebody voted.
+/// One for each prompt, with the answers as far as they have come. Who is who, and what a language model thinks of the
+/// answers, is shown once somebody voted.
 #[utoipa::path(
     tag = "comparisons",
     params(("id" = ComparisonId, Path), PageQuery),

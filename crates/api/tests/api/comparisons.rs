@@ -36,7 +36,7 @@ async fn begin(client: &Client, model: &Model, against: Option<&Model>, prompts:
     client.post("/api/v1/comparisons", body).await.data()
 }
 
-fn path(comparison: &Comparison) -> String {
+pub fn path(comparison: &Comparison) -> String {
     format!("/api/v1/comparisons/{}", comparison.id)
 }
 
@@ -54,7 +54,7 @@ pub async fn rounds(client: &Client, comparison: &Comparison) -> Vec<ComparisonR
     page.items
 }
 
-async fn vote(client: &Client, round: &ComparisonRound, vote: &str) -> Answer {
+pub async fn vote(client: &Client, round: &ComparisonRound, vote: &str) -> Answer {
     let request = client.request(Method::PUT, &format!("/api/v1/comparison-rounds/{}/vote", round.id));
     Answer::of(request.json(&json!({"vote": vote}))).await
 }

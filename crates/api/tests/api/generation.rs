@@ -39,7 +39,7 @@ mod killed {
     use super::a_batch_across_kills_loses_and_doubles_nothing;
 }
 
-fn impatient(config: &mut Config) {
+pub fn impatient(config: &mut Config) {
     config.networks = vec!["127.0.0.0/8".parse().unwrap()];
     config.llm.retry_waits = vec![Duration::from_millis(2); 4];
     config.llm.deadlines.stall = Duration::from_millis(400);
@@ -65,7 +65,7 @@ pub async fn use_model(client: &Client, database_url: &str, peer: &Peer) {
 }
 
 /// What one answer costs at that price.
-const COST_MICROS: u64 = PROMPT_TOKENS + 4 * COMPLETION_TOKENS;
+pub const COST_MICROS: u64 = PROMPT_TOKENS + 4 * COMPLETION_TOKENS;
 
 /// Two examples of whole lines in the middle of a passage, and one that its text talked the model into.
 pub fn write(user: &str) -> Value {

@@ -1,7 +1,7 @@
 //! `Idempotency-Key`: every operation that documents it, repeated, at once, with other content, and across kills.
 
 use crate::{
-    batches, concepts, contract, generation,
+    batches, comparisons, concepts, contract, generation,
     helpers::{Answer, Client, DEADLINE, Kind, ServerProcess, TestServer},
     model_exports,
     peer::{Asked, Peer, Turn},
@@ -12,6 +12,7 @@ use cerebros_api::Config;
 use cerebros_common::{
     agents::Agent,
     batches::Batch,
+    comparisons::Comparison,
     datasets::Dataset,
     diagrams::Diagram,
     documents::{Chunk, Document, DocumentStatus},
@@ -38,6 +39,7 @@ on_both_databases!(
 
 const HEADER: &str = "idempotency-key";
 const BURST: usize = 8;
+const WITH_MODEL: [&str; 2] = ["judge_comparison", "test_template"];
 const NO_ROW: &str = "01900000-0000-7000-8000-000000000000";
 
 /// What requests aim at.
@@ -57,6 +59,8 @@ struct Rows {
     broken: Dataset,
     base: String,
     model: Model,
+    /// With all its answers.
+    comparison: Comparison,
     /// Cancelled.
     job: Job,
     /// Failed.
@@ -134,7 +138,9 @@ async fn rows_of(server: &TestServer, member: &Client) -> Rows {
     server
         .execute("update batches set status = 'paused' where id = (select id from batches order by id desc limit 1)")
         .await;
+    let model = model_exports::trained(member).await;
     Rows {
+        comparison: comparisons::compared(member, &model, None, &["Shelf 3 holds what?"]).await,
         read: concepts::document(member, "read.txt", "Some words.").await,
         diagram: member.post("/api/v1/diagrams", diagram).await.data(),
         agent,
@@ -142,7 +148,7 @@ async fn rows_of(server: &TestServer, member: &Client) -> Rows {
         document,
         upload,
         base: built_in_base(member).await.id.to_string(),
-        model: model_exports::trained(member).await,
+        model,
         job: end_of(member, &job).await,
         failed_job,
         wire_job: end_of(member, &wire_job).await,
@@ -332,6 +338,11 @@ fn case(operation: &str, member: &Client, rows: &Rows) -> Option<Case> {
             json!({"model_id": rows.model.id, "prompts": ["b"]}),
             "select count(*) from comparisons",
         ),
+        "judge_comparison" => nothing(
+            "/api/v1/comparisons/{id}/judge",
+            rows.comparison.id.to_string(),
+            "select count(*) from tasks where name = 'judge_comparison'",
+        ),
         "create_batch" => json(
             "/api/v1/batches",
             json!({"agent_id": agent, "document_ids": [rows.shelves.id]}),
@@ -352,7 +363,7 @@ fn case(operation: &str, member: &Client, rows: &Rows) -> Option<Case> {
             "/api/v1/templates/prose/test",
             json!({"chunk_id": rows.chunk.id}),
             json!({"chunk_id": rows.chunk.id, "instructions": "Ask why."}),
-            "select count(*) from llm_calls",
+            "select count(*) from llm_calls where purpose = 'example'",
         ),
         "restore_template" => json(
             "/api/v1/templates/prose/restore",
@@ -423,7 +434,12 @@ fn refusal(answer: &Answer) -> ErrorCode {
 async fn every_operation_has_one_effect_per_key(server: TestServer) {
     let reach = |config: &mut Config| config.networks = vec!["127.0.0.0/8".parse().unwrap()];
     let server = server.restart_with(reach).await;
-    let peer = Peer::start(|_: &Asked| Turn::Good, generation::write).await;
+    // It writes examples, and judges nothing.
+    let plan = |asked: &Asked| match asked.user.starts_with("=====PASSAGE") {
+        true => Turn::Good,
+        false => Turn::Refused,
+    };
+    let peer = Peer::start(plan, generation::write).await;
     let member = server.member().await;
     let rows = rows_of(&server, &member).await;
     server
@@ -435,11 +451,12 @@ async fn every_operation_has_one_effect_per_key(server: TestServer) {
             let mut parameters = operation["parameters"].as_array().into_iter().flatten();
             parameters.any(|parameter| parameter["name"] == "Idempotency-Key")
         });
+    let ids = documented.map(|(_, _, operation)| (operation["operationId"].as_str().unwrap().to_owned(), operation));
+    // Those last that need a language model: the others do without.
+    let (last, first): (Vec<_>, Vec<_>) = ids.partition(|(id, _)| WITH_MODEL.contains(&id.as_str()));
     let mut seen = 0;
-    for (_, _, operation) in documented {
-        let id = operation["operationId"].as_str().unwrap();
-        if id == "test_template" {
-            // Not before: the others do without a language model.
+    for (id, operation) in first.iter().chain(&last) {
+        if seen == first.len() {
             generation::use_model(&member, &server.config.database_url, &peer).await;
         }
         let case = case(id, &member, &rows).unwrap_or_else(|| panic!("{id} has no entry in the idempotency test"));

@@ -40,6 +40,7 @@ mod headers;
 mod idempotency;
 mod invitations;
 mod jobs;
+mod judging;
 mod legal;
 mod limits;
 mod lineage;

@@ -28,6 +28,8 @@ pub enum Turn {
     WrongSchema,
     /// The key is refused.
     Refused,
+    /// The account has no credit.
+    Unpaid,
 }
 
 /// A request as a plan sees it.
@@ -148,6 +150,7 @@ async fn serve(mut socket: TcpStream, counts: &Mutex<Counts>, plan: &Mutex<Plan>
         Turn::RateLimited => reply(429, "retry-after: 0\r\n", &error("rate_limit_exceeded")),
         Turn::Fault => reply(500, "", &error("server_error")),
         Turn::Refused => reply(401, "", &error("invalid_api_key")),
+        Turn::Unpaid => reply(402, "", &error("billing_error")),
         Turn::WrongSchema => reply(200, "", &completion(&json!({"examples": "all of them are approved"}))),
         Turn::HalfJson => {
             let whole = completion(&write(&asked));

@@ -1,6 +1,11 @@
 //! The prompts of a comparison with both answers, and what people thought of them.
 
-use crate::{Db, DbError, Scope, Write, comparisons, convert, paging::page};
+use crate::{
+    Db, DbError, Scope, Write,
+    comparisons::{self, judgements},
+    convert,
+    paging::page,
+};
 use cerebros_common::{
     audit::{Action, Noun},
     comparisons::{ComparisonAnswer, ComparisonRound, Contender, Vote},
@@ -70,6 +75,11 @@ pub(super) async fn insert(write: &mut Write, comparison_id: Uuid, prompts: &[St
         against_finished: Set(false),
         vote: Set(None),
         voted_at: Set(None),
+        judge_ruling: Set(None),
+        judge_opinions: Set(None),
+        judge_cost_micros: Set(None),
+        judged_at: Set(None),
+        judge_error: Set(None),
     });
     row::Entity::insert_many(rows)
         .exec_without_returning(write.connection())
@@ -130,7 +140,7 @@ pub async fn vote(write: &mut Write, id: ComparisonRoundId, vote: Vote) -> Resul
     wire(row)
 }
 
-async fn locked(write: &Write, id: ComparisonRoundId) -> Result<row::Model, DbError> {
+pub(super) async fn locked(write: &Write, id: ComparisonRoundId) -> Result<row::Model, DbError> {
     let found = row::Entity::find_by_id(id.0)
         .filter(row::Column::WorkspaceId.eq(write.workspace_id()?.0))
         .lock_exclusive()
@@ -139,7 +149,9 @@ async fn locked(write: &Write, id: ComparisonRoundId) -> Result<row::Model, DbEr
     found.ok_or(DbError::NotFound("prompt"))
 }
 
+/// Nothing that tells who is who, or what to think of the answers, before a vote.
 fn wire(row: row::Model) -> Result<ComparisonRound, DbError> {
+    let verdict = judgements::verdict_of(&row)?;
     let of_model = ComparisonAnswer {
         text: row.model_text,
         finished: row.model_finished,
@@ -163,10 +175,13 @@ fn wire(row: row::Model) -> Result<ComparisonRound, DbError> {
         right,
         vote,
         left_is: vote.map(|_| left_is),
+        judged: verdict.is_some(),
+        verdict: vote.and(verdict),
+        judge_error: row.judge_error,
     })
 }
 
-mod row {
+pub(super) mod row {
     use sea_orm::entity::prelude::*;
 
     #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -185,6 +200,11 @@ mod row {
         pub against_finished: bool,
         pub vote: Option<String>,
         pub voted_at: Option<DateTimeUtc>,
+        pub judge_ruling: Option<String>,
+        pub judge_opinions: Option<String>,
+        pub judge_cost_micros: Option<i64>,
+        pub judged_at: Option<DateTimeUtc>,
+        pub judge_error: Option<String>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -5,7 +5,7 @@ use cerebros_common::{
     bases::{BaseSource, BaseStatus},
     batches::{BatchItemError, BatchItemStatus, BatchPause, BatchStatus},
     chat::{ChatRole, Citation},
-    comparisons::{ComparisonStatus, Vote},
+    comparisons::{ComparisonStatus, Opinion, Ruling, Vote},
     concepts::{ConceptOrigin, Level},
     datasets::{
         DatasetFormat, DatasetLayout, DatasetReport, DatasetSource, DatasetStatus, FindingRepair, FindingSeverity,
@@ -529,6 +529,7 @@ pub const CONTENT: &[Table] = &[
             may("error", Text),
             is("created_at", Time),
             may("finished_at", Time),
+            may("judge_error", Text),
         ],
     },
     Table {
@@ -548,6 +549,11 @@ pub const CONTENT: &[Table] = &[
             is("against_finished", Bool),
             may("vote", Word(word::<Vote>)),
             may("voted_at", Time),
+            may("judge_ruling", Word(word::<Ruling>)),
+            may("judge_opinions", Shape(shape::<Vec<Opinion>>)),
+            may("judge_cost_micros", Int),
+            may("judged_at", Time),
+            may("judge_error", Text),
         ],
     },
     Table {

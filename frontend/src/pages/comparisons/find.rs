@@ -15,7 +15,10 @@ use crate::{
         tag::{Colour, Tag},
     },
     forms::Sending,
-    pages::by_id::by_id,
+    pages::{
+        by_id::by_id,
+        comparisons::judge::{JudgePanel, OfRound},
+    },
     remote::Remote,
 };
 use cerebros_common::{
@@ -44,13 +47,14 @@ pub fn ComparisonPage() -> impl IntoView {
 fn OneComparison(id: ComparisonId) -> impl IntoView {
     let concerns =
         move |event: &cerebros_common::events::Event| event.kind == EventKind::ComparisonChanged && event.id == id.0;
-    let comparison = Remote::new(move || find_comparison(id)).live(concerns);
+    let remote = Remote::new(move || find_comparison(id)).live(concerns);
     let rounds = Remote::new(move || list_rounds(id)).live(concerns);
     view! {
-        <Loaded remote=comparison let:comparison>
+        <Loaded remote let:comparison>
             <Head comparison />
             <div class="space-y-6">
                 <VotesPanel comparison />
+                <JudgePanel comparison remote />
                 <Loaded remote=rounds let:page>
                     <For each=move || page.get().items key=|round| round.id let:first>
                         {
@@ -204,6 +208,7 @@ fn Round(
                     }
                 }}
             </div>
+            <OfRound round comparison />
         </section>
     }
 }
