@@ -86,7 +86,7 @@ test("a model is compared with its base, voted on, judged, exported, and trained
     const moves = prompt.includes("30");
     if (moves && broken) return [400, { error: { message: "It is too warm in here." } }];
     const winner = moves || answer_a > answer_b ? "A" : answer_a < answer_b ? "B" : "tie";
-    return completion(JSON.stringify({ reason: "It names the shelf.", score_a: 4, score_b: 2, winner }));
+    return completion(JSON.stringify({ reason: "It names the shelf.", score_a: winner === "A" ? 4 : 2, score_b: winner === "B" ? 4 : 2, winner }));
   });
   const settings = { provider: "openai", base_url: peer.url, model: "small-1" };
   const saved = await request.put(`${server.url}/api/v1/llm-settings`, { data: settings, headers: { "if-match": "*" } });
@@ -97,10 +97,11 @@ test("a model is compared with its base, voted on, judged, exported, and trained
   await looked(page, "comparison-before-judge");
   await panel.getByRole("button", { name: "Let it judge" }).press("Enter");
   await expect(panel.getByText("1 of 2")).toBeVisible();
-  await expect(panel.getByText("1 prompt was not judged; each says why.")).toBeVisible();
+  await expect(panel.getByText("1 prompt was not judged: it says why below.")).toBeVisible();
   await expect(second.getByText("It is too warm in here.")).toBeVisible();
   await expect(first.getByText("Judged. The verdict shows after the vote.")).toBeVisible();
   await expect(page.getByText("It names the shelf.")).toHaveCount(0);
+  await expect(panel.getByText("For the model")).toHaveCount(0);
   await looked(page, "comparison-half-judged");
   broken = false;
   await panel.getByRole("button", { name: "Judge the rest" }).press("Enter");

@@ -27,6 +27,7 @@ on_both_databases!(
     a_verdict_counts_where_both_orders_agree_and_shows_after_the_vote,
     what_says_who_wins_reaches_the_judge_as_data,
     what_fails_is_told_and_asked_again,
+    a_rate_limit_is_waited_out,
     a_judgement_is_refused_where_nobody_or_nothing_can_be_judged,
     what_was_said_of_answers_goes_with_them,
     a_judged_comparison_moves_to_another_server,
@@ -291,6 +292,21 @@ async fn what_fails_is_told_and_asked_again(server: TestServer) {
             .iter()
             .all(|round| round.judge_error.is_none())
     );
+}
+
+async fn a_rate_limit_is_waited_out(server: TestServer) {
+    let member = server.member().await;
+    // Longer than a question is patient: the task comes back.
+    let plan = |asked: &Asked| match asked.all {
+        ..=12 => Turn::RateLimited,
+        _ => Turn::Good,
+    };
+    let peer = Peer::start(plan, judge).await;
+    let comparison = answered(&member, &server.config.database_url).await;
+    use_model(&member, &server.config.database_url, &peer).await;
+    let done = judged(&member, &comparison).await;
+    assert_eq!((done.status, done.judged, done.failed), (JudgementStatus::Done, 4, 0));
+    assert_eq!(peer.with(|counts| counts.billed), 8);
 }
 
 async fn a_judgement_is_refused_where_nobody_or_nothing_can_be_judged(server: TestServer) {

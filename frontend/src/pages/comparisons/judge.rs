@@ -75,15 +75,19 @@ fn so_far(one: &Comparison, judgement: &Judgement) -> impl IntoView + use<> {
         .cost_micros
         .map(|cost| format!("It cost {}.", format::dollars(cost)));
     let line: Vec<String> = [agreed, hidden, cost].into_iter().flatten().collect();
-    let failed =
-        (!running && judgement.failed > 0).then(|| format!("{} not judged; each says why.", was(judgement.failed)));
+    let failed = (!running && judgement.failed > 0).then(|| format!("{} why below.", not_judged(judgement.failed)));
     let errors = judgement.error.clone().into_iter().chain(failed);
     view! {
         <dl class="grid grid-cols-1 gap-4 min-[420px]:grid-cols-2 md:grid-cols-4" aria-live="polite">
             <Fact name="Judged">{judged}</Fact>
-            <Fact name="For the model">{of_model}</Fact>
-            <Fact name="For the other">{of_against}</Fact>
-            <Fact name="For neither">{neither}</Fact>
+            {(shown > 0)
+                .then(|| {
+                    view! {
+                        <Fact name="For the model">{of_model}</Fact>
+                        <Fact name="For the other">{of_against}</Fact>
+                        <Fact name="For neither">{neither}</Fact>
+                    }
+                })}
         </dl>
         {running.then(|| view! { <Progress part label="Judging" /> })}
         {(!line.is_empty()).then(|| view! { <p class="text-sm text-muted">{line.join(" ")}</p> })}
@@ -115,8 +119,12 @@ fn those(number: u32) -> &'static str {
     if number == 1 { "its prompt" } else { "their prompts" }
 }
 
-fn was(number: u32) -> String {
-    format!("{} {}", prompts(number), if number == 1 { "was" } else { "were" })
+fn not_judged(number: u32) -> String {
+    if number == 1 {
+        "1 prompt was not judged: it says".to_owned()
+    } else {
+        format!("{number} prompts were not judged: each says")
+    }
 }
 
 /// The button, or what it takes.
@@ -191,7 +199,7 @@ pub fn OfRound(round: Memo<ComparisonRound>, comparison: Signal<Comparison>) -> 
             Ruling::Model => format!("{} is better", name(Contender::Model)),
             Ruling::Against => format!("{} is better", name(Contender::Against)),
             Ruling::Tie => "equally good".to_owned(),
-            Ruling::Undecided => "undecided, as the order of the answers changed its mind".to_owned(),
+            Ruling::Undecided => "undecided, for with the answers swapped it said something else".to_owned(),
         };
         let opinions = verdict
             .opinions
