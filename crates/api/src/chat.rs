@@ -1,5 +1,6 @@
 //! Chat completions: which model is meant, and the answer in OpenAI's shapes.
 
+pub mod asked;
 pub mod call;
 mod calls;
 pub mod citations;

@@ -20,6 +20,7 @@ mod deletions;
 mod diagrams;
 mod documents;
 mod download;
+mod embeddings;
 mod error;
 mod events;
 mod examples;

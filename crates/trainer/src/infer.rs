@@ -1,5 +1,6 @@
 //! The inference process: a Unix socket, one request per connection, answers streamed as JSON lines.
 
+mod embed;
 mod engine;
 mod generate;
 mod grammar;

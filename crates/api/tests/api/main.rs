@@ -28,6 +28,7 @@ mod deletions;
 mod diagrams;
 mod documents;
 mod drawing;
+mod embeddings;
 mod estimates;
 mod events;
 mod examples;
