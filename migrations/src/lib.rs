@@ -29,6 +29,7 @@ mod m20261122_000021_dataset_versions;
 mod m20261122_000022_lineage;
 mod m20261122_000023_samples;
 mod m20261122_000024_trainings;
+mod m20261122_000026_hosts;
 
 /// Applies the migrations in the order of the list.
 #[derive(Debug)]
@@ -62,6 +63,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000022_lineage::Migration),
             Box::new(m20261122_000023_samples::Migration),
             Box::new(m20261122_000024_trainings::Migration),
+            Box::new(m20261122_000026_hosts::Migration),
         ]
     }
 }

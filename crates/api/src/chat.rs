@@ -5,6 +5,7 @@ pub mod call;
 mod calls;
 pub mod citations;
 mod heard;
+mod host;
 pub mod question;
 
 use crate::{
@@ -14,17 +15,21 @@ use crate::{
     state::App,
 };
 use cerebros_common::{
+    agents::Host,
     chat::ChatCompletionRequest,
     ids::{AgentId, ModelId},
     search::Passage,
 };
-use cerebros_db::{self as db, DbError, Scope};
-use std::path::PathBuf;
+use cerebros_db::{self as db, DbError, Scope, bases::LocatedBase};
+use std::path::{Path, PathBuf};
 
 /// What a request's `model` stands for.
 pub struct Target {
     pub base_dir: PathBuf,
     pub adapter_dir: Option<PathBuf>,
+    /// By which the base is known to others: its name, where it came from, where it is.
+    pub base_names: Vec<String>,
+    pub host: Host,
     pub agent_id: Option<AgentId>,
     pub model_id: Option<ModelId>,
 }
@@ -32,13 +37,15 @@ pub struct Target {
 /// Finds what a model's name stands for in the workspace.
 pub async fn resolve(app: &App, scope: &Scope, name: &str) -> AppResult<Target> {
     let not_found = models::not_found(name);
-    let (agent_id, model_id) = match models::named(name).ok_or_else(|| models::unknown(name))? {
+    let (agent_id, model_id, host) = match models::named(name).ok_or_else(|| models::unknown(name))? {
         Named::Base(id) => {
             let base = db::bases::find_located(scope, &app.db, id).await.map_err(not_found)?;
             let base_dir = bases::directory(&app.config, &base);
             return Ok(Target {
+                base_names: names(&base, &base_dir),
                 base_dir,
                 adapter_dir: None,
+                host: Host::Embedded,
                 agent_id: None,
                 model_id: None,
             });
@@ -51,9 +58,9 @@ pub async fn resolve(app: &App, scope: &Scope, name: &str) -> AppResult<Target> 
                     agent.name
                 ))
             };
-            (Some(id), agent.model_id.ok_or_else(offline)?)
+            (Some(id), agent.model_id.ok_or_else(offline)?, agent.host)
         }
-        Named::Model(id) => (None, id),
+        Named::Model(id) => (None, id, Host::Embedded),
     };
     let model = db::models::find(scope, &app.db, model_id).await.map_err(&not_found)?;
     if model.model.source_deleted_at.is_some() {
@@ -63,12 +70,20 @@ pub async fn resolve(app: &App, scope: &Scope, name: &str) -> AppResult<Target> 
         .await
         .map_err(&not_found)?;
     let adapter = app.storage.unpacked(&model.blob_key).await.map_err(AppError::io)?;
+    let base_dir = bases::directory(&app.config, &base);
     Ok(Target {
-        base_dir: bases::directory(&app.config, &base),
+        base_names: names(&base, &base_dir),
+        host,
+        base_dir,
         adapter_dir: Some(adapter),
         agent_id: agent_id.or(model.model.agent_id),
         model_id: Some(model_id),
     })
+}
+
+fn names(base: &LocatedBase, directory: &Path) -> Vec<String> {
+    let directory = directory.display().to_string();
+    vec![base.base.name.clone(), base.location.clone(), directory]
 }
 
 /// What the assistant's documents say about the last question; `None` where the request does not ask for them.

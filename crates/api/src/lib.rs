@@ -62,6 +62,7 @@ mod trainings;
 mod upload;
 mod uploads;
 mod uses;
+mod vllm;
 mod wake;
 mod webhooks;
 

@@ -4,7 +4,7 @@ mod embed;
 mod engine;
 mod generate;
 mod grammar;
-mod passages;
+pub mod passages;
 mod sample;
 mod server;
 mod slots;

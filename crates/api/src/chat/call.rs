@@ -5,11 +5,11 @@ use super::{
     asked::{self, Asked},
     citations,
     heard::{self, Piece, Said},
+    host::{self, Answer},
 };
 use crate::{
     conversations, deadlines,
     error::{AppError, AppResult},
-    infer::Answer,
     state::App,
 };
 use actix_web::HttpRequest;
@@ -22,7 +22,7 @@ use cerebros_common::{
     search::Passage,
 };
 use cerebros_db::{Scope, calls::Outcome};
-use cerebros_trainer::protocol::{InferRequest, InferResponse, infer::Generate};
+use cerebros_trainer::protocol::{InferResponse, infer::Generate};
 use chrono::Utc;
 use futures_util::{Stream, StreamExt};
 use std::sync::Arc;
@@ -73,6 +73,7 @@ impl Call {
     /// Asks; the first piece is awaited, so that a refusal is still an HTTP error.
     pub async fn ask(
         &self,
+        target: &Target,
         question: Generate,
         passages: Option<Vec<Passage>>,
         request: &ChatCompletionRequest,
@@ -84,12 +85,7 @@ impl Call {
             .filter_map(|tool| tool["function"]["name"].as_str());
         let functions = named.map(str::to_owned).collect();
         let result = async {
-            let mut answer = self
-                .asked
-                .app
-                .inference
-                .ask(&InferRequest::Generate(Box::new(question)))
-                .await?;
+            let mut answer = host::ask(&self.asked.app, target, question).await?;
             let mut first = answer.next().await?;
             let mut read = 0;
             if let InferResponse::Passages { used } = first {

@@ -176,7 +176,7 @@ async fn create_chat_completion(
     let call = Call::begin(app.into_inner(), scope, &request.model, &target);
     let begun = call
         .asked
-        .unless_gone(&http, call.ask(question, passages, &request))
+        .unless_gone(&http, call.ask(&target, question, passages, &request))
         .await?;
     if !request.stream.unwrap_or(false) {
         return Ok(HttpResponse::Ok().json(call.whole(begun, &http).await?));

@@ -131,7 +131,7 @@ async fn what_cannot_be_embedded_is_refused_by_name(server: TestServer) {
 }
 
 /// Sends a request and leaves without reading an answer.
-async fn ask_and_leave(server: &TestServer, member: &Client, path: &str, body: Value) {
+pub async fn ask_and_leave(server: &TestServer, member: &Client, path: &str, body: Value) {
     let (name, value) = member.credentials();
     let body = body.to_string();
     let length = body.len();

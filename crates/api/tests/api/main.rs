@@ -64,5 +64,7 @@ mod training;
 mod trainings;
 mod uploads;
 mod uploads_survive;
+mod vllm;
+mod vllm_peer;
 mod webhooks;
 mod workspaces;
