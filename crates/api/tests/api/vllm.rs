@@ -156,6 +156,14 @@ async fn a_hosted_assistant_answers_as_others_do(shared: TestServer) {
     let embedded = answer(&member, question(&agent, "Who answers?")).await;
     assert_ne!(text(&embedded), "Who answers?");
     assert_eq!(peer.with(|state| state.asked.len()), count);
+
+    // What was deleted is nowhere any more.
+    change(&member, &agent, json!({"host": "vllm"})).await.data::<Agent>();
+    assert!(peer.with(|state| state.loaded.contains_key(&name)) && placed.exists());
+    let path = format!("/api/v1/agents/{}", agent.id);
+    assert_eq!(member.delete_any_version(&path).await.status.as_u16(), 204);
+    server.until_none_live("erase").await;
+    assert!(peer.with(|state| state.loaded.is_empty()) && !placed.exists());
     server.stop().await;
 }
 
