@@ -91,6 +91,25 @@ test("the openai package gets several answers, their probabilities, and JSON by 
   expect(after.usage!.prompt_tokens).toBeGreaterThan(forced.usage!.prompt_tokens);
 });
 
+test("the openai package gets vectors, packed and as numbers", async ({ server }) => {
+  const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: await server.apiKey(), maxRetries: 0 });
+  const model = (await client.models.list()).data.find((model) => model.id.startsWith("base:"))!.id;
+  const input = ["The gate opens at nine.", "Grüße"];
+  // Without a format the package asks for base64 and unpacks it.
+  const packed = await client.embeddings.create({ model, input });
+  const plain = await client.embeddings.create({ model, input, encoding_format: "float" });
+  expect(packed).toMatchObject({ object: "list", model, usage: { prompt_tokens: 30, total_tokens: 30 } });
+  expect(packed.data.map((found) => found.index)).toEqual([0, 1]);
+  for (const [index, { embedding }] of packed.data.entries()) {
+    expect(embedding.map(Math.fround)).toEqual(plain.data[index].embedding.map(Math.fround));
+    expect(embedding.reduce((sum, value) => sum + value * value, 0)).toBeCloseTo(1, 5);
+  }
+  const ids = [...Buffer.from(input[1])];
+  const [alone, several] = [await client.embeddings.create({ model, input: ids }), await client.embeddings.create({ model, input: [ids] })];
+  expect([alone.data[0].embedding, several.data[0].embedding]).toEqual([packed.data[1].embedding, packed.data[1].embedding]);
+  await expect(client.embeddings.create({ model, input, dimensions: 3 })).rejects.toMatchObject({ status: 400, param: "dimensions" });
+});
+
 test("the openai package understands the errors", async ({ server }) => {
   const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: await server.apiKey(), maxRetries: 0 });
   const messages = [{ role: "user" as const, content: "Hi" }];

@@ -19,7 +19,8 @@ export class Server {
     private readonly data: string,
   ) {}
 
-  static async start(): Promise<Server> {
+  /** `more` are settings beside the usual ones. */
+  static async start(more: Record<string, string> = {}): Promise<Server> {
     const binary = process.env.CEREBROS_BIN;
     if (!binary) throw new Error("CEREBROS_BIN is not set: run the tests through `just test`");
     const data = mkdtempSync(join(tmpdir(), "cerebros-e2e-"));
@@ -32,6 +33,7 @@ export class Server {
         OUTBOX: "1",
         RATE_LIMIT_SIGN_IN: "1000000",
         ALLOWED_NETWORKS: "127.0.0.0/8",
+        ...more,
       },
       stdio: ["ignore", "pipe", "inherit"],
     });

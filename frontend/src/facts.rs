@@ -36,6 +36,11 @@ impl Facts {
         self.0.with(|facts| facts.max_dataset_bytes)
     }
 
+    /// Whether assistants can be hosted by a vLLM server.
+    pub fn vllm(self) -> bool {
+        self.0.with(|facts| facts.vllm).unwrap_or_default()
+    }
+
     pub fn outbox(self) -> bool {
         self.0.with(|facts| facts.outbox).unwrap_or_default()
     }

@@ -30,6 +30,7 @@ mod m20261122_000022_lineage;
 mod m20261122_000023_samples;
 mod m20261122_000024_trainings;
 mod m20261122_000025_judge;
+mod m20261122_000026_hosts;
 mod m20261122_000027_checkpoints;
 
 /// Applies the migrations in the order of the list.
@@ -65,6 +66,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000023_samples::Migration),
             Box::new(m20261122_000024_trainings::Migration),
             Box::new(m20261122_000025_judge::Migration),
+            Box::new(m20261122_000026_hosts::Migration),
             Box::new(m20261122_000027_checkpoints::Migration),
         ]
     }

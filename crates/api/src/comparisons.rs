@@ -23,7 +23,7 @@ use cerebros_db::{
     comparisons::rounds,
 };
 use cerebros_queue::{Burial, Enqueue, HookError, Lease, Task, TaskError, enqueue};
-use cerebros_trainer::protocol::InferResponse;
+use cerebros_trainer::protocol::{InferRequest, InferResponse};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::{
@@ -168,10 +168,11 @@ impl Run {
             "max_tokens": MAX_ANSWER_TOKENS, "temperature": 0.0,
         }))
         .map_err(AppError::internal)?;
+        let question = chat::question::question(&request, target, &self.scope, &[])?;
         let mut answer = self
             .app
             .inference
-            .ask(chat::question::question(&request, target, &self.scope, &[])?)
+            .ask(&InferRequest::Generate(Box::new(question)))
             .await?;
         let mut flush = tokio::time::interval(FLUSH_EVERY);
         let (mut text, mut is_new) = (String::new(), false);

@@ -1,5 +1,9 @@
 //! Settings, read once from the environment. `.env.example` explains each.
 
+mod vllm;
+
+pub use vllm::VllmConfig;
+
 use crate::keys::SecretKeys;
 use ipnet::IpNet;
 use lettre::message::Mailbox;
@@ -56,6 +60,8 @@ pub struct Config {
     /// Private networks into which base URLs and webhooks of workspaces may lead, also without TLS.
     pub networks: Vec<IpNet>,
     pub llm: LlmConfig,
+    /// Hosts assistants beside the embedded engine.
+    pub vllm: Option<VllmConfig>,
     /// What writing a model for other programs may take; `None` is most of what is free.
     pub export_memory_bytes: Option<u64>,
     /// The executable that is run as the training, inference and extraction child.
@@ -292,6 +298,7 @@ impl Config {
             max_dataset_bytes: number(&get, "MAX_DATASET_BYTES", "a number of bytes", 1, u64::MAX)?
                 .unwrap_or(500 * 1024 * 1024),
             s3: s3(&get)?,
+            vllm: vllm::read(&get)?,
             clamd: parse(&get, "CLAMD_ADDR", "host:port, or the path of a socket")?,
             training_concurrency: number(&get, "TRAINING_CONCURRENCY", "a number from 1 to 64", 1, 64)?.unwrap_or(1),
             training_threads: number(&get, "TRAINING_THREADS", "a number from 1 to 256", 1, 256)?.unwrap_or(1),

@@ -6,7 +6,7 @@ use crate::{
     extract,
 };
 use actix_web::{
-    Error,
+    Error, HttpRequest,
     body::{BodySize, BoxBody, MessageBody},
     dev::{Extensions, ServiceRequest, ServiceResponse},
     http::{Method, header},
@@ -17,6 +17,7 @@ use bytes::Bytes;
 use cerebros_common::errors::ErrorCode;
 use std::{
     any::Any,
+    io::ErrorKind,
     net::{Shutdown, TcpStream},
     os::fd::AsFd,
     pin::Pin,
@@ -24,10 +25,12 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-/// It takes as long as the model does, within bounds of its own.
-const CHAT: &str = "/v1/chat/completions";
+/// They take as long as the model does, within bounds of its own.
+const OF_MODELS: [&str; 2] = ["/v1/chat/completions", "/v1/embeddings"];
+/// How soon it is noticed that a client has gone.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(200);
 const PARTS: &str = "/api/v1/uploads/";
 
 /// Waits for a part of a body.
@@ -49,7 +52,7 @@ pub async fn on_handlers(
     let content_type = request.headers().get(header::CONTENT_TYPE);
     let upload = content_type.is_some_and(|value| value.as_bytes().starts_with(b"multipart/"));
     let part = request.method() == Method::PUT && request.path().starts_with(PARTS);
-    if upload || part || request.path() == CHAT {
+    if upload || part || OF_MODELS.contains(&request.path()) {
         return next.call(request).await;
     }
     let late = |_| AppError::unavailable("This takes too long right now. Try again in a moment.", 5);
@@ -88,8 +91,25 @@ impl Connection {
         extensions.insert(connection);
     }
 
+    fn is_closed(&self) -> bool {
+        match self.socket.peek(&mut [0]) {
+            Ok(read) => read == 0,
+            Err(error) => error.kind() != ErrorKind::WouldBlock,
+        }
+    }
+
     fn change(&self, change: impl FnOnce(&mut State)) {
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// Ends when the client has closed its connection. actix itself notices only when it answers.
+pub async fn gone(request: &HttpRequest) {
+    let Some(connection) = request.conn_data::<Arc<Connection>>().cloned() else {
+        return std::future::pending().await;
+    };
+    while !connection.is_closed() {
+        sleep(LOOK_AGAIN_AFTER).await;
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     keys::{Keys, Purpose},
     state::App,
     storage::{self, Parts},
-    uploads,
+    uploads, vllm,
 };
 use cerebros_common::{
     deletions::{Deletion, DeletionSubject, DeletionTarget, Receipt, ReceiptStatement},
@@ -87,6 +87,10 @@ pub async fn run(app: Arc<App>, task: Erase, lease: Lease) -> Result<(), TaskErr
     remove_jobs(&app, &open.work.jobs).await?;
     for blob in &open.work.blobs {
         app.storage.remove(blob).await.map_err(unremovable)?;
+    }
+    if let Err(error) = vllm::sweep(&app).await {
+        // The files are gone; vLLM is told again by the hour.
+        tracing::warn!(error = ?error, "vLLM still holds adapters that are served no more");
     }
     for doomed in &open.work.uploads {
         let parts = Parts {

@@ -315,6 +315,11 @@ impl<T: DeserializeOwned + Validate + 'static> FromRequest for Body<T> {
 
 /// Reads a body that says it is JSON, up to 1 MiB.
 pub async fn read_json_body(request: &HttpRequest, payload: Payload) -> AppResult<Vec<u8>> {
+    read_json_up_to(MAX_JSON_BYTES, request, payload).await
+}
+
+/// Reads a body that says it is JSON.
+pub async fn read_json_up_to(max_bytes: usize, request: &HttpRequest, payload: Payload) -> AppResult<Vec<u8>> {
     let content_type = request
         .headers()
         .get(header::CONTENT_TYPE)
@@ -326,18 +331,16 @@ pub async fn read_json_body(request: &HttpRequest, payload: Payload) -> AppResul
         return Err(AppError::new(ErrorCode::UnsupportedMediaType, detail));
     }
     let limit = app(request)?.config.deadlines.body;
-    deadlines::arrival(limit, read_bounded(payload)).await?
+    deadlines::arrival(limit, read_bounded(payload, max_bytes)).await?
 }
 
-async fn read_bounded(mut payload: Payload) -> AppResult<Vec<u8>> {
+async fn read_bounded(mut payload: Payload, max_bytes: usize) -> AppResult<Vec<u8>> {
     let mut bytes = Vec::new();
     while let Some(part) = payload.next().await {
         let part = part.map_err(|_| AppError::new(ErrorCode::MalformedBody, "The body broke off. Send it again."))?;
-        if bytes.len() + part.len() > MAX_JSON_BYTES {
-            return Err(AppError::new(
-                ErrorCode::PayloadTooLarge,
-                "A JSON body may have at most 1 MiB.",
-            ));
+        if bytes.len() + part.len() > max_bytes {
+            let detail = format!("A JSON body may have at most {} MiB here.", max_bytes / (1024 * 1024));
+            return Err(AppError::new(ErrorCode::PayloadTooLarge, detail));
         }
         bytes.extend_from_slice(&part);
     }

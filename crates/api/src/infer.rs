@@ -5,7 +5,8 @@ use crate::{
     error::{AppError, AppResult},
 };
 use cerebros_common::errors::ErrorCode;
-use cerebros_trainer::protocol::{InferErrorCode, InferRequest, InferResponse, infer::Generate};
+use cerebros_db::{Actor, Scope};
+use cerebros_trainer::protocol::{InferErrorCode, InferRequest, InferResponse};
 use std::{path::PathBuf, time::Duration};
 use tempfile::TempDir;
 use tokio::{
@@ -48,8 +49,8 @@ impl Inference {
     ///
     /// # Errors
     /// 503 when the child cannot be started or reached.
-    pub async fn ask(&self, request: Generate) -> AppResult<Answer> {
-        let mut line = serde_json::to_vec(&InferRequest::Generate(Box::new(request))).map_err(AppError::internal)?;
+    pub async fn ask(&self, request: &InferRequest) -> AppResult<Answer> {
+        let mut line = serde_json::to_vec(request).map_err(AppError::internal)?;
         line.push(b'\n');
         let (read, mut write) = self.connect().await?.into_split();
         write
@@ -130,12 +131,27 @@ impl Answer {
     }
 }
 
+/// Whose time an answer takes.
+pub fn client(scope: &Scope) -> String {
+    match scope.actor {
+        Actor::User(id) => format!("user:{id}"),
+        Actor::ApiKey(id, _) => format!("key:{id}"),
+        Actor::System => format!("workspace:{}", scope.workspace_id),
+    }
+}
+
 fn refused(code: InferErrorCode, message: String) -> AppError {
     match code {
         InferErrorCode::ContextLength => {
             AppError::new(ErrorCode::InvalidRequest, message).about("messages", "context_length_exceeded")
         }
         InferErrorCode::InvalidRequest => AppError::new(ErrorCode::InvalidRequest, message),
+        InferErrorCode::InvalidInput => {
+            AppError::new(ErrorCode::InvalidRequest, message).about("input", "invalid_value")
+        }
+        InferErrorCode::InvalidDimensions => {
+            AppError::new(ErrorCode::InvalidRequest, message).about("dimensions", "invalid_value")
+        }
         InferErrorCode::InvalidFormat => {
             AppError::new(ErrorCode::InvalidRequest, message).about("response_format", "invalid_schema")
         }

@@ -20,6 +20,7 @@ mod deletions;
 mod diagrams;
 mod documents;
 mod download;
+mod embeddings;
 mod error;
 mod events;
 mod examples;
@@ -61,6 +62,7 @@ mod trainings;
 mod upload;
 mod uploads;
 mod uses;
+mod vllm;
 mod wake;
 mod webhooks;
 

@@ -192,7 +192,7 @@ fn access(method: &str, operation: &Operation) -> Access {
         "create_fine_tuning_job" | "cancel_fine_tuning_job" | "pause_fine_tuning_job" | "resume_fine_tuning_job" => {
             Member(Role::Editor, KeyScope::Train)
         }
-        "create_chat_completion" => Member(Role::Viewer, KeyScope::Chat),
+        "create_chat_completion" | "create_embedding" => Member(Role::Viewer, KeyScope::Chat),
         "create_conversation" | "update_conversation" | "delete_conversation" => Member(Role::Viewer, KeyScope::Write),
         _ if method == "GET" => Member(Role::Viewer, KeyScope::Read),
         _ => Member(Role::Editor, KeyScope::Write),

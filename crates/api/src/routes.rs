@@ -16,6 +16,7 @@ mod datasets;
 pub mod deletions;
 mod diagrams;
 mod documents;
+mod embeddings;
 mod events;
 mod examples;
 mod exports;
@@ -94,6 +95,7 @@ pub fn configure(config: &mut ServiceConfig) {
     config.service(
         scope::scope("/v1")
             .configure(openai::configure)
+            .configure(embeddings::configure)
             .configure(files::configure)
             .configure(fine_tuning::configure),
     );

@@ -18,6 +18,7 @@ use crate::{
     tasks,
     telemetry::RequestSpan,
     uses::Uses,
+    vllm::Vllm,
 };
 use actix_web::{HttpServer, dev::ServerHandle, middleware::from_fn, web};
 use anyhow::Context;
@@ -123,6 +124,7 @@ pub async fn start(config: Config, parts: Parts) -> anyhow::Result<Running> {
         built_in,
         hasher: Hasher::new()?,
         inference: Inference::new(&config),
+        vllm: config.vllm.as_ref().map(Vllm::new).transpose()?,
         uses: Uses::default(),
         mailer: Mailer::new(&config)?,
         origin: config.origin(address),

@@ -2,7 +2,7 @@
 
 use crate::{
     auth::Hasher, config::Config, idempotency::InFlight, infer::Inference, keys::Keys, legal::Legal, limits::Limits,
-    llm::Gates, mail::Mailer, storage::Storage, uses::Uses,
+    llm::Gates, mail::Mailer, storage::Storage, uses::Uses, vllm::Vllm,
 };
 use cerebros_db::{Db, bases::BaseFacts};
 use std::sync::Arc;
@@ -22,6 +22,8 @@ pub struct App {
     pub storage: Storage,
     pub hasher: Hasher,
     pub inference: Inference,
+    /// `None` when the operator has set up none.
+    pub vllm: Option<Vllm>,
     pub uses: Uses,
     pub legal: Legal,
     /// `None` when the operator has set up no mail.

@@ -2,7 +2,7 @@
 
 use crate::{
     bases, batches, comparisons, concepts, datasets, deletions, diagrams::draw, documents::extraction, examples,
-    invitations, jobs, links, model_exports, state::App, uploads, webhooks,
+    invitations, jobs, links, model_exports, state::App, uploads, vllm, webhooks,
 };
 use cerebros_queue::{Lease, Runner, Task, TaskError, Waker};
 use chrono::{Duration, Utc};
@@ -32,6 +32,8 @@ pub fn start(app: &Arc<App>) -> anyhow::Result<Vec<JoinHandle<anyhow::Result<()>
     let runner = Runner::new(app.db.write_connection().clone(), app.clone(), waker.clone())
         .queue("default", 2)
         .register(examples::duplicates::run)
+        .register(vllm::run)
+        .cron("47 * * * *", &vllm::Sweep {})
         .queue("training", app.config.training_concurrency)
         .register(jobs::train)
         .on_dead(jobs::bury)

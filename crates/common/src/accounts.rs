@@ -195,6 +195,8 @@ pub struct ServerFacts {
     pub mail: bool,
     /// Whether mail goes to the page `/outbox` of this server instead of to people: for trying it out.
     pub outbox: bool,
+    /// Whether assistants can be hosted by a vLLM server.
+    pub vllm: bool,
     /// How large a document may be.
     pub max_document_bytes: u64,
     /// How large a dataset's file may be.

@@ -19,6 +19,8 @@ pub struct Agent {
     pub serving: ServingState,
     /// The model that answers, once one is served.
     pub model_id: Option<ModelId>,
+    /// What computes its answers.
+    pub host: Host,
     /// The newest training job.
     pub job_id: Option<JobId>,
     pub documents: AgentDocuments,
@@ -63,6 +65,17 @@ pub enum TrainingState {
 pub enum ServingState {
     Offline,
     Live,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Host {
+    /// This server's own engine.
+    #[default]
+    Embedded,
+    /// The vLLM server that the operator has set up.
+    Vllm,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -173,6 +186,9 @@ pub struct AgentPatch {
     )]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<ModelId>))]
     pub model_id: Option<Option<ModelId>>,
+    /// What computes the answers; `vllm` where the server has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<Host>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -17,6 +17,7 @@ pub mod datasets;
 pub mod deletions;
 pub mod diagrams;
 pub mod documents;
+pub mod embeddings;
 pub mod errors;
 pub mod events;
 pub mod examples;

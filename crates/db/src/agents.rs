@@ -3,8 +3,8 @@
 use crate::{Db, DbError, Scope, Write, batches, convert, documents, paging::page};
 use cerebros_common::{
     agents::{
-        Agent, AgentDocuments, AgentExamples, AgentPatch, AgentQuery, AgentSort, AgentStatus, NewAgent, ServingState,
-        TrainingState,
+        Agent, AgentDocuments, AgentExamples, AgentPatch, AgentQuery, AgentSort, AgentStatus, Host, NewAgent,
+        ServingState, TrainingState,
     },
     audit::{Action, Noun},
     events::EventKind,
@@ -49,6 +49,20 @@ pub async fn find(scope: &Scope, db: &Db, id: AgentId) -> Result<Agent, DbError>
     wire_one(db.read(), row).await
 }
 
+/// The models that agents of any workspace answer with on a host.
+pub async fn hosted_unscoped(db: &Db, host: Host) -> Result<Vec<ModelId>, DbError> {
+    let models: Vec<Option<Uuid>> = row::Entity::find()
+        .select_only()
+        .column(row::Column::ModelId)
+        .filter(row::Column::Host.eq(convert::name(&host)?))
+        .filter(row::Column::ModelId.is_not_null())
+        .distinct()
+        .into_tuple()
+        .all(db.read())
+        .await?;
+    Ok(models.into_iter().flatten().map(ModelId).collect())
+}
+
 /// Refuses an id of another workspace, inside a transaction that is about to refer to it.
 pub async fn require(write: &Write, id: AgentId) -> Result<(), DbError> {
     lock(write, id).await.map(|_| ())
@@ -64,6 +78,7 @@ pub async fn insert(write: &mut Write, new: &NewAgent) -> Result<Agent, DbError>
         wizard_step: 0,
         training: convert::name(&TrainingState::Idle)?,
         model_id: None,
+        host: convert::name(&Host::default())?,
         stage: LAST_STAGE,
         job_id: None,
         created_at: now,
@@ -100,6 +115,9 @@ pub async fn update(
     if let Some(model_id) = patch.model_id {
         row.model_id = Set(model_id.map(|id| id.0));
     }
+    if let Some(host) = patch.host {
+        row.host = Set(convert::name(&host)?);
+    }
     row.updated_at = Set(convert::now());
     row.version = Set(current.version + 1);
     let row = row.update(write.connection()).await?;
@@ -109,6 +127,7 @@ pub async fn update(
         patch.description.is_some().then_some("description"),
         patch.wizard_step.is_some().then_some("wizard_step"),
         patch.model_id.is_some().then_some("model_id"),
+        patch.host.is_some().then_some("host"),
     ];
     write.audit(Action::Updated, Noun::Agent, id, &convert::present(fields));
     wire_one(write.connection(), row).await
@@ -274,6 +293,7 @@ async fn wire_all(connection: &impl ConnectionTrait, rows: Vec<row::Model>) -> R
                 training,
                 serving,
                 model_id: row.model_id.map(ModelId),
+                host: convert::parse_name("host", &row.host)?,
                 job_id: row.job_id.map(JobId),
                 documents: AgentDocuments {
                     work_products: of(&documents, "work_product"),
@@ -339,6 +359,7 @@ pub(crate) mod row {
         pub training: String,
         pub stage: i32,
         pub model_id: Option<Uuid>,
+        pub host: String,
         pub job_id: Option<Uuid>,
         pub created_at: DateTimeUtc,
         pub updated_at: DateTimeUtc,

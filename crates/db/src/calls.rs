@@ -1,4 +1,4 @@
-//! Chat completions that were asked for, and the dashboard's figures over them.
+//! Chat completions and embeddings that were asked for, and the dashboard's figures over them.
 
 use crate::{Db, DbError, Scope, convert};
 use cerebros_common::{

@@ -1,9 +1,10 @@
 //! The inference process: a Unix socket, one request per connection, answers streamed as JSON lines.
 
+mod embed;
 mod engine;
 mod generate;
 mod grammar;
-mod passages;
+pub mod passages;
 mod sample;
 mod server;
 mod slots;

@@ -16,6 +16,6 @@ mod train;
 
 pub use base::{BaseError, BaseInfo, inspect_base, write_tiny_base};
 pub use export::export_main;
-pub use infer::{InferError, infer_main, logits_of_text};
+pub use infer::{InferError, infer_main, logits_of_text, passages};
 pub use train::memory::available_bytes;
 pub use train::{Failure, Stop, lengths_main, order, plan_main, train_main};

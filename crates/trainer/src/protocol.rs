@@ -10,7 +10,7 @@ pub mod lengths;
 
 pub use events::{AdapterFile, Event, EventLine, FailureCode, GenerationCheck, LogLevel, Rewards, RowSample};
 pub use export::{Certificate, ExportFormat, ExportOutcome};
-pub use infer::{FinishReason, Generate, InferErrorCode, InferRequest, InferResponse, Logits};
+pub use infer::{Embed, FinishReason, Generate, InferErrorCode, InferRequest, InferResponse, Logits};
 pub use job::{
     Checkpointing, JobSpec, Method, Parameters, ParametersError, Precision, Projection, Quantization, RateSchedule,
 };

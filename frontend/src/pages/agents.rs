@@ -4,6 +4,7 @@ mod chat;
 mod connect;
 mod documents;
 pub mod find;
+mod host;
 pub mod list;
 mod list_card;
 mod list_dialogs;

@@ -1,46 +1,41 @@
 //! One call of a model, from the question to what is recorded of it.
 
 use super::{
-    Target, citations,
+    Target,
+    asked::{self, Asked},
+    citations,
     heard::{self, Piece, Said},
+    host::{self, Answer},
 };
 use crate::{
-    conversations,
+    conversations, deadlines,
     error::{AppError, AppResult},
-    infer::Answer,
     state::App,
 };
+use actix_web::HttpRequest;
 use bytes::Bytes;
 use cerebros_common::{
     chat::{
         Annotation, AssistantMessage, ChatChoice, ChatCompletion, ChatCompletionChunk, ChatCompletionRequest, ChatRole,
         ChoiceLogprobs, ChunkChoice, Delta, FinishReason, ToolCallDelta, Usage,
     },
-    ids::{AgentId, ModelId},
     search::Passage,
 };
-use cerebros_db::{
-    self as db, Scope,
-    calls::{NewCall, Outcome},
-};
+use cerebros_db::{Scope, calls::Outcome};
 use cerebros_trainer::protocol::{InferResponse, infer::Generate};
 use chrono::Utc;
 use futures_util::{Stream, StreamExt};
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use uuid::Uuid;
 
 /// One call in progress. It is recorded however it ends.
 pub struct Call {
-    app: Arc<App>,
-    scope: Scope,
+    pub asked: Asked,
     model: String,
     id: String,
     created: i64,
-    agent_id: Option<AgentId>,
-    model_id: Option<ModelId>,
-    begun: Instant,
 }
 
 /// Answers whose beginning is there.
@@ -68,20 +63,17 @@ impl Ended {
 impl Call {
     pub fn begin(app: Arc<App>, scope: Scope, model: &str, target: &Target) -> Self {
         Self {
-            app,
-            scope,
+            asked: Asked::now(app, scope, target),
             model: model.to_owned(),
             id: format!("chatcmpl-{}", Uuid::now_v7().simple()),
             created: Utc::now().timestamp(),
-            agent_id: target.agent_id,
-            model_id: target.model_id,
-            begun: Instant::now(),
         }
     }
 
     /// Asks; the first piece is awaited, so that a refusal is still an HTTP error.
     pub async fn ask(
         &self,
+        target: &Target,
         question: Generate,
         passages: Option<Vec<Passage>>,
         request: &ChatCompletionRequest,
@@ -93,7 +85,7 @@ impl Call {
             .filter_map(|tool| tool["function"]["name"].as_str());
         let functions = named.map(str::to_owned).collect();
         let result = async {
-            let mut answer = self.app.inference.ask(question).await?;
+            let mut answer = host::ask(&self.asked.app, target, question).await?;
             let mut first = answer.next().await?;
             let mut read = 0;
             if let InferResponse::Passages { used } = first {
@@ -101,7 +93,7 @@ impl Call {
                 first = answer.next().await?;
             }
             let citations = passages.map(|passages| citations::numbered(passages, read));
-            let kept = conversations::keep_question(&self.app, &self.scope, request).await?;
+            let kept = conversations::keep_question(&self.asked.app, &self.asked.scope, request).await?;
             Ok(Begun {
                 answer,
                 first,
@@ -110,13 +102,13 @@ impl Call {
         };
         let result = result.await;
         if result.is_err() {
-            self.record(Outcome::Failed, Usage::default()).await;
+            self.asked.record(Outcome::Failed, Usage::default()).await;
         }
         result
     }
 
-    /// The whole answers at once.
-    pub async fn whole(self, begun: Begun) -> AppResult<ChatCompletion> {
+    /// The whole answers at once. When the client goes away the model stops.
+    pub async fn whole(self, begun: Begun, http: &HttpRequest) -> AppResult<ChatCompletion> {
         let Begun {
             mut answer,
             first,
@@ -128,17 +120,25 @@ impl Call {
             if said.is_over() {
                 break;
             }
-            piece = match answer.next().await {
-                Ok(piece) => piece,
-                Err(error) => {
-                    self.record(Outcome::Failed, said.usage()).await;
-                    return Err(error);
+            let (outcome, error) = tokio::select! {
+                next = answer.next() => match next {
+                    Ok(next) => {
+                        piece = next;
+                        continue;
+                    }
+                    Err(error) => (Outcome::Failed, error),
+                },
+                () = deadlines::gone(http) => {
+                    self.keep(&said).await;
+                    (Outcome::Cancelled, asked::gone())
                 }
             };
+            self.asked.record(outcome, said.usage()).await;
+            return Err(error);
         }
         self.keep(&said).await;
         let usage = said.usage();
-        self.record(Outcome::Answered, usage).await;
+        self.asked.record(Outcome::Answered, usage).await;
         let choices = (0..).zip(&said.choices);
         let choices = choices.map(|(index, heard)| ChatChoice {
             index,
@@ -175,7 +175,7 @@ impl Call {
             let ended = self.pump(answer, first, include_usage, &send, &mut said).await;
             // Whoever has seen the end finds the answer kept and recorded.
             self.keep(&said).await;
-            self.record(ended.outcome, said.usage()).await;
+            self.asked.record(ended.outcome, said.usage()).await;
             for bytes in ended.rest {
                 // Whether anybody still listens makes no difference to the outcome.
                 let _ = send.send(bytes).await;
@@ -270,14 +270,16 @@ impl Call {
             return;
         };
         let citations = said.citations.as_deref();
-        if let Err(error) = conversations::keep_answer(&self.app, &self.scope, kept, &heard.text, citations).await {
+        if let Err(error) =
+            conversations::keep_answer(&self.asked.app, &self.asked.scope, kept, &heard.text, citations).await
+        {
             tracing::error!(error = ?error, "an answer could not be kept");
         }
     }
 
     fn annotations(&self, text: &str, said: &Said) -> Option<Vec<Annotation>> {
         let citations = said.citations.as_deref()?;
-        Some(citations::annotations(text, citations, &self.app.origin))
+        Some(citations::annotations(text, citations, &self.asked.app.origin))
     }
 
     fn chunk(
@@ -311,20 +313,6 @@ impl Call {
                 tracing::error!(error = %error, "a chunk cannot be written");
                 Bytes::new()
             }
-        }
-    }
-
-    async fn record(&self, outcome: Outcome, usage: Usage) {
-        let call = NewCall {
-            agent_id: self.agent_id,
-            model_id: self.model_id,
-            outcome,
-            prompt_tokens: usage.prompt_tokens,
-            completion_tokens: usage.completion_tokens,
-            duration: self.begun.elapsed(),
-        };
-        if let Err(error) = db::calls::insert(&self.scope, &self.app.db, &call).await {
-            tracing::error!(error = ?error, "a call could not be recorded");
         }
     }
 }

@@ -1,7 +1,10 @@
 //! A request in the engine's form, within the bounds that OpenAI documents.
 
 use super::{Target, citations};
-use crate::error::{AppError, AppResult};
+use crate::{
+    error::{AppError, AppResult},
+    infer,
+};
 use cerebros_common::{
     chat::{
         ChatCompletionRequest, ChatContent, ChatMessage, ChatRole, ChosenTool, ResponseFormat, Stop, Tool, ToolChoice,
@@ -10,7 +13,7 @@ use cerebros_common::{
     search::Passage,
 };
 use cerebros_datasets::chat::{Message, Role};
-use cerebros_db::{Actor, Scope};
+use cerebros_db::Scope;
 use cerebros_trainer::protocol::infer::{Format, Generate};
 use serde_json::{Map, json};
 use std::collections::HashSet;
@@ -66,7 +69,7 @@ pub fn question(
     Ok(Generate {
         base_dir: target.base_dir.clone(),
         adapter_dir: target.adapter_dir.clone(),
-        client: client(scope),
+        client: infer::client(scope),
         messages: messages(&request.messages)?,
         call_one_of: call_one_of(request.tool_choice.as_ref(), tools)?,
         tools: tools.iter().map(|tool| json!(tool)).collect(),
@@ -82,15 +85,6 @@ pub fn question(
         format: format(request),
         passages: passages.iter().map(citations::as_read).collect(),
     })
-}
-
-/// Whose time the answer takes.
-fn client(scope: &Scope) -> String {
-    match scope.actor {
-        Actor::User(id) => format!("user:{id}"),
-        Actor::ApiKey(id, _) => format!("key:{id}"),
-        Actor::System => format!("workspace:{}", scope.workspace_id),
-    }
 }
 
 fn check_served(request: &ChatCompletionRequest) -> AppResult<()> {

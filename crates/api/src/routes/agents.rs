@@ -7,6 +7,7 @@ use crate::{
     idempotency::{Answer, IdempotencyKeyHeader, Once},
     respond,
     state::App,
+    vllm,
 };
 use actix_web::{delete, get, patch, post, web};
 use cerebros_common::{
@@ -70,7 +71,8 @@ async fn find_agent(app: web::Data<App>, Viewer(scope): Viewer, id: Id<AgentId>)
 
 /// Change an agent
 ///
-/// `model_id` takes a model live, or the agent offline with null.
+/// `model_id` takes a model live, or the agent offline with null. With `host` `vllm` the model's adapter is loaded there
+/// first; it is unloaded once no agent answers with it there any more.
 #[utoipa::path(
     tag = "agents",
     params(("id" = AgentId, Path), IfMatchHeader),
@@ -85,11 +87,15 @@ async fn update_agent(
     version: IfMatch,
     body: Body<AgentPatch>,
 ) -> AppResult {
+    vllm::load_for(&app, &scope, id.0, version.0, &body).await?;
     let mut write = app.db.write(&scope).await?;
     if let Some(Some(model_id)) = body.model_id {
         db::models::require_servable(&write, model_id).await?;
     }
     let agent = db::agents::update(&mut write, id.0, version.0, &body).await?;
+    if app.vllm.is_some() && (body.model_id.is_some() || body.host.is_some()) {
+        vllm::enqueue_sweep(&write).await?;
+    }
     write.commit().await?;
     let version = agent.version;
     Ok(respond::ok_versioned(agent, version))

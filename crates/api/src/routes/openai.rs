@@ -184,9 +184,12 @@ async fn create_chat_completion(
     conversations::check(&app, &scope, &request, &target).await?;
     let question = question::question(&request, &target, &scope, passages.as_deref().unwrap_or_default())?;
     let call = Call::begin(app.into_inner(), scope, &request.model, &target);
-    let begun = call.ask(question, passages, &request).await?;
+    let begun = call
+        .asked
+        .unless_gone(&http, call.ask(&target, question, passages, &request))
+        .await?;
     if !request.stream.unwrap_or(false) {
-        return Ok(HttpResponse::Ok().json(call.whole(begun).await?));
+        return Ok(HttpResponse::Ok().json(call.whole(begun, &http).await?));
     }
     let include_usage = request.stream_options.is_some_and(|options| options.include_usage);
     Ok(HttpResponse::Ok()

@@ -21,13 +21,14 @@ pub fn configure(config: &mut ServiceConfig) {
 /// What to expect of this server
 #[utoipa::path(
     tag = "server",
-    responses((status = 200, description = "Whether it sends mail, and how large files may be", body = Envelope<ServerFacts>)),
+    responses((status = 200, description = "Whether it sends mail, has a vLLM server, and how large files may be", body = Envelope<ServerFacts>)),
 )]
 #[get("/server")]
 async fn find_server(app: web::Data<App>) -> AppResult {
     Ok(respond::ok(ServerFacts {
         mail: matches!(app.mailer, Some(Mailer::Smtp(_))),
         outbox: matches!(app.mailer, Some(Mailer::Outbox(_))),
+        vllm: app.vllm.is_some(),
         max_document_bytes: app.config.max_document_bytes,
         max_dataset_bytes: app.config.max_dataset_bytes,
     }))

@@ -12,7 +12,7 @@ use crate::protocol::infer::{LogProbability, TokenLogProbability};
 use crate::protocol::{FinishReason, Generate, InferErrorCode, InferResponse, Logits};
 
 /// Prompt tokens computed between two looks at whether the client is still there.
-const PREFILL: usize = 256;
+pub const PREFILL: usize = 256;
 /// Tokens computed between two looks at whether others have had less of the machine.
 const GIVE_WAY: usize = 16;
 /// Longest context served, whatever the base allows: keys and values of all of it stay in memory.
@@ -35,14 +35,14 @@ impl<E: Into<InferError>> From<E> for Ended {
 
 /// Tokens of one conversation so far, as the model sees them.
 #[derive(Clone)]
-struct Context<'a> {
+pub struct Context<'a> {
     model: &'a Model,
     cache: Vec<KeyValues>,
     length: usize,
 }
 
 impl<'a> Context<'a> {
-    fn new(model: &'a Model) -> Self {
+    pub fn new(model: &'a Model) -> Self {
         let cache = (0..model.base.llama.layers()).map(|_| KeyValues::default()).collect();
         Self {
             model,
@@ -52,7 +52,7 @@ impl<'a> Context<'a> {
     }
 
     /// `[tokens, hidden]` after the last layer.
-    fn extend(&mut self, tokens: &[u32]) -> candle_core::Result<candle_core::Tensor> {
+    pub fn extend(&mut self, tokens: &[u32]) -> candle_core::Result<candle_core::Tensor> {
         let adapter = self.model.adapter.as_deref();
         let h = self
             .model
@@ -72,7 +72,7 @@ impl<'a> Context<'a> {
 }
 
 /// Where pieces of answers go.
-type Sink<'a> = &'a mut dyn FnMut(InferResponse) -> Result<(), Ended>;
+pub type Sink<'a> = &'a mut dyn FnMut(InferResponse) -> Result<(), Ended>;
 
 /// Streams the answers, one after the other, into `send`, which fails when the client has gone.
 pub fn generate(model: &Model, request: &Generate, pace: &mut Pace, send: Sink) -> Result<(), Ended> {
@@ -244,7 +244,7 @@ pub fn logits(model: &Model, request: &Logits) -> Result<Vec<Vec<f32>>, InferErr
     Ok(rows)
 }
 
-fn context_length(model: &Model) -> usize {
+pub fn context_length(model: &Model) -> usize {
     model.base.llama.config.context_length.min(CONTEXT_LIMIT)
 }
 

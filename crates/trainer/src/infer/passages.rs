@@ -24,7 +24,7 @@ pub fn prompt(chat: &Chat, request: &Generate, context: usize) -> Result<(Vec<u3
 }
 
 /// The same conversation, with numbered passages in its last question. `None` where nobody asks.
-fn with_passages(messages: &[Message], passages: &[Passage]) -> Option<Vec<Message>> {
+pub fn with_passages(messages: &[Message], passages: &[Passage]) -> Option<Vec<Message>> {
     let mut messages = messages.to_vec();
     let asked = messages.iter_mut().rfind(|message| message.role == Role::User)?;
     let question = asked.content.take().unwrap_or_default();

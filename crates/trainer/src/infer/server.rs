@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use super::embed;
 use super::engine::{Engine, InferError};
 use super::generate::{self, Ended};
 use super::slots::{Limits, NoSlot, Slot, Slots};
@@ -143,6 +144,7 @@ impl Server {
         watch(stream, cancel.clone()).map_err(internal)?;
         let client = match &request {
             InferRequest::Generate(request) => request.client.as_str(),
+            InferRequest::Embed(request) => request.client.as_str(),
             InferRequest::Logits(_) => "",
         };
         let slot = self.slots.wait(client, &cancel).map_err(|reason| match reason {
@@ -153,17 +155,21 @@ impl Server {
             )),
         })?;
         let mut pace = Pace { cancel, slot };
+        let mut send = |response| send(stream, &response).map_err(|_| Ended::Cancelled);
         match request {
             InferRequest::Generate(request) => {
                 generate::check(&request)?;
                 let model = self.engine.model(&request.base_dir, request.adapter_dir.as_deref())?;
-                let mut send = |response| send(stream, &response).map_err(|_| Ended::Cancelled);
                 generate::generate(&model, &request, &mut pace, &mut send)
+            }
+            InferRequest::Embed(request) => {
+                let model = self.engine.model(&request.base_dir, request.adapter_dir.as_deref())?;
+                embed::embed(&model, &request, &mut pace, &mut send)
             }
             InferRequest::Logits(request) => {
                 let model = self.engine.model(&request.base_dir, request.adapter_dir.as_deref())?;
                 let logits = generate::logits(&model, &request)?;
-                send(stream, &InferResponse::Logits { logits }).map_err(|_| Ended::Cancelled)
+                send(InferResponse::Logits { logits })
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The inference child's Unix socket: one request line per connection, then answer lines until `done` or `error`.
+//! The inference child's Unix socket: one request line per connection, then answer lines until the last one or `error`.
 //! The client keeps the connection open until then; closing it, or its sending half, cancels the request.
 
 use std::path::PathBuf;
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum InferRequest {
     Generate(Box<Generate>),
+    Embed(Embed),
     Logits(Logits),
 }
 
@@ -80,6 +81,30 @@ pub struct Passage {
     pub text: String,
 }
 
+/// Answered by one `embedding` line for each input, in their order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Embed {
+    pub base_dir: PathBuf,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter_dir: Option<PathBuf>,
+    /// Whose time it takes: those who had less of it come first.
+    #[serde(default)]
+    pub client: String,
+    /// 1 to 2,048, with 300,000 tokens at most in all.
+    pub inputs: Vec<Input>,
+    /// Where it is said, it has to be the model's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dimensions: Option<usize>,
+}
+
+/// At most 8,192 tokens, and no more than the model's context.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Input {
+    Text(String),
+    Tokens(Vec<u32>),
+}
+
 /// Answered by one `logits` line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Logits {
@@ -109,6 +134,11 @@ pub enum InferResponse {
         finish_reason: FinishReason,
         prompt_tokens: usize,
         completion_tokens: usize,
+    },
+    Embedding {
+        /// The mean over the tokens of what the final norm gives, scaled to length 1.
+        values: Vec<f32>,
+        tokens: usize,
     },
     Logits {
         /// One row per position, as wide as the vocabulary.
@@ -153,6 +183,10 @@ pub enum InferErrorCode {
     InvalidAdapter,
     /// The prompt leaves no room for an answer.
     ContextLength,
+    /// An input to embed is empty, too long or outside the vocabulary.
+    InvalidInput,
+    /// Not as many as the model's vectors have.
+    InvalidDimensions,
     /// No answer can be held to the schema.
     InvalidFormat,
     /// The base's chat template cannot tell which functions there are, or no answer can be held to their schemas.

@@ -12,13 +12,13 @@ use cerebros_trainer::protocol::{
 
 use crate::child::{BINARY, Job, run};
 
-struct Server {
+pub struct Server {
     child: Child,
     socket: PathBuf,
 }
 
 impl Server {
-    fn start(job: &Job) -> Self {
+    pub fn start(job: &Job) -> Self {
         let socket = job.dir().join("infer.sock");
         let child = Command::new(BINARY)
             .arg("infer")
@@ -39,13 +39,13 @@ impl Server {
         }
     }
 
-    fn send(&self, line: &str) -> BufReader<UnixStream> {
+    pub fn send(&self, line: &str) -> BufReader<UnixStream> {
         let mut stream = self.connect();
         writeln!(stream, "{line}").unwrap();
         BufReader::new(stream)
     }
 
-    fn ask(&self, request: &InferRequest) -> Vec<InferResponse> {
+    pub fn ask(&self, request: &InferRequest) -> Vec<InferResponse> {
         let lines = self.send(&serde_json::to_string(request).unwrap()).lines();
         lines
             .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
@@ -53,7 +53,7 @@ impl Server {
     }
 
     /// The answer's text and how it ended.
-    fn generate(&self, request: Generate) -> (String, FinishReason, usize) {
+    pub fn generate(&self, request: Generate) -> (String, FinishReason, usize) {
         let mut text = String::new();
         for response in self.ask(&InferRequest::Generate(Box::new(request))) {
             match response {
@@ -74,7 +74,7 @@ impl Server {
         panic!("no end after {text:?}");
     }
 
-    fn error(&self, request: &InferRequest) -> InferErrorCode {
+    pub fn error(&self, request: &InferRequest) -> InferErrorCode {
         match self.ask(request).as_slice() {
             [InferResponse::Error { code, .. }] => *code,
             other => panic!("{other:?}"),
@@ -90,7 +90,7 @@ impl Drop for Server {
     }
 }
 
-fn question(job: &Job, content: &str) -> Generate {
+pub fn question(job: &Job, content: &str) -> Generate {
     serde_json::from_value(serde_json::json!({
         "base_dir": job.base(),
         "messages": [{ "role": "user", "content": content }],

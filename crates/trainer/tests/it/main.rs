@@ -3,6 +3,7 @@
 
 mod base;
 mod child;
+mod embed;
 mod export;
 mod infer;
 mod parity;

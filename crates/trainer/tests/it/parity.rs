@@ -26,7 +26,7 @@ struct Expected {
     accuracies: Vec<f64>,
 }
 
-fn fixtures(family: &str) -> PathBuf {
+pub fn fixtures(family: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/fixtures")
         .join(family)

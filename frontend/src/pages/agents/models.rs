@@ -1,5 +1,6 @@
 //! The models trained for an assistant, and which of them answers.
 
+use super::host::HostPart;
 use crate::{
     api::{agents::update_agent, models::list_models},
     components::{
@@ -16,7 +17,7 @@ use crate::{
     toasts::Toasts,
 };
 use cerebros_common::{
-    agents::{Agent, AgentPatch},
+    agents::{Agent, AgentPatch, Host},
     events::EventKind,
     models::{Model, ModelQuery},
     workspaces::Role,
@@ -50,6 +51,7 @@ pub fn ModelsPart(agent: Signal<Agent>, changed: Callback<()>) -> impl IntoView 
     };
     view! {
         <Loaded remote=models is_empty=no_items empty=empty let:page>
+            <HostPart agent changed />
             <ul class="panel divide-y divide-line">
                 <For each=move || page.get().items key=|model| (model.id, model.serving, model.source_deleted_at) let:model>
                     <ModelRow model agent changed />
@@ -93,7 +95,9 @@ fn ModelRow(model: Model, agent: Signal<Agent>, changed: Callback<()>) -> impl I
                 if erased {
                     view! { <Tag colour=Colour::Red text="Source deleted" /> }.into_any()
                 } else if answers() {
-                    view! { <Tag colour=Colour::Green text="Answers now" /> }.into_any()
+                    let by_vllm = agent.with(|agent| agent.host == Host::Vllm);
+                    let text = if by_vllm { "Answers now, on vLLM" } else { "Answers now" };
+                    view! { <Tag colour=Colour::Green text /> }.into_any()
                 } else {
                     view! {
                         <May role=Role::Editor>

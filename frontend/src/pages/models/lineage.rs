@@ -14,6 +14,7 @@ use crate::{
     remote::Remote,
 };
 use cerebros_common::{
+    agents::Host,
     events::EventKind,
     ids::ModelId,
     models::{Lineage, Model},
@@ -112,6 +113,8 @@ fn steps(lineage: Lineage) -> impl IntoView {
                                             <a class="link-plain break-words" href=format!("/assistants/{}", agent.id)>
                                                 {agent.name}
                                             </a>
+                                            {(agent.host == Host::Vllm)
+                                                .then(|| view! { <p class="text-sm text-muted">"Answers with it on vLLM"</p> })}
                                         </li>
                                     }
                                 })
