@@ -31,9 +31,9 @@ class Server:
         while not self.path.exists():
             time.sleep(0.01)
 
-    def ask(self, prompt: int, answer: int, adapter: str | None = None) -> tuple[float, float, list[int]]:
-        """Seconds and CPU seconds of the whole, and the tokens said."""
-        words = " ".join(f"w{3 + index % 1000}" for index in range(prompt))
+    def ask(self, prompt: int, answer: int, adapter: str | None = None, first: int = 0) -> tuple[float, float, list[int]]:
+        """Seconds and CPU seconds of the whole, and the tokens said. `first` sets prompts apart."""
+        words = " ".join(f"w{3 + (first * 37 + index) % 1000}" for index in range(prompt))
         request = {
             "type": "generate", "base_dir": str(self.directory / "base"), "max_tokens": answer, "temperature": 0,
             "top_p": 1, "messages": [{"role": "user", "content": words}],

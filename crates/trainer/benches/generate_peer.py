@@ -71,8 +71,8 @@ def transformers(directory: pathlib.Path, dtype: str, prefill: int, prompt: int,
     told(rounds, said)
 
 
-def to_gguf(directory: pathlib.Path) -> pathlib.Path:
-    """The base as llama.cpp reads it: each head's rows of q and k in the other order of rotation."""
+def to_gguf(directory: pathlib.Path, dtype: str) -> pathlib.Path:
+    """The base as llama.cpp reads it, in BF16 or F32: each head's rows of q and k in the other order of rotation."""
     from gguf import GGMLQuantizationType, GGUFWriter, LlamaFileType, TokenType
     from safetensors import safe_open
 
@@ -80,7 +80,7 @@ def to_gguf(directory: pathlib.Path) -> pathlib.Path:
     heads, kv_heads = config["num_attention_heads"], config["num_key_value_heads"]
     path = directory / "base.gguf"
     writer = GGUFWriter(path, "llama")
-    writer.add_file_type(LlamaFileType.MOSTLY_BF16)
+    writer.add_file_type({"BF16": LlamaFileType.MOSTLY_BF16, "F32": LlamaFileType.ALL_F32}[dtype])
     writer.add_context_length(config["max_position_embeddings"])
     writer.add_embedding_length(config["hidden_size"])
     writer.add_block_count(config["num_hidden_layers"])
@@ -114,7 +114,7 @@ def to_gguf(directory: pathlib.Path) -> pathlib.Path:
                 count = heads if to.endswith("attn_q") else kv_heads
                 wide = tensor.shape[1]
                 tensor = tensor.view(count, 2, -1, wide).transpose(1, 2).reshape(-1, wide)
-            if tensor.dim() == 1:
+            if tensor.dim() == 1 or dtype == "F32":
                 writer.add_tensor(f"{to}.weight", tensor.float().numpy())
             else:
                 bits = tensor.contiguous().view(torch.uint8).numpy()
@@ -130,7 +130,7 @@ def llama(directory: pathlib.Path, prefill: int, prompt: int, answer: int) -> No
     import xllamacpp
 
     parameters = xllamacpp.CommonParams()
-    parameters.model.path = str(to_gguf(directory))
+    parameters.model.path = str(to_gguf(directory, "BF16"))
     parameters.n_ctx = 2048
     parameters.n_parallel = 1
     parameters.warmup = True
