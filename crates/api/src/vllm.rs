@@ -27,8 +27,8 @@ const CALL_DEADLINE: Duration = Duration::from_secs(50);
 const MAX_BODY_BYTES: usize = 1024 * 1024;
 const MAX_WORDS: usize = 300;
 
-const AWAY: &str = "This assistant is hosted by a vLLM server that cannot be reached right now. Whoever runs this server \
-                    has to start it; an editor can choose the embedded host for the assistant instead.";
+const AWAY: &str = "The vLLM server that hosts assistants here cannot be reached right now. Whoever runs this server has to start \
+                    it; until then, an editor can choose the embedded host for an assistant.";
 
 pub struct Vllm {
     http: reqwest::Client,

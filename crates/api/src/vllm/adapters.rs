@@ -16,12 +16,15 @@ use cerebros_queue::{Enqueue, Lease, Task, TaskError, enqueue};
 use reqwest::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use std::{collections::HashSet, io, path::Path, sync::Arc};
-use tokio::fs;
+use std::{collections::HashSet, io, path::Path, sync::Arc, time::Duration};
+use tokio::fs::{self, DirEntry};
 use uuid::Uuid;
 
 /// vLLM needs no more of a PEFT directory.
 const FILES: [&str; 2] = ["adapter_config.json", "adapter_model.safetensors"];
+
+/// No copy takes longer.
+const PLACED_WITHIN: Duration = Duration::from_secs(3600);
 
 #[derive(Deserialize)]
 struct Cards {
@@ -231,6 +234,9 @@ pub async fn sweep(app: &App) -> AppResult<()> {
     let mut left = Vec::new();
     let mut entries = fs::read_dir(&vllm.config.adapters_dir).await.map_err(AppError::io)?;
     while let Some(entry) = entries.next_entry().await.map_err(AppError::io)? {
+        if is_left_over(&entry).await.map_err(AppError::io)? {
+            remove(&entry.path()).await.map_err(AppError::io)?;
+        }
         let id: Option<ModelId> = entry.file_name().to_str().and_then(|name| name.parse().ok());
         left.extend(id.filter(|id| !served.contains(id)));
     }
@@ -249,6 +255,18 @@ pub async fn sweep(app: &App) -> AppResult<()> {
         }
     }
     Ok(())
+}
+
+/// Whether somebody died while placing it.
+async fn is_left_over(entry: &DirEntry) -> io::Result<bool> {
+    if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+        return Ok(false);
+    }
+    match entry.metadata().await {
+        Ok(metadata) => Ok(metadata.modified()?.elapsed().unwrap_or_default() > PLACED_WITHIN),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 async fn remove(directory: &Path) -> io::Result<()> {

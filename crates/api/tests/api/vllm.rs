@@ -18,7 +18,10 @@ use cerebros_common::{
 use futures_util::StreamExt;
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::path::Path;
+use std::{
+    path::Path,
+    time::{Duration, SystemTime},
+};
 use tempfile::TempDir;
 
 on_both_databases!(a_hosted_assistant_answers_as_others_do, what_vllm_does_not_take_is_told,);
@@ -146,12 +149,18 @@ async fn a_hosted_assistant_answers_as_others_do(shared: TestServer) {
 
     stop_midway(&server, &member, &agent, &peer).await;
 
+    // What a process left that died while it placed something.
+    let left = directory.path().join(".left");
+    std::fs::create_dir(&left).unwrap();
+    let long_ago = SystemTime::now() - Duration::from_secs(2 * 3600);
+    std::fs::File::open(&left).unwrap().set_modified(long_ago).unwrap();
+
     // Offline, it is unloaded and its files are gone; the embedded engine answers from then on.
     change(&member, &agent, json!({"host": "embedded"}))
         .await
         .data::<Agent>();
     server.until_none_live("sweep_adapters").await;
-    assert!(peer.with(|state| state.loaded.is_empty()) && !placed.exists());
+    assert!(peer.with(|state| state.loaded.is_empty()) && !placed.exists() && !left.exists());
     let count = peer.with(|state| state.asked.len());
     let embedded = answer(&member, question(&agent, "Who answers?")).await;
     assert_ne!(text(&embedded), "Who answers?");
@@ -261,7 +270,7 @@ async fn what_vllm_does_not_take_is_told(shared: TestServer) {
     peer.stop().await;
     let (status, message, _) = refused(question(&agent, "Hi")).await;
     assert!(
-        status == 503 && message.contains("vLLM server that cannot be reached"),
+        status == 503 && message.contains("cannot be reached right now"),
         "{message}"
     );
     change(&member, &agent, json!({"host": "embedded"}))
