@@ -66,7 +66,7 @@ openapi:
     "$CARGO_TARGET_DIR/debug/cerebros" openapi > openapi/openapi.json.new
     mv openapi/openapi.json.new openapi/openapi.json
 
-# Measure: `train` (against PyTorch PEFT), `generate` (against transformers, and 100 adapters against one), `validate` (500 MB of chat rows, and their tokens, beside pydantic, msgspec, Hugging Face datasets and tokenizers in a virtual environment that it makes), `login` (a storm of sign-ins), `ingest` (chunks and PDF pages a second) or `ingest-load` (requests beside it); `bench login dev` skips the release build
+# Measure: `train` (against PyTorch PEFT), `generate` (against transformers and llama.cpp, and 100 adapters against one), `parity` (20 answers of exported adapters, in PEFT, transformers and llama.cpp), `validate` (500 MB of chat rows, and their tokens, beside pydantic, msgspec, Hugging Face datasets and tokenizers in a virtual environment that it makes), `login` (a storm of sign-ins), `ingest` (chunks and PDF pages a second) or `ingest-load` (requests beside it); `bench login dev` skips the release build
 bench name profile="release":
     #!/usr/bin/env bash
     set -euo pipefail
@@ -77,6 +77,9 @@ bench name profile="release":
         generate)
             cargo build --release -p cerebros-trainer
             exec python3 crates/trainer/benches/generate.py "$CARGO_TARGET_DIR/release/cerebros-trainer" ;;
+        parity)
+            cargo build --release -p cerebros-trainer
+            exec python3 crates/trainer/benches/parity.py "$CARGO_TARGET_DIR/release/cerebros-trainer" ;;
         validate)
             cargo build --release -p cerebros-trainer
             CEREBROS_TRAINER="$CARGO_TARGET_DIR/release/cerebros-trainer" exec cargo bench -p cerebros-datasets --bench validate ;;
@@ -87,7 +90,7 @@ bench name profile="release":
         ingest-load)
             cargo build --profile {{ profile }} -p cerebros-api --bin cerebros
             exec python3 crates/api/benches/ingest_load.py "$CARGO_TARGET_DIR/{{ if profile == "dev" { "debug" } else { profile } }}/cerebros" ;;
-        *) echo "There is no bench {{ name }}: choose train, generate, validate, login, ingest or ingest-load." >&2; exit 2 ;;
+        *) echo "There is no bench {{ name }}: choose train, generate, parity, validate, login, ingest or ingest-load." >&2; exit 2 ;;
     esac
 
 _packages names:
