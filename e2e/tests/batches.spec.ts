@@ -1,41 +1,14 @@
 // Ordering examples, following the batch, and changing what a model would be asked.
 
 import type { Page } from "@playwright/test";
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
-import { violations } from "./axe";
+import { looked } from "./axe";
 import { collectFaults } from "./faults";
 import { expect, test } from "./server";
 import { signUp } from "./workspace";
 
-const NARROW = { width: 360, height: 780 };
-const WIDE = { width: 1280, height: 860 };
-/** A directory for pictures. Without it none are made. */
-const pictures = process.env.SCREENSHOTS;
-
 const shelf = (index: number) =>
   `Shelf ${index} of the northern archive holds the binders of the year ${1950 + index}, which nobody may take home without ` +
   `the consent of keeper number ${index * 7}.\n\n`;
-
-/** In both colours and widths. */
-async function inspect(page: Page, name: string): Promise<string[]> {
-  const found: string[] = [];
-  for (const scheme of ["light", "dark"] as const) {
-    await page.emulateMedia({ colorScheme: scheme });
-    await expect(page.locator("html")).toHaveAttribute("data-theme", scheme);
-    for (const size of [NARROW, WIDE]) {
-      await page.setViewportSize(size);
-      for (const violation of await violations(page)) found.push(`${name}, ${scheme}: ${violation}`);
-      const width = await page.evaluate(() => document.documentElement.scrollWidth);
-      if (width > size.width) found.push(`${name}: ${width} pixels wide at ${size.width}`);
-      if (pictures) {
-        mkdirSync(pictures, { recursive: true });
-        await page.screenshot({ path: join(pictures, `${name}-${size.width}-${scheme}.png`), fullPage: true });
-      }
-    }
-  }
-  return found;
-}
 
 /** An assistant with a long reference and a short work product, both read. */
 async function prepare(page: Page, url: string): Promise<string> {
@@ -79,7 +52,7 @@ test("examples are ordered with the keyboard, and the batch is followed to its e
   await expect(page.getByText("must be 1 to 20")).toBeVisible();
   await page.getByLabel("Examples from each passage").fill("2");
   await expect(page.getByText(`${count} passages, at most ${2 * count} examples`)).toBeVisible();
-  expect(await inspect(page, "generate")).toEqual([]);
+  await looked(page, "generate");
   await page.getByLabel("Examples from each passage").press("Enter");
 
   await expect(page).toHaveURL(/\/batches\//);
@@ -91,7 +64,7 @@ test("examples are ordered with the keyboard, and the batch is followed to its e
   await expect(page).toHaveURL(/status=failed/);
   await page.getByLabel("Status").selectOption("");
   await expect(page.getByRole("link", { name: "archive.txt" }).first()).toBeVisible();
-  expect(await inspect(page, "batch")).toEqual([]);
+  await looked(page, "batch");
   await page.getByRole("link", { name: "Review the examples" }).click();
   await expect(page).toHaveURL(/tab=examples&batch=/);
   await page.goto(`${assistant}?tab=generate`);
@@ -112,7 +85,7 @@ test("a template is changed, and an earlier version comes back", async ({ page, 
   await page.getByRole("button", { name: "Save as a new version" }).click();
   await expect(page.getByText("Version 2, saved")).toBeVisible();
   await page.locator("summary", { hasText: "Version 1, built in" }).click();
-  expect(await inspect(page, "templates")).toEqual([]);
+  await looked(page, "templates");
   await page.getByRole("button", { name: "Use this version again" }).click();
   await expect(text).toHaveValue(/rows of a table/);
   await expect(page.getByText("Version 3, saved")).toBeVisible();

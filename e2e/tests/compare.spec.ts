@@ -1,17 +1,14 @@
 // A trained model as a person judges it: compared with its base without knowing which is which, judged by a language model,
 // and taken elsewhere.
 
-import type { Page } from "@playwright/test";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { accessible } from "./axe";
+import { looked } from "./axe";
 import { collectFaults } from "./faults";
 import { completion, startPeer } from "./peer";
 import { expect, test } from "./server";
 import { signUp } from "./workspace";
-
-const pictures = process.env.SCREENSHOTS;
 
 const rows = Array.from({ length: 24 }, (_, index) =>
   JSON.stringify({
@@ -26,19 +23,6 @@ const rows = Array.from({ length: 24 }, (_, index) =>
 function material(body: string): { prompt: string; answer_a: string; answer_b: string } {
   const lines = JSON.parse(body).messages.at(-1).content.split("\n");
   return JSON.parse(lines.slice(1, -1).join("\n"));
-}
-
-/** Axe has nothing to say, in light and dark, and nothing is wider than a telephone. */
-async function looked(page: Page, name: string): Promise<void> {
-  for (const colorScheme of ["light", "dark"] as const) {
-    await page.emulateMedia({ colorScheme });
-    await accessible(page);
-    for (const width of [360, 1280]) {
-      await page.setViewportSize({ width, height: 860 });
-      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
-      if (pictures) await page.screenshot({ path: join(pictures, `${name}-${width}-${colorScheme}.png`), fullPage: true });
-    }
-  }
 }
 
 test("a model is compared with its base, voted on, judged, exported, and trained further", async ({ page, context, server }) => {

@@ -1,34 +1,16 @@
 // A dataset through its versions: what training is measured on is chosen, the next version is made of chosen rows and compared,
 // and one is deleted and restored.
 
-import type { Page } from "@playwright/test";
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { accessible } from "./axe";
+import { looked } from "./axe";
 import { collectFaults } from "./faults";
 import { expect, test } from "./server";
 import { signUp } from "./workspace";
-
-const pictures = process.env.SCREENSHOTS;
-if (pictures) mkdirSync(pictures, { recursive: true });
 
 const row = (question: string) =>
   JSON.stringify({ messages: [{ role: "user", content: question }, { role: "assistant", content: "Your direct manager." }] });
 const rows = Array.from({ length: 18 }, (_, index) => row(`Who approves request ${index} of this year?`));
 const file = [...rows, rows[3], rows[4], '{"messages": [{"role": "user", "content": "Nobody answered this."}]}'].join("\n");
-
-/** Accessible in both colours, and no wider than a telephone. */
-async function looked(page: Page, name: string): Promise<void> {
-  for (const colorScheme of ["light", "dark"] as const) {
-    await page.emulateMedia({ colorScheme });
-    await accessible(page);
-    for (const width of [360, 1280]) {
-      await page.setViewportSize({ width, height: 860 });
-      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
-      if (pictures) await page.screenshot({ path: join(pictures, `${name}-${width}-${colorScheme}.png`), fullPage: true });
-    }
-  }
-}
 
 test("a dataset is split, filtered into a next version, compared, deleted and restored", async ({ page, context, server }) => {
   test.slow();

@@ -1,13 +1,10 @@
 // The training of an assistant in its five stages: begun, halted, gone on with, cancelled, and once to its end.
 
-import type { Page } from "@playwright/test";
 import { join } from "node:path";
-import { accessible } from "./axe";
+import { accessible, looked } from "./axe";
 import { collectFaults } from "./faults";
 import { expect, test } from "./server";
 import { signUp } from "./workspace";
-
-const pictures = process.env.SCREENSHOTS;
 
 const report = Array.from({ length: 12 }, (_, index) => `Shelf ${index} holds the binders of the year ${1990 + index}.`).join("\n\n");
 
@@ -33,8 +30,7 @@ test("an assistant is trained in five stages, each in sight", async ({ page, con
     await expect(coming.filter({ hasText: "how you talk to people" })).toContainText("0 files");
     await expect(coming.filter({ hasText: "Personalization" })).toContainText(/\d+ approved examples?/);
     await expect(page.getByRole("radio").first()).toBeChecked();
-    await accessible(page);
-    if (pictures) await shots(page, "stages-form");
+    await looked(page, "stages-form");
   });
 
   await test.step("it begins, is paused, and waits", async () => {
@@ -48,7 +44,6 @@ test("an assistant is trained in five stages, each in sight", async ({ page, con
     await expect(stage("Stage III: work products")).toContainText("Starts once stage I has ended.");
     await expect(stage("Stage I: foundation").getByText(/^Step \d+ of \d+.* left$/)).toBeVisible({ timeout: 30_000 });
     await accessible(page);
-    if (pictures) await shots(page, "stages-running");
     await stage("Stage I: foundation").getByRole("button", { name: "Pause" }).click();
     await expect(training.getByText("Halted")).toBeVisible({ timeout: 30_000 });
     await expect(stage("Stage V: personalization")).toContainText("Waits: stage I is paused. Resume that, and this goes on by itself.");
@@ -82,8 +77,7 @@ test("an assistant is trained in five stages, each in sight", async ({ page, con
       await expect(stage(name).getByText("Succeeded", { exact: true })).toBeVisible();
     }
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
-    await accessible(page);
-    if (pictures) await shots(page, "stages-done");
+    await looked(page, "stages-done");
     await stage("Stage V: personalization").getByRole("link", { name: "Log, checkpoints and all measurements" }).click();
     await expect(page.getByRole("link", { name: "V: personalization" })).toBeVisible();
     await page.goBack();
@@ -92,17 +86,3 @@ test("an assistant is trained in five stages, each in sight", async ({ page, con
   });
   expect(faults).toEqual([]);
 });
-
-/** The page as it is, at two widths and in both lights. */
-async function shots(page: Page, name: string) {
-  const size = page.viewportSize();
-  for (const colorScheme of ["light", "dark"] as const) {
-    await page.emulateMedia({ colorScheme });
-    for (const width of [1280, 360]) {
-      await page.setViewportSize({ width, height: 800 });
-      await page.screenshot({ path: join(pictures!, `${name}-${width}-${colorScheme}.png`), fullPage: true });
-    }
-  }
-  await page.emulateMedia({ colorScheme: "light" });
-  if (size) await page.setViewportSize(size);
-}

@@ -1,14 +1,11 @@
 // Training as a person steers it: what it takes is told while one types; then it is paused, resumed and cancelled, with its
 // checkpoints in sight.
 
-import type { Page } from "@playwright/test";
 import { join } from "node:path";
-import { accessible } from "./axe";
+import { accessible, looked } from "./axe";
 import { collectFaults } from "./faults";
 import { expect, test } from "./server";
 import { signUp } from "./workspace";
-
-const pictures = process.env.SCREENSHOTS;
 
 const rows = Array.from({ length: 24 }, (_, index) =>
   JSON.stringify({
@@ -35,7 +32,6 @@ test("a job is estimated, started, paused, resumed and cancelled", async ({ page
   await page.getByRole("button", { name: "Fast" }).click();
   await expect(page.getByLabel("Epochs")).toHaveValue("1");
   await expect(page.getByText(/^6 steps over 22 rows, 2 kept for validation$/)).toBeVisible({ timeout: 30_000 });
-  if (pictures) await page.screenshot({ path: join(pictures, "train-estimate.png"), fullPage: true });
   for (const [label, value] of [["Epochs", "100"], ["LoRA rank", "4"], ["Batch size", "2"]]) {
     await page.getByLabel(label, { exact: true }).fill(value);
   }
@@ -54,8 +50,7 @@ test("a job is estimated, started, paused, resumed and cancelled", async ({ page
   const adapter = checkpoints.getByRole("link", { name: new RegExp(`adapter of step ${step}$`) });
   const [download] = await Promise.all([page.waitForEvent("download"), adapter.click()]);
   expect(download.suggestedFilename()).toBe(`adapter-${job.id}-step-${step}.zip`);
-  await accessible(page);
-  if (pictures) await page.screenshot({ path: join(pictures, "job-paused.png"), fullPage: true });
+  await looked(page, "job-paused");
 
   await progress.getByRole("button", { name: "Resume" }).click();
   await expect.poll(async () => (await api(`/jobs/${job.id}`)).step, { timeout: 30_000 }).toBeGreaterThan(step);
@@ -97,8 +92,7 @@ test("pairs of answers are trained on by DPO, and the best and worst rows are sh
   await page.getByText("Advanced settings").click();
   await page.getByLabel("Base in memory").selectOption({ label: "Four bits: NF4 (QLoRA)" });
   await expect(page.getByText(/over 9 pairs, 3 kept/)).toBeVisible({ timeout: 30_000 });
-  await accessible(page);
-  if (pictures) await shots(page, "dpo-form");
+  await looked(page, "dpo-form");
   await page.getByRole("button", { name: "Train", exact: true }).click();
   await expect(page.getByText("The model is trained.")).toBeVisible({ timeout: 120_000 });
   await expect(page.getByText("DPO, beta 0.2")).toBeVisible();
@@ -108,21 +102,6 @@ test("pairs of answers are trained on by DPO, and the best and worst rows are sh
   await expect(worst.getByRole("listitem")).toHaveCount(1);
   await expect(worst.getByText(/^Who knows what is on shelf/)).toBeVisible();
   await page.getByLabel("Measure").selectOption({ label: "Reward margin" });
-  await accessible(page);
-  if (pictures) await shots(page, "dpo-job");
+  await looked(page, "dpo-job");
   expect(faults).toEqual([]);
 });
-
-/** The page as it is, at two widths and in both lights. */
-async function shots(page: Page, name: string) {
-  const size = page.viewportSize();
-  for (const colorScheme of ["light", "dark"] as const) {
-    await page.emulateMedia({ colorScheme });
-    for (const width of [1280, 360]) {
-      await page.setViewportSize({ width, height: 800 });
-      await page.screenshot({ path: join(pictures!, `${name}-${width}-${colorScheme}.png`), fullPage: true });
-    }
-  }
-  await page.emulateMedia({ colorScheme: "light" });
-  if (size) await page.setViewportSize(size);
-}

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { accessible } from "./axe";
+import { looked } from "./axe";
 import { collectFaults } from "./faults";
 import { Server, expect, test as base } from "./server";
 import { fillWorkspace } from "./workspace";
@@ -84,10 +84,10 @@ test("an assistant is hosted by vLLM, answers, and is taken back", async ({ page
   await host.selectOption("vLLM");
   await expect(page.getByText("Answers now, on vLLM")).toBeVisible();
   expect(peer.loaded.size).toBe(1);
-  await accessible(page);
+  await looked(page, "assistant-host");
   await page.goto(pages.get("model")!);
   await expect(page.getByText("Answers with it on vLLM")).toBeVisible();
-  await accessible(page);
+  await looked(page, "model-host");
 
   await page.goto(pages.get("assistant-chat")!);
   const box = page.getByRole("textbox", { name: "Your message" });

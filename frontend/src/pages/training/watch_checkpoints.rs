@@ -47,7 +47,7 @@ pub fn CheckpointsPanel(id: JobId) -> impl IntoView {
     );
     view! {
         <Panel title="Checkpoints">
-            <p class="mb-3 text-muted">{about}</p>
+            <p class="mb-3 text-sm text-muted">{about}</p>
             <Loaded remote=checkpoints is_empty=no_more_items empty=empty let:page>
                 <div class="max-h-80 overflow-auto" tabindex="0" role="region" aria-label="Checkpoints">
                     <table class="grid-table">
@@ -56,7 +56,7 @@ pub fn CheckpointsPanel(id: JobId) -> impl IntoView {
                                 <th scope="col">"Step"</th>
                                 <th scope="col">"Loss"</th>
                                 <th scope="col">"Validation loss"</th>
-                                <th scope="col">"Written"</th>
+                                <th scope="col" class="hidden sm:table-cell">"Written"</th>
                                 <th scope="col">"Adapter"</th>
                             </tr>
                         </thead>
@@ -95,7 +95,7 @@ fn Row(id: JobId, checkpoint: Checkpoint) -> impl IntoView {
             <td>{format::count(checkpoint.step)}</td>
             <td class="font-mono">{loss(checkpoint.train_loss)}</td>
             <td class="font-mono">{loss(checkpoint.validation_loss)}</td>
-            <td>
+            <td class="hidden sm:table-cell">
                 <Ago at=checkpoint.created_at />
             </td>
             <td>{adapter}</td>
