@@ -132,6 +132,9 @@ test("a model is compared with its base, voted on, judged, exported, and trained
   await page.getByRole("link", { name: "Train further" }).press("Enter");
   await expect(page.getByLabel("Adapter", { exact: true })).toHaveValue(model_id);
   await expect(page.getByLabel("LoRA rank")).toHaveValue(String(rank));
+  await page.getByRole("button", { name: "Quality", exact: true }).press("Enter");
+  await expect(page.getByLabel("Epochs", { exact: true })).toHaveValue("5");
+  await expect(page.getByLabel("LoRA rank")).toHaveValue(String(rank));
   await expect(page.getByText(/^About \d/)).toBeVisible();
   await looked(page, "train-further");
   await page.getByLabel("Epochs", { exact: true }).fill("1");

@@ -281,6 +281,17 @@ impl JobParameters {
             },
         }
     }
+
+    /// The same, on an adapter of the shape that `before` names: whoever goes on from an adapter keeps its shape.
+    pub fn on_adapter_of(self, before: &Self) -> Self {
+        Self {
+            rank: before.rank,
+            alpha: before.alpha,
+            rank_stabilized: before.rank_stabilized,
+            target_modules: before.target_modules.clone(),
+            ..self
+        }
+    }
 }
 
 /// A linear map of a layer.

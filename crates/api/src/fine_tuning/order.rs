@@ -46,10 +46,8 @@ pub async fn read(app: &App, scope: &Scope, new: &NewFineTuningJob) -> AppResult
         Some(Named::Model(id)) => {
             let model = db::models::find(scope, &app.db, id).await;
             let model = model.map_err(models::not_found(&new.model))?.model;
-            keep_adapter(
-                &mut parameters,
-                &db::jobs::find(scope, &app.db, model.job_id).await?.parameters,
-            );
+            let before = db::jobs::find(scope, &app.db, model.job_id).await?;
+            parameters = parameters.on_adapter_of(&before.parameters);
             (model.base_id, Some(id))
         }
         _ => (base(app, scope, &new.model).await?, None),
@@ -82,14 +80,6 @@ pub async fn read(app: &App, scope: &Scope, new: &NewFineTuningJob) -> AppResult
         },
         validating,
     })
-}
-
-/// Whoever goes on from an adapter keeps its shape.
-fn keep_adapter(parameters: &mut JobParameters, before: &JobParameters) {
-    parameters.rank = before.rank;
-    parameters.alpha = before.alpha;
-    parameters.rank_stabilized = before.rank_stabilized;
-    parameters.target_modules.clone_from(&before.target_modules);
 }
 
 /// The base by its id among the models, or the newest that has the name.

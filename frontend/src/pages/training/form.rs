@@ -106,7 +106,7 @@ pub fn TrainForm(
                 <Bases bases=Signal::derive(move || page.get().items) chosen added=Callback::new(move |()| bases.refetch()) />
             </Loaded>
             {(!fresh).then(|| view! { <Start chosen start typed error /> })}
-            <Parameters typed error pairs />
+            <Parameters typed error pairs further=Signal::derive(move || start.with(|start| !start.is_empty())) />
             {estimate.map(|estimate| view! { <Estimate estimate apply /> })}
             <Alert error=Signal::derive(move || error.get().filter(|error| error.fields().is_empty())) />
             <div class="flex flex-wrap items-center justify-end gap-4">

@@ -298,7 +298,20 @@ fn preset_hint(preset: JobPreset) -> &'static str {
 }
 
 #[component]
-pub fn Parameters(typed: Typed, error: RwSignal<Option<ApiError>>, pairs: Signal<bool>) -> impl IntoView {
+pub fn Parameters(
+    typed: Typed,
+    error: RwSignal<Option<ApiError>>,
+    pairs: Signal<bool>,
+    /// Whether training goes on from an adapter, whose shape stays.
+    further: Signal<bool>,
+) -> impl IntoView {
+    let apply = move |preset: JobPreset| {
+        let wanted = JobParameters::preset(preset);
+        match untrack(|| typed.read()) {
+            Ok(now) if further.get_untracked() => typed.set(&wanted.on_adapter_of(&now)),
+            _ => typed.set(&wanted),
+        }
+    };
     let hidden_fault = move || {
         error.with(|error| {
             let names = error
@@ -319,7 +332,7 @@ pub fn Parameters(typed: Typed, error: RwSignal<Option<ApiError>>, pairs: Signal
                                 type="button"
                                 class="btn btn-sm"
                                 title=preset_hint(preset)
-                                on:click=move |_| typed.set(&JobParameters::preset(preset))
+                                on:click=move |_| apply(preset)
                             >
                                 {preset_name(preset)}
                             </button>

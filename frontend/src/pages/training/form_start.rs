@@ -13,7 +13,6 @@ use crate::{
 use cerebros_common::{
     events::EventKind,
     ids::{BaseId, ModelId},
-    jobs::JobParameters,
     models::{Model, ModelQuery},
 };
 use leptos::{prelude::*, task::spawn_local};
@@ -48,7 +47,8 @@ pub fn Start(
                 Ok((base, before)) => {
                     chosen.try_set(Some(base));
                     of_base.try_set(Some(base));
-                    take_shape(typed, &before);
+                    let now = untrack(|| typed.read()).unwrap_or_default();
+                    typed.set(&now.on_adapter_of(&before));
                 }
                 Err(fault) => {
                     start.try_set(String::new());
@@ -100,16 +100,4 @@ pub fn Start(
             </Panel>
         </Show>
     }
-}
-
-/// An adapter that goes on keeps its shape.
-fn take_shape(typed: Typed, before: &JobParameters) {
-    let now = untrack(|| typed.read()).unwrap_or_default();
-    typed.set(&JobParameters {
-        rank: before.rank,
-        alpha: before.alpha,
-        rank_stabilized: before.rank_stabilized,
-        target_modules: before.target_modules.clone(),
-        ..now
-    });
 }
