@@ -1,7 +1,9 @@
 //! Settings, read once from the environment. `.env.example` explains each.
 
+mod prices;
 mod vllm;
 
+pub use prices::TrainingPrices;
 pub use vllm::VllmConfig;
 
 use crate::keys::SecretKeys;
@@ -43,8 +45,7 @@ pub struct Config {
     pub training_concurrency: usize,
     /// Threads of one training job.
     pub training_threads: u32,
-    /// What an hour of training costs here, in millionths of a US dollar.
-    pub training_micros_per_hour: Option<u64>,
+    pub training_prices: TrainingPrices,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     pub rate_limits: RateLimits,
@@ -302,13 +303,7 @@ impl Config {
             clamd: parse(&get, "CLAMD_ADDR", "host:port, or the path of a socket")?,
             training_concurrency: number(&get, "TRAINING_CONCURRENCY", "a number from 1 to 64", 1, 64)?.unwrap_or(1),
             training_threads: number(&get, "TRAINING_THREADS", "a number from 1 to 256", 1, 256)?.unwrap_or(1),
-            training_micros_per_hour: number(
-                &get,
-                "TRAINING_MICROS_PER_HOUR",
-                "a number of millionths of a US dollar",
-                0,
-                u64::MAX,
-            )?,
+            training_prices: prices::read(&get)?,
             export_memory_bytes: number(&get, "EXPORT_MEMORY_BYTES", "a number of bytes", 1, u64::MAX)?,
             mail,
             trusted_proxies: list(

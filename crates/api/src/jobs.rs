@@ -355,6 +355,7 @@ impl Run {
                 dropped_rows,
                 trainable_parameters,
                 precision: found,
+                device,
                 resumed_from_step,
                 ..
             } => {
@@ -369,6 +370,7 @@ impl Run {
                     dropped_rows,
                     trainable_parameters,
                     precision: precision(found),
+                    device,
                 };
                 db::jobs::set_plan(write, self.id, &plan).await?;
                 let message = match resumed_from_step {

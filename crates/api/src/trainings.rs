@@ -96,10 +96,15 @@ pub fn price(app: &App, training: &mut Training) {
     for stage in &mut training.stages {
         let job = stage.job.as_ref();
         let started = job.and_then(|job| Some((job.started_at?, job.finished_at)));
-        stage.cost_micros = app.config.training_micros_per_hour.map(|price| match started {
-            Some((started, finished)) => cost(price, started, finished.unwrap_or(now)),
-            None => 0,
-        });
+        let device = job.and_then(|job| job.plan.as_ref()).map_or("", |plan| &plan.device);
+        let prices = &app.config.training_prices;
+        stage.cost_micros = match started {
+            Some((started, finished)) => {
+                let price = prices.of(device);
+                price.map(|price| cost(price, started, finished.unwrap_or(now)))
+            }
+            None => (!prices.is_empty()).then_some(0),
+        };
     }
 }
 

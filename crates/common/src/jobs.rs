@@ -85,6 +85,10 @@ pub struct JobPlan {
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(inline, required = true))]
     pub precision: Precision,
+    /// What computes it: the processor, and the instructions that products of bf16 take. Prices go by it.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required = true))]
+    pub device: String,
 }
 
 /// What a job would do. The counts are those that its `plan` will have; memory and time are estimates for this server.

@@ -6,6 +6,7 @@
 
 mod checkpoint;
 mod data;
+mod device;
 mod divergence;
 mod emitter;
 mod extremes;

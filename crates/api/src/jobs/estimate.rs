@@ -84,7 +84,7 @@ async fn run<T: DeserializeOwned, F>(
 
 fn wire(app: &App, estimate: Estimate) -> JobEstimate {
     let duration_s = estimate.seconds.ceil() as u64;
-    let price = app.config.training_micros_per_hour;
+    let price = app.config.training_prices.of(&estimate.device);
     let size = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
     JobEstimate {
         plan: JobPlan {
@@ -98,6 +98,7 @@ fn wire(app: &App, estimate: Estimate) -> JobEstimate {
             dropped_rows: estimate.dropped_rows,
             trainable_parameters: estimate.trainable_parameters,
             precision: super::precision(estimate.precision),
+            device: estimate.device,
         },
         duplicate_rows: estimate.duplicate_rows,
         longest_row_tokens: estimate.longest_row,

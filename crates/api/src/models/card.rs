@@ -56,6 +56,7 @@ pub fn card(lineage: &Lineage) -> String {
             "Tokens",
             &format!("{}, of which {} were learned", plan.train_tokens, plan.trainable_tokens),
         );
+        row("Device", &plain(&plan.device));
     }
     let stabilized = if parameters.rank_stabilized {
         ", rank stabilized"

@@ -12,7 +12,7 @@ use cerebros_common::{
 use serde_json::{Value, json};
 
 on_both_databases!(
-    |config| config.training_micros_per_hour = Some(3_600);
+    |config| config.training_prices.0 = vec![("gpu".to_owned(), 1), ("cpu".to_owned(), 3_600)];
     an_estimate_is_what_the_trainer_counts,
     what_does_not_fit_is_said_with_what_would,
     bad_estimates_are_refused,
@@ -129,6 +129,7 @@ async fn an_estimate_is_what_the_trainer_counts(server: TestServer) {
         assert_eq!(job.plan, Some(estimate.plan.clone()), "seed {seed}");
         assert!(estimate.fits && estimate.fitting.is_none());
         assert!(estimate.longest_row_tokens > 0 && estimate.duration_s > 0);
+        assert!(estimate.plan.device.starts_with("CPU"), "{}", estimate.plan.device);
         assert_eq!(
             estimate.cost_micros,
             Some(estimate.duration_s as i64),

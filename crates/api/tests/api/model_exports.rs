@@ -120,7 +120,15 @@ fn says_what_is_known(card: &str, model: &Model) {
     let stars = format!("{} of 5", model.quality.stars.unwrap());
     let seed = format!("| Seed | {} |", model.seed);
     let hash = format!("`{}`", model.sha256);
-    for part in [&stars, &seed, &hash, "MIT OR Apache-2.0", "Not written yet", "Shelves"] {
+    for part in [
+        &stars,
+        &seed,
+        &hash,
+        "MIT OR Apache-2.0",
+        "Not written yet",
+        "Shelves",
+        "| Device | CPU",
+    ] {
         assert!(card.contains(part), "{part} is missing in {card}");
     }
 }

@@ -21,7 +21,7 @@ use cerebros_common::{
 use serde_json::{Value, json};
 
 on_both_databases!(
-    |config| config.training_micros_per_hour = Some(3_600_000_000);
+    |config| config.training_prices.0 = vec![("*".to_owned(), 3_600_000_000)];
     the_stages_follow_each_other_on_one_adapter,
     a_stage_with_nothing_to_learn_from_is_skipped,
     what_cannot_be_trained_is_refused,

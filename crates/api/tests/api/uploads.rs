@@ -483,12 +483,13 @@ async fn everything_works_in_a_bucket(server: TestServer) {
     let id = crate::exports::workspace(&member).await;
     let (_, archive) = crate::exports::exported(&member, &format!("/api/v1/workspaces/{id}/export")).await;
     let manifest: Value = serde_json::from_slice(&archive["manifest.json"]).unwrap();
-    assert_eq!((&manifest["files"], &manifest["missing"]), (&json!(3), &json!([])));
+    assert_eq!((&manifest["files"], &manifest["missing"]), (&json!(4), &json!([])));
     assert!(
         files_below(&server.config.data_dir.join("blobs")) == 0,
         "nothing lies in the data directory"
     );
-    assert_eq!(bucket.files(), 3);
+    // The original, the dataset's rows, the model's adapter and that of its last checkpoint.
+    assert_eq!(bucket.files(), 4);
 
     let deleted = member.delete_any_version(&document_path(&made.document)).await;
     assert_eq!(deleted.status, StatusCode::NO_CONTENT);

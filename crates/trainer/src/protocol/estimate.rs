@@ -37,6 +37,8 @@ pub struct Estimate {
     pub trainable_parameters: u64,
     /// What the base's matrices will be kept and multiplied in.
     pub precision: Precision,
+    /// What will compute it.
+    pub device: String,
     /// Resident memory at its peak.
     pub memory_bytes: u64,
     /// Of this machine, now.

@@ -33,6 +33,9 @@ pub enum Event {
         trainable_parameters: u64,
         /// What the base's matrices are kept and multiplied in.
         precision: Precision,
+        /// What computes it: the processor, and the instructions that products of bf16 take.
+        #[serde(default)]
+        device: String,
         base_sha256: String,
         /// The checkpoint's step; 0 on a fresh start.
         resumed_from_step: u64,

@@ -8,6 +8,7 @@ use std::time::Instant;
 use candle_core::{DType, Device, Tensor};
 
 use super::data::{Plan, Rows};
+use super::device;
 use super::failure::{Failure, Stop};
 use super::memory::{self, Needs};
 use super::watch::Interrupt;
@@ -76,6 +77,7 @@ pub fn estimate(job_dir: &Path, interrupt: &Interrupt) -> Result<Estimate, Stop>
         max_tokens: max_tokens as u64,
         trainable_parameters,
         precision,
+        device: device::name(precision),
         memory_bytes: needs.peak(recompute),
         available_bytes: available,
         recompute,

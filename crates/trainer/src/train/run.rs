@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::checkpoint::{self, Best, Identity, Progress, Restored, State, bits};
 use super::data::{Plan, Rows};
+use super::device;
 use super::emitter::Emitter;
 use super::extremes::Figure;
 use super::failure::{Failure, Stop};
@@ -246,6 +247,7 @@ impl<'a> Run<'a> {
                 .map(|(_, variable)| variable.elem_count() as u64)
                 .sum(),
             precision: self.identity.precision,
+            device: device::name(self.identity.precision),
             base_sha256: self.identity.base_sha256.clone(),
             resumed_from_step: self.step,
         });

@@ -92,6 +92,7 @@ fn Told(estimate: JobEstimate, apply: Callback<FittingParameters>) -> impl IntoV
             <li>{steps}</li>
             <li>{tokens}</li>
             <li>{memory}</li>
+            <li>{plan.device.clone()}</li>
             {notes}
         </ul>
         {(!estimate.fits).then(|| view! { <TooLarge fitting=estimate.fitting apply /> })}

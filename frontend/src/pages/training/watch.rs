@@ -332,6 +332,7 @@ fn Facts(job: Signal<Job>) -> impl IntoView {
                                     <Fact name="Cut off, left out">{format!("{}, {}", format::count(plan.truncated_rows), format::count(plan.dropped_rows))}</Fact>
                                     <Fact name="Trained parameters">{format::count(plan.trainable_parameters)}</Fact>
                                     <Fact name="Precision">{precision(plan.precision)}</Fact>
+                                    <Fact name="Device">{plan.device}</Fact>
                                 }
                             })}
                         <Fact name="Method">{method}</Fact>
