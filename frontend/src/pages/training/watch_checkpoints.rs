@@ -55,7 +55,7 @@ pub fn CheckpointsPanel(id: JobId) -> impl IntoView {
                             <tr>
                                 <th scope="col">"Step"</th>
                                 <th scope="col">"Loss"</th>
-                                <th scope="col">"Validation loss"</th>
+                                <th scope="col">"Validation"</th>
                                 <th scope="col" class="hidden sm:table-cell">"Written"</th>
                                 <th scope="col">"Adapter"</th>
                             </tr>
@@ -82,7 +82,7 @@ fn Row(id: JobId, checkpoint: Checkpoint) -> impl IntoView {
             <a
                 href=checkpoint_address(id, step)
                 download
-                class="link-plain"
+                class="link-plain whitespace-nowrap"
                 aria-label=format!("Download the adapter of step {}", format::count(step))
             >
                 {format::size(bytes)}
